@@ -1,0 +1,55 @@
+"""The base model of a run: loaded from where the configuration says, or built as `nano` beside the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from regraft.arena.config import ArenaConfig, explained
+from regraft.data.regimes import Regime
+from regraft.data.stream import Stream
+from regraft.errors import ConfigError, MissingExtraError
+from regraft.prompts.template import Template
+
+
+def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regime: Regime, folder: Path) -> Any:
+    """The shared workbench of all strategies of a run."""
+    try:
+        from regraft.lm.answers import Answers
+        from regraft.lm.base_model import BaseModel
+        from regraft.lm.encode import Encoder
+        from regraft.lm.lab import Workshop
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("strategies that adapt a language model", "lm", error.name or "torch") from error
+    path = config.base.path or str(nano_folder(config, stream, template, regime, folder))
+    base = BaseModel.load(path, config.base.dtype, config.base.device, config.base.trust_remote_code)
+    encoder = Encoder(
+        base.tokenizer, template, Answers.of(base.tokenizer, template), regime, config.timeline.shape, config.refresh,
+        config.item_tokens, base.longest,
+    )  # fmt: skip
+    return Workshop(base, encoder, config.adapter, config.fit, folder / "kept")
+
+
+def nano_folder(config: ArenaConfig, stream: Stream, template: Template, regime: Regime, folder: Path) -> Path:
+    """The nano base of this stream and these settings, built if it is not there."""
+    from regraft.lm.fit import progress_lines
+    from regraft.lm.nano import NanoOptions, build_nano
+
+    try:
+        options = NanoOptions(**config.base.nano)
+    except ValidationError as error:
+        raise ConfigError("base.nano", *explained(error)) from error
+    warm_up = stream.warm_up()
+    parts = (options.model_dump(), warm_up.fingerprint, template.hash, str(regime), config.timeline.shape, config.refresh)
+    name = hashlib.blake2b(json.dumps(parts, default=str).encode(), digest_size=6).hexdigest()
+    target = folder.parent / f"nano-{options.objective}-{name}"
+    if not (target / "lineage.json").is_file():
+        build_nano(
+            target, warm_up, template, options, regime=regime, shape=config.timeline.shape, refresh=config.refresh,
+            progress=progress_lines("building the base model"),
+        )  # fmt: skip
+    return target

@@ -1,0 +1,158 @@
+"""One YAML file describes a run of the arena; every section has defaults that are meant to be right."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from regraft.data.regimes import Regime
+from regraft.data.source import DataOptions
+from regraft.errors import ConfigError, PluginError, RegraftError
+from regraft.lm.options import AdapterOptions, FitOptions, TimelineOptions
+from regraft.plugins import load, names
+
+
+class BaseOptions(BaseModel):
+    """The base model: a directory or hub id, or one that is built from the warm-up periods."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str | None = Field(None, description="directory or hub id; None: build `nano`")
+    nano: dict[str, Any] = Field(default_factory=dict, description="settings of the nano build")
+    dtype: Literal["fp32", "bf16", "auto"] = "fp32"
+    device: str = "cpu"
+    trust_remote_code: bool = False
+
+
+class ContenderOptions(BaseModel):
+    """One row of the comparison: a strategy or baseline by name, with settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    use: str
+    name: str = ""
+    calibration: Literal["none", "logistic", "stack"] = "none"
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return self.name or self.use + ("" if self.calibration == "none" else f"+{self.calibration}")
+
+    @property
+    def kind(self) -> Literal["strategy", "baseline"]:
+        if self.use in names("strategies"):
+            return "strategy"
+        if self.use in names("baselines"):
+            return "baseline"
+        known = [*names("strategies"), *names("baselines")]
+        raise PluginError(f"contender '{self.use}'", "is neither a strategy nor a baseline", "one of " + ", ".join(known))
+
+
+DEFAULT_CONTENDERS = ("never", "full-retrain", "fine-tune", "short-term", "replay", "lsat-ensemble", "popularity", "rates", "stack")
+
+
+class ArenaConfig(BaseModel):
+    """A whole run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = "arena"
+    data: DataOptions
+    base: BaseOptions = BaseOptions()
+    template: str = "judge-timeline-facts"
+    regime: str = "fresh"
+    refresh: Literal["event", "day", "period"] = "event"
+    timeline: TimelineOptions = TimelineOptions()
+    item_tokens: int = Field(24, ge=1, le=512)
+    adapter: AdapterOptions = AdapterOptions()
+    fit: FitOptions = FitOptions()
+    contenders: tuple[ContenderOptions, ...] = tuple(ContenderOptions(use=n) for n in DEFAULT_CONTENDERS)
+    seeds: tuple[int, ...] = (0,)
+    first_update: int | None = Field(None, ge=1, description="close of the period at which renewal begins; None: half way")
+    last_update: int | None = Field(None, ge=1)
+    slice: float = Field(0.1, ge=0, lt=0.5, description="share of the examples never trained on, for the table by period")
+
+    @field_validator("contenders", mode="before")
+    @classmethod
+    def _names_are_enough(cls, value: Any) -> Any:
+        return [{"use": c} if isinstance(c, str) else c for c in value] if isinstance(value, list | tuple) else value
+
+    @field_validator("contenders")
+    @classmethod
+    def _known_and_distinct(cls, value: tuple[ContenderOptions, ...]) -> tuple[ContenderOptions, ...]:
+        labels = [c.label for c in value]
+        if twice := sorted({x for x in labels if labels.count(x) > 1}):
+            raise ConfigError("contenders", f"the name {', '.join(twice)} occurs twice", "a `name:` for each")
+        for contender in value:
+            plugin(contender)
+        return value
+
+    @field_validator("regime")
+    @classmethod
+    def _readable_regime(cls, value: str) -> str:
+        Regime.parse(value)
+        return value
+
+    @field_validator("seeds")
+    @classmethod
+    def _some_seed(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ConfigError("seeds", f"found {list(value)}", "one or more different whole numbers")
+        return value
+
+    @classmethod
+    def read(cls, path: Path) -> ArenaConfig:
+        """From a YAML file; paths in it are relative to the file."""
+        try:
+            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"configuration '{path}'", f"cannot be read: {error.strerror}", "a YAML file") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"configuration '{path}'", f"is not YAML: {error}", "a YAML file") from error
+        if not isinstance(raw, dict):
+            raise ConfigError(f"configuration '{path}'", f"holds {type(raw).__name__}", "a mapping with at least `data:`")
+        data = raw.get("data")
+        if isinstance(data, dict) and data.get("path") and not Path(data["path"]).is_absolute():
+            data["path"] = str((path.parent / data["path"]).resolve())
+        return cls.parse(raw, str(path))
+
+    @classmethod
+    def parse(cls, raw: dict[str, Any], where: str = "configuration") -> ArenaConfig:
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            raise ConfigError(where, *explained(error)) from error
+
+
+def plugin(options: ContenderOptions) -> Any:
+    """The plug-in's class with its settings checked: a strategy instance, or a baseline class."""
+    module = load("strategies" if options.kind == "strategy" else "baselines", options.use)
+    found = getattr(module, camel(options.use))
+    if options.kind == "baseline":
+        return found
+    try:
+        return found(**options.settings)
+    except ValidationError as error:
+        raise ConfigError(f"contender '{options.label}'", *explained(error)) from error
+
+
+def camel(name: str) -> str:
+    """full-retrain -> FullRetrain"""
+    return "".join(part.capitalize() for part in re.split(r"[-_]", name))
+
+
+def explained(error: ValidationError) -> tuple[str, str]:
+    """(found, expected) of a pydantic error, every problem on its own line."""
+    found = []
+    for problem in error.errors():
+        cause = problem.get("ctx", {}).get("error")
+        if isinstance(cause, RegraftError):
+            raise cause
+        place = ".".join(str(p) for p in problem["loc"])
+        value = "" if problem["type"] == "missing" else f" (found {problem['input']!r})"
+        found.append(f"{place or 'top level'}: {problem['msg']}{value}")
+    return "\n  ".join(["", *found]) if len(found) > 1 else found[0], "the fields shown by: regraft arena schema"

@@ -1,0 +1,72 @@
+"""What was known when: the one place that decides which earlier rows a row may use.
+
+A regime turns every row into a number: how many leading rows of the global time line were known
+at that row's time. Facts, baselines, prompts and serving all start from that number, so that they
+can never disagree about the past.
+
+    fresh    rows strictly earlier than the row's own time (rows of the same instant hide each other)
+    delayed  rows at least `delay` older than the row (feedback that arrives late)
+    frozen   rows before the row's period began
+    paper    rows above it in time-and-file order, ties visible (for reproduction of published layouts)
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regraft.errors import ConfigError
+
+if TYPE_CHECKING:
+    from regraft.data.stream import Stream
+
+NAMES = ("fresh", "delayed", "frozen", "paper")
+UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+
+
+@dataclass(frozen=True)
+class Regime:
+    """`name` is one of NAMES; `delay` (ms) matters for `delayed` only."""
+
+    name: str = "fresh"
+    delay: int = 24 * UNITS["h"]
+
+    @classmethod
+    def parse(cls, text: str) -> Regime:
+        """Reads "fresh", "frozen", "paper", "delayed" (24 h) or "delayed 6h"."""
+        name, _, delay = text.strip().partition(" ")
+        if name not in NAMES or (delay and name != "delayed"):
+            raise ConfigError(
+                f"regime '{text}'",
+                "is not a known information regime",
+                "one of fresh, frozen, paper, delayed, or delayed with a time such as 'delayed 6h'",
+            )
+        return cls(name, duration(delay)) if delay else cls(name)
+
+    def __str__(self) -> str:
+        return self.name if self.name != "delayed" else f"delayed {self.delay // 1000}s"
+
+    def known(self, stream: Stream) -> np.ndarray:
+        """int64 per row of `stream`: rows [0, known) of the stream were known at that row's time."""
+        time = stream.time
+        if self.name == "fresh":
+            return np.searchsorted(time, time, side="left")
+        if self.name == "delayed":
+            return np.searchsorted(time, time - self.delay, side="right")
+        if self.name == "frozen":
+            starts = np.searchsorted(stream.period, np.arange(stream.period[-1] + 1 if len(time) else 1))
+            # Warm-up rows belong to no period of their own: there the past is everything strictly earlier.
+            known = starts[stream.period] if len(time) else np.zeros(0, dtype=np.int64)
+            return np.where(stream.period == 0, np.searchsorted(time, time, side="left"), known)
+        return np.arange(len(time), dtype=np.int64)
+
+
+def duration(text: str) -> int:
+    """Milliseconds in "90s", "15m", "24h", "7d" or "2w"."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", text)
+    if not match:
+        raise ConfigError(f"duration '{text}'", "cannot be read", "a number and a unit, e.g. 90s, 15m, 24h, 7d, 2w")
+    return int(float(match[1]) * UNITS[match[2]])

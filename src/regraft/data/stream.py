@@ -1,0 +1,218 @@
+"""The ordered periods of one log, and views of it that cannot show the future.
+
+A stream is a set of equally long arrays in global time order (equal times keep file order). A view
+is a *prefix* of those arrays plus the positions of the rows that count as examples, so a row at or
+after the cut is not hidden in it but absent from it. Codes of users and items are given in order of
+first appearance, which makes every code, count and sampled negative of a prefix independent of what
+comes later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from regraft.errors import DataError
+
+WARM_UP = 0
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Rows in time order; row number = position. Periods count from 1; period 0 is the warm-up.
+
+    `targets` are the rows that are examples in this view; all rows are history. `cuts[p - 1]` is the
+    start of period p in ms (UTC), `cuts[-1]` the exclusive end of the last one. `happened` is False
+    for sampled negatives: they are examples, never history.
+    """
+
+    user: np.ndarray  # int32 codes
+    item: np.ndarray  # int32 codes
+    time: np.ndarray  # int64, ms since 1970 UTC, ascending
+    label: np.ndarray  # int8, 1 = liked
+    period: np.ndarray  # int32, ascending
+    happened: np.ndarray  # bool
+    targets: np.ndarray  # int64 positions, ascending
+    user_ids: pl.Series
+    items: pl.DataFrame  # one row per item code: item_id, title, attributes
+    cuts: tuple[int, ...]
+    gap: int = 0  # ms between the end of what an update may see and the period it is tested on
+    name: str = "stream"
+    origin: str = ""  # fingerprint of the whole log this is a view of; empty for the whole log itself
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.targets)
+
+    @property
+    def n_periods(self) -> int:
+        return len(self.cuts) - 1
+
+    # -- views ---------------------------------------------------------------------------------
+
+    def until(self, period: int) -> Stream:
+        """What an update may see just before `period` begins: no row at or after its cut (minus the gap)."""
+        if not 1 <= period <= self.n_periods + 1:
+            raise DataError(f"stream '{self.name}'", f"has no cut {period}", f"1 to {self.n_periods + 1}")
+        end = int(np.searchsorted(self.period, period))
+        if self.gap:
+            end = min(end, int(np.searchsorted(self.time, self.cuts[period - 1] - self.gap)))
+        return self._prefix(end)
+
+    def cases(self, period: int) -> Stream:
+        """The examples of one period with the history up to them: what a contender is asked to score."""
+        seen = self._prefix(int(np.searchsorted(self.period, period + 1)))
+        return seen.only(seen.period[seen.targets] == period)
+
+    def only(self, keep: np.ndarray) -> Stream:
+        """The same history, fewer examples: `keep` is a mask over (or indices into) the examples."""
+        return replace(self, targets=self.targets[keep])
+
+    def in_periods(self, first: int, last: int) -> Stream:
+        """Examples of periods first..last (inclusive)."""
+        period = self.period[self.targets]
+        return self.only((period >= first) & (period <= last))
+
+    def split_last(self) -> tuple[Stream, Stream]:
+        """(newest, older): the examples of the newest period that has any, and those before it."""
+        period = self.period[self.targets]
+        newest = period == period[-1] if len(period) else np.zeros(0, dtype=bool)
+        return self.only(newest), self.only(~newest)
+
+    def hold_out(self, share: float) -> tuple[Stream, Stream]:
+        """(rest, held): the last `share` of the newest period's examples in time order, and all others."""
+        newest, _ = self.split_last()
+        held = self.targets[len(self) - round(share * len(newest)) :]
+        return self.only(~np.isin(self.targets, held)), replace(self, targets=held)
+
+    def sample(self, n: float, rng: np.random.Generator, weights: np.ndarray | None = None) -> Stream:
+        """`n` examples drawn without replacement (all, when there are fewer), in time order."""
+        size = min(len(self), round(n))
+        p = None if weights is None else weights / weights.sum()
+        return self.only(np.sort(rng.choice(len(self), size=size, replace=False, p=p)))
+
+    def of_users(self, users: np.ndarray) -> Stream:
+        """Examples of the given user codes; everybody's history stays."""
+        return self.only(np.isin(self.user[self.targets], users))
+
+    def __add__(self, other: Stream) -> Stream:
+        """Examples of both views, over the longer of the two histories."""
+        longer = self if len(self.time) >= len(other.time) else other
+        return replace(longer, targets=np.union1d(self.targets, other.targets))
+
+    def _prefix(self, end: int) -> Stream:
+        cut = int(np.searchsorted(self.targets, end))
+        n_users = int(self.user[:end].max()) + 1 if end else 0
+        n_items = int(self.item[:end].max()) + 1 if end else 0
+        return replace(
+            self,
+            **{name: getattr(self, name)[:end] for name in ("user", "item", "time", "label", "period", "happened")},
+            targets=self.targets[:cut],
+            user_ids=self.user_ids[:n_users],
+            items=self.items[:n_items],
+            origin=self.root,
+        )
+
+    # -- columns of the examples ---------------------------------------------------------------
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int8 per example."""
+        return self.label[self.targets]
+
+    @property
+    def users(self) -> np.ndarray:
+        """User code per example."""
+        return self.user[self.targets]
+
+    @cached_property
+    def order(self) -> UserOrder:
+        """Each user's own time line over the rows that happened."""
+        return UserOrder.of(self.user, self.happened)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of everything visible: rows, examples, item texts."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name in ("user", "item", "time", "label", "period", "happened", "targets"):
+            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        digest.update(self.items.hash_rows(seed=0).to_numpy().tobytes())
+        digest.update(repr((self.cuts, self.gap)).encode())
+        return digest.hexdigest()
+
+    @property
+    def root(self) -> str:
+        """Names the whole log: what is computed causally on it may be kept under this name for all its views."""
+        return self.origin or self.everything.fingerprint
+
+    @cached_property
+    def everything(self) -> Stream:
+        """The same rows with no examples: what a fingerprint of the rows alone is taken of."""
+        return replace(self, targets=self.targets[:0])
+
+    def warm_up(self) -> Stream:
+        """The warm-up rows as examples: what a small base model is built from."""
+        before = self._prefix(int(np.searchsorted(self.period, WARM_UP + 1)))
+        return replace(before, targets=np.flatnonzero(before.happened))
+
+    def describe(self) -> str:
+        """One line: rows, examples, users, items, span."""
+        if not len(self.time):
+            return f"{self.name}: no rows"
+        first, last = (datetime.fromtimestamp(self.time[i] / 1000, UTC).date() for i in (0, -1))
+        return (
+            f"{self.name}: {len(self.time):,} rows, {len(self):,} examples, {len(self.user_ids):,} users, "
+            f"{len(self.items):,} items, {first} to {last}, {self.n_periods} periods"
+        )
+
+
+@dataclass(frozen=True)
+class UserOrder:
+    """Rows grouped by user in time order: user u owns `rows[start[u]:start[u + 1]]`."""
+
+    rows: np.ndarray  # positions in the stream
+    start: np.ndarray
+    index: np.ndarray  # per stream row: how many of the user's own rows that happened lie above it
+
+    @classmethod
+    def of(cls, user: np.ndarray, happened: np.ndarray) -> UserOrder:
+        n_users = int(user.max()) + 1 if len(user) else 0
+        real = np.flatnonzero(happened)
+        rows = real[np.argsort(user[real], kind="stable")]
+        start = np.searchsorted(user[rows], np.arange(n_users + 1))
+        return cls(rows, start, count_before(rows, start, user, np.arange(len(user))))
+
+    def known(self, user: np.ndarray, known_rows: np.ndarray) -> np.ndarray:
+        """How many of each user's own rows lie among the first `known_rows` rows of the stream."""
+        return count_before(self.rows, self.start, user, known_rows)
+
+
+def count_before(rows: np.ndarray, start: np.ndarray, group: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """For each (group, limit): how many of the group's rows (ascending inside a group) are < limit."""
+    if not len(rows):
+        return np.zeros(len(group), dtype=np.int64)
+    span = np.int64(max(int(rows.max()), int(limit.max()) if len(limit) else 0) + 1)
+    owner = np.repeat(np.arange(len(start) - 1), np.diff(start))
+    keys = owner * span + rows
+    return np.searchsorted(keys, group.astype(np.int64) * span + limit) - start[group]
+
+
+def code_by_first_appearance(ids: pl.Series) -> tuple[np.ndarray, pl.Series]:
+    """(codes, unique ids): codes 0, 1, 2... in order of first appearance."""
+    unique = ids.unique(maintain_order=True)
+    codes = ids.replace_strict(unique, pl.Series(np.arange(len(unique), dtype=np.int32)), return_dtype=pl.Int32)
+    return codes.to_numpy(), unique
+
+
+def union(views: Sequence[Stream]) -> Stream:
+    """Examples of several views of one stream."""
+    total = views[0]
+    for view in views[1:]:
+        total = total + view
+    return total

@@ -1,0 +1,205 @@
+"""The frozen language model: any Hugging Face causal LM directory or id, with its tokenizer.
+
+The only things regraft asks of it are the hidden states of given tokens under a given visibility, and
+the difference of two rows of its output head. Weights are read from safetensors only; code that comes
+with a model is not run unless asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from regraft.errors import ModelError
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass
+class BaseModel:
+    """`model` is frozen; `hash` names its weights, config and tokenizer."""
+
+    model: Any
+    tokenizer: Any
+    hash: str
+    path: str
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, path: str | Path, dtype: str = "fp32", device: str = "cpu", trust_remote_code: bool = False) -> BaseModel:
+        """From a directory (or hub id). `dtype` is fp32, bf16 or auto (a short probe decides)."""
+        chosen = DTYPES[probe_dtype(device) if dtype == "auto" else dtype]
+        options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+        try:
+            config = AutoConfig.from_pretrained(path, **options)
+            tokenizer = AutoTokenizer.from_pretrained(path, **options)
+            model = AutoModelForCausalLM.from_pretrained(path, use_safetensors=True, dtype=chosen, **options)
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"base model '{path}'",
+                f"cannot be loaded: {str(error).splitlines()[0]}",
+                "a Hugging Face causal LM directory or id with safetensors weights and a tokenizer",
+                "Build a small one with: regraft base build",
+            ) from error
+        del config
+        return cls.of(model.to(device), tokenizer, str(path))
+
+    @classmethod
+    def of(cls, model: nn.Module, tokenizer: Any, path: str = "in memory") -> BaseModel:
+        """Wraps a model at hand; it is frozen and put into evaluation mode."""
+        model.eval().requires_grad_(False)
+        base = cls(model, tokenizer, _hash(model, tokenizer), path)
+        base._check_readout()
+        return base
+
+    @property
+    def config(self) -> Any:
+        return self.model.config
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.model.parameters()).dtype
+
+    @cached_property
+    def objective(self) -> str:
+        """How a base built by regraft was trained ("labels", "text"); "foreign" for any other model."""
+        path = Path(self.path) / "lineage.json"
+        return str(json.loads(path.read_text())["options"]["objective"]) if path.is_file() else "foreign"
+
+    @property
+    def longest(self) -> int | None:
+        """Positions the model was made for."""
+        return getattr(self.config, "max_position_embeddings", None)
+
+    @property
+    def n_layers(self) -> int:
+        return int(self.config.num_hidden_layers)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights outside the embeddings, the N of cost formulas."""
+        skip = {id(self.model.get_input_embeddings().weight)}
+        head = self.model.get_output_embeddings()
+        if head is not None:
+            skip.add(id(head.weight))
+        return sum(p.numel() for n, p in self.model.named_parameters() if id(p) not in skip and "lora_" not in n)
+
+    def hidden(self, ids: Tensor, visible: Tensor | None = None, position: Tensor | None = None) -> Tensor:
+        """Last hidden states [rows, tokens, width].
+
+        `visible` [rows, tokens, tokens] (True = may look) with `position` for blocks that hold isolated
+        copies; without them the model's own causal mask is used.
+        """
+        mask = None if visible is None or position is None else self._mask(visible, position)
+        return self.model.base_model(input_ids=ids, attention_mask=mask, position_ids=position, use_cache=False)[0]
+
+    def log_odds(self, states: Tensor, yes: int, no: int) -> Tensor:
+        """logit(yes) - logit(no) in fp32 for states [n, width]; never the whole vocabulary."""
+        head = self.model.get_output_embeddings()
+        rows = torch.tensor([yes, no], device=states.device)
+        weight = head.weight[rows].float()
+        if self._cap is None and getattr(head, "bias", None) is None:
+            return states.float() @ (weight[0] - weight[1]) * self._scale
+        logits = states.float() @ weight.T * self._scale
+        if getattr(head, "bias", None) is not None:
+            logits = logits + head.bias[rows].float()
+        if self._cap is not None:
+            logits = torch.tanh(logits / self._cap) * self._cap
+        return logits[:, 0] - logits[:, 1]
+
+    # -- inside --------------------------------------------------------------------------------
+
+    @cached_property
+    def _cap(self) -> float | None:
+        return getattr(self.config, "final_logit_softcapping", None)
+
+    @cached_property
+    def _scale(self) -> float:
+        """Some families scale their logits; taken from the config under the names they use."""
+        if getattr(self.config, "logit_scale", None):
+            return float(self.config.logit_scale)
+        return 1.0 / float(getattr(self.config, "logits_scaling", None) or 1.0)
+
+    @cached_property
+    def _window(self) -> int | None:
+        window = getattr(self.config, "sliding_window", None)
+        return window if window and getattr(self.config, "use_sliding_window", True) else None
+
+    @cached_property
+    def _takes_mask_per_kind(self) -> bool:
+        """Models that mix full and sliding layers take one mask per kind of layer."""
+        source = inspect.getsource(type(self.model.base_model).forward)
+        return "sliding_attention" in source or "causal_mask_mapping" in source
+
+    def _mask(self, visible: Tensor, position: Tensor) -> Tensor | dict[str, Tensor]:
+        """Additive 4D mask(s): right under every attention implementation, unlike boolean ones."""
+        full = self._additive(visible)
+        if self._window is None:
+            return {"full_attention": full, "sliding_attention": full} if self._takes_mask_per_kind else full
+        near = (position[:, :, None] - position[:, None, :]) < self._window
+        sliding = self._additive(visible & near)
+        return {"full_attention": full, "sliding_attention": sliding} if self._takes_mask_per_kind else sliding
+
+    def _additive(self, visible: Tensor) -> Tensor:
+        blocked = torch.finfo(self.dtype).min
+        return torch.zeros(visible.shape, dtype=self.dtype, device=visible.device).masked_fill_(~visible, blocked)[:, None]
+
+    def _check_readout(self) -> None:
+        """The two-row readout must equal the model's own logits, or scores would be silently wrong."""
+        size = self.config.vocab_size
+        ids = torch.arange(8, device=self.device)[None] % size
+        with torch.no_grad():
+            logits = self.model(input_ids=ids, use_cache=False).logits[0].float()
+            ours = self.log_odds(self.hidden(ids)[0], 3 % size, 5 % size)
+        theirs = logits[:, 3 % size] - logits[:, 5 % size]
+        error = float((ours - theirs).abs().max())
+        allowed = 1e-3 if self.dtype == torch.float32 else 0.1 * (1 + float(theirs.abs().max()))
+        if not error <= allowed:
+            raise ModelError(
+                f"base model '{self.path}'",
+                f"its logits differ by {error:.3g} from the answer rows of its output head",
+                "a model whose logits are its output head applied to its last hidden state",
+            )
+
+
+def probe_dtype(device: str = "cpu") -> str:
+    """ "bf16" where half-precision products are clearly faster than fp32 (a probe of about 50 ms), else "fp32"."""
+    from time import perf_counter
+
+    if device != "cpu":
+        return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+    times = {}
+    for name, dtype in DTYPES.items():
+        a, b = torch.ones(512, 576, dtype=dtype), torch.ones(576, 1536, dtype=dtype)
+        a @ b
+        best = float("inf")
+        for _ in range(5):
+            began = perf_counter()
+            a @ b
+            best = min(best, perf_counter() - began)
+        times[name] = best
+    return "bf16" if times["bf16"] * 1.3 < times["fp32"] else "fp32"
+
+
+def _hash(model: nn.Module, tokenizer: Any) -> str:
+    """Names weights and tokenizer by content; the same model in another folder has the same hash."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    digest.update(backend.to_str().encode() if backend is not None else repr(sorted(tokenizer.get_vocab().items())).encode())
+    return digest.hexdigest()

@@ -1,0 +1,95 @@
+"""Blocks to padded tensors without padding waste: blocks of like length go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regraft.lm.encode import Blocks
+
+STEP = 16  # block lengths are rounded up to this when they are grouped
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One padded forward. `visible` and `position` are None where plain causal attention is right."""
+
+    ids: Tensor  # [rows, tokens]
+    visible: Tensor | None
+    position: Tensor | None
+    inside: Tensor  # [rows, tokens] bool: real tokens
+    row: Tensor  # per example in the batch: its row
+    read: Tensor  # per example: its token
+    examples: np.ndarray  # numbers of these examples in the view
+    tokens: int  # real tokens, without padding
+
+
+def batches(blocks: Blocks, chosen: np.ndarray, max_tokens: int, device: torch.device, left: bool = False) -> Iterator[Batch]:
+    """The chosen blocks, longest first, at most `max_tokens` padded tokens per batch (one block at least)."""
+    by_block = np.argsort(blocks.block, kind="stable")
+    starts = np.searchsorted(blocks.block[by_block], np.arange(len(blocks) + 1))
+    for group in grouped(blocks, chosen, max_tokens):
+        yield _batch(blocks, group, by_block, starts, device, left)
+
+
+def grouped(blocks: Blocks, chosen: np.ndarray, max_tokens: int) -> Iterator[np.ndarray]:
+    """Numbers of blocks that go into one batch; blocks with isolated copies are kept apart, they need a mask."""
+    lengths = blocks.tokens.lengths
+    for kind in (False, True):
+        kin = chosen[blocks.isolated[chosen] == kind]
+        kin = kin[np.argsort(-lengths[kin], kind="stable")]
+        first = 0
+        while first < len(kin):
+            rows = max(1, max_tokens // (-(-int(lengths[kin[first]]) // STEP) * STEP))
+            yield kin[first : first + rows]
+            first += rows
+
+
+def _batch(blocks: Blocks, group: np.ndarray, by_block: np.ndarray, starts: np.ndarray, device: torch.device, left: bool) -> Batch:
+    lengths = blocks.tokens.lengths[group]
+    width = int(lengths.max())
+    shape = (len(group), width)
+    inside = np.arange(width)[None, :] < lengths[:, None]
+    shift = np.zeros(len(group), dtype=np.int64)
+    if left:
+        inside, shift = inside[:, ::-1], width - lengths
+    source = np.concatenate([np.arange(blocks.tokens.start[b], blocks.tokens.start[b + 1]) for b in group])
+
+    def padded(values: np.ndarray) -> Tensor:
+        out = np.zeros(shape, dtype=np.int64)
+        out[inside] = values[source]
+        return torch.from_numpy(out).to(device)
+
+    examples = np.concatenate([by_block[starts[b] : starts[b + 1]] for b in group])
+    counts = starts[group + 1] - starts[group]
+    row = np.repeat(np.arange(len(group)), counts)
+    visible = position = None
+    if left or bool(blocks.isolated[group].any()):
+        position = padded(blocks.position)
+        visible = _visible(padded(blocks.limit), padded(blocks.segment), torch.from_numpy(inside.copy()).to(device), shift)
+    return Batch(
+        ids=padded(blocks.tokens.data),
+        inside=torch.from_numpy(inside.copy()).to(device),
+        visible=visible,
+        position=position,
+        row=torch.from_numpy(row).to(device),
+        read=torch.from_numpy(blocks.read[examples] + shift[row]).to(device),
+        examples=examples,
+        tokens=int(lengths.sum()),
+    )
+
+
+def _visible(limit: Tensor, segment: Tensor, inside: Tensor, shift: np.ndarray) -> Tensor:
+    """[rows, queries, keys]: the known history line, and the query's own copy up to itself."""
+    width = limit.shape[1]
+    place = torch.arange(width, device=limit.device)
+    key = place[None, :] - torch.from_numpy(shift).to(limit.device)[:, None]  # place in the block, not in the row
+    line = (segment[:, None, :] == 0) & (key[:, None, :] < limit[:, :, None])
+    own = (segment[:, None, :] == segment[:, :, None]) & (segment[:, None, :] > 0) & (place[None, :] <= place[:, None])[None]
+    seen = (line | own) & inside[:, None, :]
+    # A padded query looks at itself, so that no row of the softmax is empty.
+    return seen | (torch.eye(width, dtype=torch.bool, device=limit.device)[None] & ~inside[:, :, None])

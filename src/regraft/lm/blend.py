@@ -1,0 +1,148 @@
+"""What scores: weighted adapters, how they are joined, a calibration, and what a strategy carries along.
+
+A blend is a value: immutable, hashed, saved as one directory. Everything a strategy remembers from period
+to period is in `state` (named arrays) and `kept` (named adapters), so that strategies are stateless and
+every run resumes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from regraft.errors import ModelError
+from regraft.lm.adapter import Adapter
+
+Mode = Literal["ensemble", "merge"]
+Part = tuple[Adapter | None, float]  # None: the base model as it is
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A logistic map from a score and features to log-odds: `bias + weights . [score, features]`."""
+
+    bias: float
+    weights: tuple[float, ...]
+    features: tuple[str, ...] = ()
+
+    def apply(self, log_odds: np.ndarray, features: np.ndarray | None = None) -> np.ndarray:
+        """`features` [n, len(self.features)], where the calibration uses any."""
+        columns = [log_odds] if features is None or not self.features else [log_odds, *features.T]
+        return self.bias + np.stack(columns, axis=1) @ np.asarray(self.weights)
+
+
+@dataclass(frozen=True)
+class Blend:
+    """`ensemble` averages the parts' probabilities; `merge` is one adapter already merged from its parents."""
+
+    parts: tuple[Part, ...]
+    mode: Mode = "ensemble"
+    calibration: Calibration | None = None
+    state: Mapping[str, np.ndarray] = field(default_factory=dict)
+    kept: Mapping[str, Adapter] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, adapter: Adapter | None, **more: object) -> Blend:
+        """One adapter (None: the bare base model)."""
+        return cls(((adapter, 1.0),), **more)  # type: ignore[arg-type]
+
+    def single(self) -> Adapter | None:
+        """The only part's adapter."""
+        if len(self.parts) != 1:
+            raise ModelError("blend", f"has {len(self.parts)} parts", "a blend of one adapter")
+        return self.parts[0][0]
+
+    def with_state(self, **arrays: np.ndarray) -> Blend:
+        return replace(self, state={**self.state, **arrays})
+
+    @property
+    def bytes(self) -> int:
+        """Size of the adapters that are served."""
+        return sum(adapter.bytes for adapter, _ in self.parts if adapter is not None)
+
+    @property
+    def passes(self) -> int:
+        """Forward passes per request."""
+        return len(self.parts)
+
+    @cached_property
+    def hash(self) -> str:
+        digest = hashlib.blake2b(digest_size=16)
+        parts = [(a.hash if a else "bare", w) for a, w in self.parts]
+        digest.update(repr((parts, self.mode, self.calibration, sorted((k, a.hash) for k, a in self.kept.items()))).encode())
+        for name in sorted(self.state):
+            digest.update(name.encode() + np.ascontiguousarray(self.state[name]).tobytes())
+        return digest.hexdigest()
+
+    def save(self, folder: Path, base_path: str = "") -> None:
+        """One directory with blend.json, state.safetensors and one folder per distinct adapter."""
+        staging = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        adapters = [a for a, _ in self.parts if a is not None] + list(self.kept.values())
+        for adapter in {a.hash: a for a in adapters}.values():
+            adapter.save(staging / "adapters" / adapter.hash, base_path)
+        if self.state:
+            save_file({k: np.ascontiguousarray(v) for k, v in self.state.items()}, staging / "state.safetensors")
+        (staging / "blend.json").write_text(
+            json.dumps(
+                {
+                    "parts": [[a.hash if a else None, w] for a, w in self.parts],
+                    "mode": self.mode,
+                    "calibration": self.calibration.__dict__ if self.calibration else None,
+                    "kept": {k: a.hash for k, a in self.kept.items()},
+                    "notes": list(self.notes),
+                    "hash": self.hash,
+                },
+                indent=2,
+            )
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        staging.rename(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Blend:
+        """Reads what `save` wrote; a blend that is not the one saved is refused."""
+        try:
+            saved = json.loads((folder / "blend.json").read_text())
+        except (OSError, json.JSONDecodeError) as error:
+            raise ModelError(f"blend '{folder}'", f"cannot be read: {error}", "a directory written by regraft") from error
+
+        def adapter(name: str | None) -> Adapter | None:
+            return None if name is None else Adapter.load(folder / "adapters" / name)
+
+        found = saved["calibration"]
+        calibration = Calibration(found["bias"], tuple(found["weights"]), tuple(found["features"])) if found else None
+        state = load_file(folder / "state.safetensors") if (folder / "state.safetensors").is_file() else {}
+        blend = cls(
+            parts=tuple((adapter(name), weight) for name, weight in saved["parts"]),
+            mode=saved["mode"],
+            calibration=calibration,
+            state=state,
+            kept={k: a for k, name in saved["kept"].items() if (a := adapter(name)) is not None},
+            notes=tuple(saved["notes"]),
+        )
+        if blend.hash != saved["hash"]:
+            raise ModelError(f"blend '{folder}'", f"has the hash {blend.hash}", f"{saved['hash']}, the one that was saved")
+        return blend
+
+
+def average_probability(log_odds: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Log-odds of the weighted mean probability; `log_odds` [parts, n], weights sum to 1."""
+    weights = np.asarray(weights, dtype=np.float64)[:, None]
+    with np.errstate(divide="ignore"):
+        log_w = np.log(weights)
+    yes = np.logaddexp.reduce(log_w - np.logaddexp(0.0, -log_odds), axis=0)
+    no = np.logaddexp.reduce(log_w - np.logaddexp(0.0, log_odds), axis=0)
+    return yes - no

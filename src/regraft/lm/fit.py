@@ -1,0 +1,217 @@
+"""The one training loop, for adapters and for base models built here.
+
+It knows parameters, blocks and an objective; it does not know users, strategies or files of a run. It is
+deterministic by seed, holds no more than one padded batch, and goes on from its last checkpoint after a
+kill with the same result.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from regraft.cost import Cost, measured
+from regraft.lm.batches import Batch, batches
+from regraft.lm.encode import Blocks
+from regraft.lm.options import FitOptions
+
+
+class Objective(Protocol):
+    """What is minimised: the weighted sum of losses of a step, divided by the step's weights."""
+
+    blocks: Blocks
+
+    def step_weights(self, chosen: np.ndarray) -> np.ndarray: ...
+    def loss(self, batch: Batch, weights: np.ndarray) -> Tensor: ...
+
+
+@dataclass
+class FitResult:
+    """`best` is the epoch whose weights were kept (1-based; the last one without a stop set)."""
+
+    best: int
+    losses: list[float]  # log-loss on the stop set after each epoch, empty without one
+    train_loss: float
+    cost: Cost
+
+
+Progress = Callable[[int, int, float], None]  # steps done, steps in all, seconds left
+
+
+def train(
+    objective: Objective,
+    parameters: Mapping[str, nn.Parameter],
+    options: FitOptions,
+    *,
+    lr: float,
+    epochs: int,
+    seed: int,
+    stop: Callable[[], float] | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> FitResult:
+    """Trains `parameters` in place. `stop` gives a loss after each epoch; the best epoch's weights are kept."""
+    state = _State(parameters, options, lr, checkpoint)
+    blocks = objective.blocks
+    plan = [_steps(blocks, options.targets_per_step, seed, epoch) for epoch in range(epochs)]
+    total = sum(len(steps) for steps in plan)
+    with measured() as cost:
+        state.resume()
+        began, first = time.monotonic(), state.step
+        done = 0
+        for epoch, steps in enumerate(plan):
+            for chosen in steps:
+                done += 1
+                if done <= state.step:
+                    continue
+                _one_step(objective, chosen, state, options, done / total)
+                state.step = done
+                state.save_if_due(options.checkpoint_seconds)
+                if progress:
+                    progress(done, total, (time.monotonic() - began) / (done - first) * (total - done))
+            if stop is not None and epoch == len(state.losses):
+                state.judge(stop())
+                if epoch + 1 - state.best >= options.patience and epoch + 1 < epochs:
+                    break
+        state.keep_best()
+    state.forget_checkpoint()
+    cost.tokens_forward, cost.tokens_backward = state.tokens, state.tokens
+    cost.targets_trained = state.targets
+    return FitResult(state.best or len(plan), state.losses, state.train_loss, cost)
+
+
+def _steps(blocks: Blocks, targets: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Blocks in random order, cut where a step holds enough targets: a step mixes many users."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(blocks))
+    per_block = np.bincount(blocks.block, minlength=len(blocks))[order] if len(blocks.block) else np.ones(len(blocks))
+    number = (np.cumsum(per_block) - per_block) // targets
+    return np.split(order, np.flatnonzero(np.diff(number)) + 1) if len(order) else []
+
+
+def _one_step(objective: Objective, chosen: np.ndarray, state: _State, options: FitOptions, done: float) -> None:
+    weights = objective.step_weights(chosen)
+    mass = float(weights.sum())
+    if mass <= 0:
+        return
+    state.set_rate(done, options.warm_up)
+    state.optimizer.zero_grad(set_to_none=True)
+    device = next(iter(state.parameters.values())).device
+    total = 0.0
+    for batch in batches(objective.blocks, chosen, options.batch_tokens, device):
+        loss = objective.loss(batch, weights) / mass
+        state.accelerator.backward(loss)
+        total += float(loss.detach())
+        state.tokens += batch.tokens
+        state.targets += len(batch.examples)
+    if not math.isfinite(total):
+        raise FloatingPointError(f"the training loss became {total} at step {state.step + 1}")
+    state.accelerator.clip_grad_norm_(state.parameters.values(), options.clip)
+    state.optimizer.step()
+    state.train_loss = total if state.step == 0 else 0.98 * state.train_loss + 0.02 * total
+
+
+class _State:
+    """Everything a killed run needs to go on: weights, optimiser, best weights so far, counters."""
+
+    COUNTERS = ("step", "best", "tokens", "targets", "train_loss", "losses")
+
+    def __init__(self, parameters: Mapping[str, nn.Parameter], options: FitOptions, lr: float, folder: Path | None) -> None:
+        self.parameters, self.lr, self.folder = parameters, lr, folder
+        self.accelerator = Accelerator()
+        self.optimizer = torch.optim.AdamW(parameters.values(), lr=lr, weight_decay=options.weight_decay)
+        self.best_weights: dict[str, Tensor] = {}
+        self.losses: list[float] = []
+        self.step = self.best = self.tokens = self.targets = 0
+        self.train_loss = 0.0
+        self.saved_at = time.monotonic()
+
+    def set_rate(self, done: float, warm_up: float) -> None:
+        """Linear warm-up, then cosine decay to a tenth."""
+        share = done / warm_up if done < warm_up else 0.55 + 0.45 * math.cos(math.pi * (done - warm_up) / (1 - warm_up))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * share
+
+    def judge(self, loss: float) -> None:
+        self.losses.append(loss)
+        if loss <= min(self.losses):
+            self.best = len(self.losses)
+            self.best_weights = {n: p.detach().clone() for n, p in self.parameters.items()}
+
+    def keep_best(self) -> None:
+        with torch.no_grad():
+            for name, tensor in self.best_weights.items():
+                self.parameters[name].copy_(tensor)
+
+    # -- checkpoints: written whole into a new folder, then renamed over the old one ----------------
+
+    def save_if_due(self, seconds: float) -> None:
+        if self.folder is None or time.monotonic() - self.saved_at < seconds:
+            return
+        staging = self.folder.with_name(f"{self.folder.name}.{os.getpid()}.part")
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        tensors = {f"weight/{n}": p.detach().clone() for n, p in self.parameters.items()}
+        tensors |= {f"best/{n}": t for n, t in self.best_weights.items()}
+        for name, parameter in self.parameters.items():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"optimizer.{key}/{name}"] = value.clone()
+        save_file({k: v.contiguous() for k, v in tensors.items()}, staging / "state.safetensors")
+        (staging / "counters.json").write_text(json.dumps({n: getattr(self, n) for n in self.COUNTERS}))
+        old = self.folder.with_name(f"{self.folder.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if self.folder.exists():
+            self.folder.rename(old)
+        staging.rename(self.folder)
+        shutil.rmtree(old, ignore_errors=True)
+        self.saved_at = time.monotonic()
+
+    def resume(self) -> None:
+        if self.folder is None:
+            return
+        for folder in (self.folder, self.folder.with_name(f"{self.folder.name}.old")):
+            if (folder / "counters.json").is_file():
+                break
+        else:
+            return
+        for name, value in json.loads((folder / "counters.json").read_text()).items():
+            setattr(self, name, value)
+        with torch.no_grad():
+            for key, tensor in load_file(folder / "state.safetensors").items():
+                kind, name = key.split("/", 1)
+                if kind == "weight":
+                    self.parameters[name].copy_(tensor)
+                elif kind == "best":
+                    self.best_weights[name] = tensor
+                else:
+                    self.optimizer.state[self.parameters[name]][kind.removeprefix("optimizer.")] = tensor
+
+    def forget_checkpoint(self) -> None:
+        if self.folder is not None:
+            for suffix in ("", ".old"):
+                shutil.rmtree(self.folder.with_name(self.folder.name + suffix), ignore_errors=True)
+
+
+def progress_lines(what: str, every: float = 10.0) -> Progress:
+    """A progress function that prints a line every `every` seconds."""
+    last = [time.monotonic()]
+
+    def show(done: int, total: int, left: float) -> None:
+        if time.monotonic() - last[0] >= every or done == total:
+            last[0] = time.monotonic()
+            print(f"{what}: step {done:,} of {total:,}, {left:,.0f} s left", flush=True)
+
+    return show
+

@@ -1,0 +1,121 @@
+"""Adapters on a live base model, through PEFT. The base model's own weights are never written.
+
+A model carries one PEFT adapter slot per adapter shape; weights are copied into the slot. `bare()` turns
+every slot off.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from regraft.errors import ModelError
+from regraft.lm.adapter import Adapter, AdapterShape
+from regraft.lm.base_model import BaseModel
+from regraft.lm.options import AdapterOptions
+
+
+class Grafts:
+    """The adapter slots of one base model."""
+
+    def __init__(self, base: BaseModel) -> None:
+        self.base = base
+        self._slots: dict[AdapterShape, str] = {}
+        inner = [(n, m) for n, m in base.model.base_model.named_modules() if m is not base.model.get_output_embeddings()]
+        self._transposed = any(isinstance(m, Conv1D) for _, m in inner)
+        self.linear = sorted({n.rsplit(".", 1)[-1] for n, m in inner if isinstance(m, nn.Linear | Conv1D)})
+
+    def shape(self, options: AdapterOptions) -> AdapterShape:
+        """The adapter shape that the options mean on this model."""
+        linear = set(self.linear)
+        targets = tuple(sorted(linear)) if options.targets == "auto" else tuple(sorted(options.targets))
+        if unknown := set(targets) - linear:
+            raise ModelError(
+                "adapter.targets", f"this model has no linear layer named {', '.join(sorted(unknown))}", ", ".join(sorted(linear))
+            )
+        if options.adapt == "all":
+            return AdapterShape(options.rank, options.alpha, targets)
+        if not 1 <= options.adapt <= self.base.n_layers:
+            raise ModelError("adapter.adapt", f"top {options.adapt} layers", f"all, or 1 to {self.base.n_layers}")
+        layers = tuple(range(self.base.n_layers - options.adapt, self.base.n_layers))
+        return AdapterShape(options.rank, options.alpha, targets, layers)
+
+    def fresh(self, shape: AdapterShape, seed: int) -> Adapter:
+        """A new adapter that does nothing yet: A uniform as PEFT draws it, B zero; by seed alone."""
+        self._use(shape)
+        rng = np.random.default_rng([seed, 7])
+        weights = {}
+        for name, parameter in self.parameters(shape).items():
+            size = tuple(parameter.shape)
+            bound = 1.0 / np.sqrt(size[1])  # Kaiming uniform with a = sqrt(5)
+            values = rng.uniform(-bound, bound, size) if name.endswith("lora_A") else np.zeros(size)
+            weights[name] = values.astype(np.float32)
+        return Adapter(shape, weights, {"fan_in_fan_out": self._transposed})
+
+    def put(self, adapter: Adapter) -> dict[str, nn.Parameter]:
+        """Loads and turns on the adapter; the slot's parameters by name."""
+        self._use(adapter.shape)
+        slot = self.parameters(adapter.shape)
+        missing, unexpected = set(slot) - set(adapter.weights), set(adapter.weights) - set(slot)
+        if missing or unexpected:
+            raise ModelError(
+                f"adapter {adapter.hash[:8]}",
+                f"does not fit this base model: {len(missing)} matrices missing, {len(unexpected)} unexpected, "
+                f"e.g. {sorted(missing | unexpected)[0]}",
+                "an adapter made for it",
+            )
+        with torch.no_grad():
+            for name, parameter in slot.items():
+                parameter.copy_(torch.from_numpy(np.asarray(adapter.weights[name])))
+        return slot
+
+    def take(self, shape: AdapterShape) -> dict[str, np.ndarray]:
+        """A copy of what the slot holds."""
+        return {n: p.detach().float().cpu().numpy().copy() for n, p in self.parameters(shape).items()}
+
+    @contextmanager
+    def bare(self) -> Iterator[None]:
+        """The base model without any adapter."""
+        layers = [m for m in self.base.model.modules() if isinstance(m, BaseTunerLayer)]
+        for layer in layers:
+            layer.enable_adapters(False)
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.enable_adapters(True)
+
+    def parameters(self, shape: AdapterShape) -> dict[str, nn.Parameter]:
+        """ "module.lora_A" and "module.lora_B" of the shape's slot."""
+        slot = self._slots[shape]
+        end = f".{slot}.weight"
+        return {n.removesuffix(end): p for n, p in self.base.model.named_parameters() if n.endswith(end)}
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _use(self, shape: AdapterShape) -> None:
+        if shape not in self._slots:
+            config = LoraConfig(
+                r=shape.rank,
+                lora_alpha=shape.alpha,
+                target_modules=list(shape.targets),
+                layers_to_transform=list(shape.layers) if shape.layers is not None else None,
+                fan_in_fan_out=self._transposed,
+                lora_dropout=0.0,
+            )
+            self._slots[shape] = f"slot{len(self._slots)}"
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # PEFT warns of a second adapter; slots are meant to be several
+                inject_adapter_in_model(config, self.base.model, self._slots[shape])
+            self.base.model.eval()
+        for module in self.base.model.modules():
+            if isinstance(module, BaseTunerLayer):
+                module.set_adapter(self._slots[shape])

@@ -1,0 +1,228 @@
+"""`nano`: a small base model built from the log's own warm-up periods, saved as a Hugging Face directory.
+
+About 1.5 million parameters (Llama-shaped: 4 layers, width 128) with a byte-level BPE of its own whose
+merges may cross spaces (as in SuperBPE, arXiv 2503.13423), so that a popular title becomes one or two
+tokens. It is the embedded default: regraft needs no download.
+
+Two objectives. `labels` learns the verdicts themselves: the strongest small recommender, on which `never`
+is hard to beat. `text` learns to predict titles, facts and sequences and never sees a verdict: a stand-in
+for a general language model, on which adapters must teach the task.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from regraft.cost import Cost
+from regraft.data.regimes import Regime
+from regraft.data.stream import Stream
+from regraft.errors import DataError
+from regraft.lm.answers import Answers
+from regraft.lm.base_model import BaseModel
+from regraft.lm.encode import Blocks, Encoder
+from regraft.lm.fit import Progress, train
+from regraft.lm.options import FitOptions, Options
+from regraft.lm.ragged import Ragged
+from regraft.lm.score import score_blocks
+from regraft.lm.tasks.judge import Judge
+from regraft.lm.tasks.text import Text
+from regraft.metrics.binary import log_loss
+from regraft.prompts.facts import fact_table, rendered
+from regraft.prompts.template import Template
+from regraft.prompts.text import clean
+from regraft.prompts.timeline import Shape
+
+END = "<|end|>"
+NUMBERS = r" [+-]?\d+[kdy]?(?=\s|$)"  # a fact is a token of its own, whatever stands beside it
+
+
+class NanoOptions(Options):
+    """Size and training of a nano base."""
+
+    objective: Literal["labels", "text"] = "labels"
+    layers: int = Field(4, ge=1, le=64)
+    width: int = Field(128, ge=16)
+    heads: int = Field(4, ge=1)
+    vocabulary: int = Field(6000, ge=300)
+    positions: int = Field(2048, ge=64)
+    epochs: int = Field(3, ge=1)
+    lr: float = Field(2e-3, gt=0)
+    targets_per_step: int = Field(512, ge=1)
+    seed: int = 0
+
+
+def build_nano(
+    folder: Path,
+    warm_up: Stream,
+    template: Template,
+    options: NanoOptions,
+    *,
+    regime: Regime | None = None,
+    shape: Shape | None = None,
+    refresh: str = "event",
+    progress: Progress | None = None,
+) -> Cost:
+    """Builds and saves the base from `warm_up` (Stream.warm_up()), which ends before the first period.
+
+    The folder appears whole or not at all; a killed build goes on from its checkpoint beside it. The last
+    2 % of the examples decide which epoch is kept.
+    """
+    if len(warm_up) < 50:
+        raise DataError(
+            "base build",
+            f"the stream has {len(warm_up)} warm-up rows",
+            "a log with warm-up rows to learn from (at least 50)",
+            "Set periods.warm_up (for example 0.3), or information: full for a preset",
+        )
+    regime, shape = regime or Regime(), shape or Shape()
+    threads = torch.get_num_threads()
+    tokenizer = train_tokenizer(warm_up, template, options.vocabulary, regime, refresh)
+    torch.manual_seed(options.seed)
+    model = LlamaForCausalLM(_config(options, len(tokenizer)))
+    base = BaseModel.of(model, tokenizer, "nano")
+    answers = Answers.of(tokenizer, template)
+    encoder = Encoder(tokenizer, template, answers, regime, shape, refresh, longest=options.positions)
+    model.requires_grad_(True)
+    held = max(1, len(warm_up) // 50)
+    rest, last = warm_up.only(slice(0, -held)), warm_up.only(slice(-held, None))
+    fit = FitOptions(lr=options.lr, epochs=options.epochs, patience=options.epochs, targets_per_step=options.targets_per_step)
+    objective: Judge | Text
+    stop: Callable[[], float] | None = None
+    if options.objective == "labels":
+        blocks = encoder.encode(rest)
+        objective = Judge(base, blocks, answers, np.ones(len(rest), np.float32), fit.heavy_users)
+        held_blocks = encoder.encode(last)
+        
+        def stop() -> float:
+            return log_loss(held_blocks.label, score_blocks(base, answers, held_blocks))
+
+    else:
+        objective = Text(base, _texts(encoder, warm_up))
+        fit = fit.model_copy(update={"targets_per_step": 16})
+    result = train(
+        objective,
+        dict(model.named_parameters()),
+        fit,
+        lr=options.lr,
+        epochs=options.epochs,
+        seed=options.seed,
+        stop=stop,
+        checkpoint=folder.with_name(f".{folder.name}.checkpoint"),
+        progress=progress,
+    )
+    torch.set_num_threads(threads)
+    _save(folder, model, tokenizer, warm_up, template, options, result.losses, result.cost, str(regime), shape)
+    return result.cost
+
+
+def train_tokenizer(
+    warm_up: Stream, template: Template, vocabulary: int, regime: Regime, refresh: str
+) -> PreTrainedTokenizerFast:
+    """A byte-level BPE learnt from the texts a prompt is made of, popular items first."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
+        [pre_tokenizers.Split(Regex(NUMBERS), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        max_token_length=48,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_corpus(warm_up, template, regime, refresh), trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
+
+
+def _corpus(warm_up: Stream, template: Template, regime: Regime, refresh: str) -> Iterator[str]:
+    """Every text piece a prompt can hold, repeated by how often it occurs (answers and facts first)."""
+    counts = np.bincount(warm_up.item[warm_up.targets], minlength=len(warm_up.items))
+    often = int(counts.max()) + 1
+    for answer in (template.yes, template.no):
+        yield from [answer] * often
+    if template.facts:
+        facts = rendered(fact_table(warm_up, regime, refresh)[warm_up.targets], template.facts)
+        for text in np.unique(np.concatenate([facts[n].unique().to_numpy().astype(str) for n in facts.columns])):
+            yield from [f" {text}"] * often
+    for piece in template.skeleton(template.fields) if template.kind == "timeline" else []:
+        if isinstance(piece, str):
+            yield from [piece] * often
+    yield template.head
+    for field in template.fields:
+        if field in warm_up.items.columns:
+            for text, count in zip(warm_up.items[field], counts, strict=True):
+                yield from [clean(text)] * int(count)
+
+
+def _texts(encoder: Encoder, warm_up: Stream) -> Blocks:
+    """Each user's events in time order without any verdict, H + W events a block."""
+    order, size = warm_up.order, encoder.shape.context + encoder.shape.targets
+    rows = order.rows
+    user = warm_up.user[rows]
+    number = order.index[rows]
+    events = encoder.events(warm_up, rows)
+    new_block = np.flatnonzero((np.diff(user, prepend=-1) != 0) | (number % size == 0))
+    tokens = events.grouped(np.diff(np.append(new_block, len(rows))))
+    lengths = tokens.lengths
+    position = np.arange(len(tokens.data)) - np.repeat(tokens.start[:-1], lengths)
+    none = np.zeros(0, dtype=np.int64)
+    segment = np.zeros(len(position), np.int32)
+    return Blocks(tokens, position, position + 1, segment, user[new_block], none, none, none)
+
+
+def _config(options: NanoOptions, size: int) -> LlamaConfig:
+    inner = -(-8 * options.width // 3 // 32) * 32
+    return LlamaConfig(
+        vocab_size=size,
+        hidden_size=options.width,
+        intermediate_size=inner,
+        num_hidden_layers=options.layers,
+        num_attention_heads=options.heads,
+        num_key_value_heads=options.heads,
+        max_position_embeddings=options.positions,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=0,
+        pad_token_id=0,
+    )
+
+
+
+
+def _save(
+    folder: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, warm_up: Stream, template: Template,
+    options: NanoOptions, losses: list[float], cost: Cost, regime: str, shape: Shape,
+) -> None:
+    staging = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    model.save_pretrained(staging)
+    tokenizer.save_pretrained(staging)
+    lineage = {
+        "built": "nano",
+        "options": options.model_dump(),
+        "data": warm_up.fingerprint,
+        "examples": len(warm_up),
+        "ends_before": warm_up.cuts[0],
+        "template": template.hash,
+        "regime": regime,
+        "timeline": [shape.context, shape.targets],
+        "stop_losses": losses,
+        "cost": cost.as_dict(),
+    }
+    (staging / "lineage.json").write_text(json.dumps(lineage, indent=2))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging.rename(folder)

@@ -1,0 +1,51 @@
+"""Settings of the language-model side; every default is meant to be right."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from regraft.prompts.timeline import Shape
+
+
+class Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TimelineOptions(Options):
+    """The block rule: W events of context, H targets."""
+
+    context: int = Field(10, ge=0, le=10_000)
+    targets: int = Field(20, ge=1, le=10_000)
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.context, self.targets)
+
+
+class AdapterOptions(Options):
+    """Shape of the LoRA adapters."""
+
+    rank: int = Field(8, ge=1, le=256)
+    alpha: float = Field(16.0, gt=0)
+    targets: Literal["auto"] | list[str] = Field("auto", description="module names; auto: every linear layer of a block")
+    adapt: Literal["all"] | int = Field("all", description="all layers, or the top k")
+
+
+class FitOptions(Options):
+    """One training run."""
+
+    lr: float = Field(2e-3, gt=0, description="from scratch")
+    lr_incremental: float = Field(5e-4, gt=0, description="from an earlier adapter")
+    epochs: int = Field(2, ge=1)
+    patience: int = Field(1, ge=1, description="epochs without a better log-loss before stopping")
+    hold_out: float = Field(0.1, ge=0, lt=0.5, description="share of the newest period that decides when to stop")
+    targets_per_step: int = Field(256, ge=1)
+    batch_tokens: int = Field(8192, ge=16)
+    warm_up: float = Field(0.05, ge=0, lt=1, description="share of the steps with a growing learning rate")
+    weight_decay: float = Field(0.0, ge=0)
+    clip: float = Field(1.0, gt=0)
+    heavy_users: Literal["sqrt", "full"] = Field("sqrt", description="sqrt: a user's weight in a step grows with the root")
+    gradient_checkpointing: bool = False
+    checkpoint_seconds: float = Field(30.0, gt=0)

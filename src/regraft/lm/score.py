@@ -1,0 +1,28 @@
+"""The one scoring path: log-odds for every example of some blocks, under whatever adapter is on.
+
+Many targets of one user share one history, so scoring a hundred candidates reads the history once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from regraft.lm.answers import Answers
+from regraft.lm.base_model import BaseModel
+from regraft.lm.batches import batches
+from regraft.lm.encode import Blocks
+from regraft.lm.tasks.judge import batch_log_odds
+
+
+def score_blocks(
+    base: BaseModel, answers: Answers, blocks: Blocks, max_tokens: int = 16_384, left: bool = False
+) -> np.ndarray:
+    """float64 per example, in the order of the view; `left` pads on the left (the scores are the same)."""
+    scores = np.full(len(blocks.block), np.nan)
+    with torch.inference_mode():
+        for batch in batches(blocks, np.arange(len(blocks)), max_tokens, base.device, left):
+            scores[batch.examples] = batch_log_odds(base, answers, batch).double().cpu().numpy()
+    if not np.isfinite(scores).all():
+        raise FloatingPointError(f"{int((~np.isfinite(scores)).sum()):,} of {len(scores):,} scores are not finite numbers")
+    return scores

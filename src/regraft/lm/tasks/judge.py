@@ -1,0 +1,68 @@
+"""The task `judge`: will this user like this item? One dot product at each answer position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from regraft.lm.answers import Answers
+from regraft.lm.base_model import BaseModel
+from regraft.lm.batches import Batch
+from regraft.lm.encode import Blocks
+
+METRICS = ("auc", "uauc", "log_loss", "brier", "ece")
+
+# An extra loss sees the log-odds of a batch and the numbers of its examples; it returns a weighted sum.
+ExtraLoss = Callable[[Tensor, np.ndarray], Tensor]
+
+
+def batch_log_odds(base: BaseModel, answers: Answers, batch: Batch) -> Tensor:
+    """logit(yes) - logit(no) for every example of the batch, fp32."""
+    states = base.hidden(batch.ids, batch.visible, batch.position)
+    return base.log_odds(states[batch.row, batch.read], answers.yes, answers.no)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Weighted log-loss of the verdicts, the objective of an adapter (and of a base built with `labels`)."""
+
+    base: BaseModel
+    blocks: Blocks
+    answers: Answers
+    weights: np.ndarray  # float32 per example
+    heavy_users: str = "sqrt"
+    extra: Sequence[ExtraLoss] = ()
+
+    def step_weights(self, chosen: np.ndarray) -> np.ndarray:
+        """Weight per example (of the whole view), zero outside the chosen blocks."""
+        examples = np.flatnonzero(np.isin(self.blocks.block, chosen))
+        weights = np.zeros(len(self.blocks.block), dtype=np.float32)
+        weights[examples] = self._in_step(examples)
+        return weights
+
+    def _in_step(self, examples: np.ndarray) -> np.ndarray:
+        """A user with m targets in a step counts like sqrt(m) targets, so that heavy users do not rule it."""
+        weights = self.weights[examples]
+        if self.heavy_users == "sqrt" and len(examples):
+            _, user, count = np.unique(
+                self.blocks.user[self.blocks.block[examples]], return_inverse=True, return_counts=True
+            )
+            weights = weights / np.sqrt(count[user])
+        return weights.astype(np.float32)
+
+    def loss(self, batch: Batch, weights: np.ndarray) -> Tensor:
+        """Weighted sum of the losses of the batch's examples."""
+        if not len(batch.examples):
+            return torch.zeros((), device=batch.ids.device, requires_grad=True)
+        log_odds = batch_log_odds(self.base, self.answers, batch)
+        label = torch.from_numpy(self.blocks.label[batch.examples].astype(np.float32)).to(log_odds.device)
+        weight = torch.from_numpy(weights[batch.examples]).to(log_odds.device)
+        total = (weight * F.binary_cross_entropy_with_logits(log_odds, label, reduction="none")).sum()
+        for extra in self.extra:
+            total = total + extra(log_odds, batch.examples)
+        return total

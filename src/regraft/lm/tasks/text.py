@@ -1,0 +1,32 @@
+"""Next-token prediction over the whole vocabulary: how a base model learns to read, without any verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from regraft.lm.base_model import BaseModel
+from regraft.lm.batches import Batch
+from regraft.lm.encode import Blocks
+
+
+@dataclass(frozen=True)
+class Text:
+    """Mean cross-entropy of every next token."""
+
+    base: BaseModel
+    blocks: Blocks
+
+    def step_weights(self, chosen: np.ndarray) -> np.ndarray:
+        return np.array([max(1, int(self.blocks.tokens.lengths[chosen].sum()) - len(chosen))], dtype=np.float32)
+
+    def loss(self, batch: Batch, weights: np.ndarray) -> Tensor:
+        """Sum over the batch's tokens; `weights` is unused: every token counts alike."""
+        states = self.base.hidden(batch.ids, batch.visible, batch.position)[:, :-1]
+        real = batch.inside[:, 1:]
+        logits = self.base.model.get_output_embeddings()(states[real])
+        return F.cross_entropy(logits.float(), batch.ids[:, 1:][real], reduction="sum")

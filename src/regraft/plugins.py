@@ -1,0 +1,106 @@
+"""Plug-ins are files: the file name is the plug-in's name.
+
+A folder is listed without importing anything; the summary is the first line of the module's docstring,
+read with `ast`. Third parties add theirs by entry points in the group `regraft.<kind>`. A plug-in that
+cannot load is listed with its reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from regraft.errors import PluginError
+
+KINDS = {
+    "readers": "regraft.data.readers",
+    "strategies": "regraft.strategies",
+    "baselines": "regraft.baselines",
+}
+# Modules in a plug-in folder that are the room's own furniture, not plug-ins.
+FURNITURE = {
+    "regraft.strategies": {"protocol", "contender", "close_period"},
+    "regraft.baselines": {"features"},
+    "regraft.data.readers": {"lines"},
+}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One plug-in as listed: `problem` says why it cannot be used, empty when it can."""
+
+    kind: str
+    name: str
+    summary: str
+    module: str
+    problem: str = ""
+
+
+def names(kind: str) -> list[str]:
+    """Names of all plug-ins of a kind, built-in first, each group sorted."""
+    return [plugin.name for plugin in plugins(kind)]
+
+
+def plugins(kind: str) -> list[Plugin]:
+    """All plug-ins of a kind, without importing any of them."""
+    return [*_built_in(kind), *_third_party(kind)]
+
+
+def load(kind: str, name: str) -> ModuleType:
+    """The plug-in's module; errors name what exists."""
+    for plugin in plugins(kind):
+        if plugin.name == name:
+            try:
+                return importlib.import_module(plugin.module)
+            except Exception as error:
+                raise PluginError(
+                    f"{kind} plug-in '{name}' ({plugin.module})",
+                    f"cannot be loaded: {type(error).__name__}: {error}",
+                    "a module that imports",
+                    "See what is installed with: regraft doctor",
+                ) from error
+    raise PluginError(
+        f"{kind}: '{name}'",
+        "there is no such plug-in",
+        "one of: " + ", ".join(names(kind)),
+        f"List them with: regraft plugins {kind}",
+    )
+
+
+def _built_in(kind: str) -> Iterator[Plugin]:
+    package = KINDS[kind]
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.submodule_search_locations is not None
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    for path in sorted(folder.glob("*.py")):
+        stem = path.stem
+        if stem.startswith("_") or stem in FURNITURE.get(package, set()):
+            continue
+        yield _described(kind, stem.replace("_", "-"), f"{package}.{stem}", path)
+
+
+def _third_party(kind: str) -> Iterator[Plugin]:
+    for point in sorted(entry_points(group=f"regraft.{kind}"), key=lambda p: p.name):
+        try:
+            spec = importlib.util.find_spec(point.module)
+        except ImportError as error:
+            yield Plugin(kind, point.name, "", point.module, f"{type(error).__name__}: {error}")
+            continue
+        if spec is None or spec.origin is None:
+            yield Plugin(kind, point.name, "", point.module, f"module '{point.module}' was not found")
+            continue
+        yield _described(kind, point.name, point.module, Path(spec.origin))
+
+
+def _described(kind: str, name: str, module: str, path: Path) -> Plugin:
+    try:
+        doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    except (SyntaxError, OSError) as error:
+        return Plugin(kind, name, "", module, f"{type(error).__name__}: {error}")
+    return Plugin(kind, name, doc.split("\n", 1)[0], module)

@@ -1,0 +1,255 @@
+"""What is wrong with a template for these items, before anything is trained on it. Text only.
+
+Findings come in three levels: an `error` spoils training or cannot be rendered, a `warning` costs quality,
+a `note` is worth knowing. Lengths in tokens are not looked at here: characters are not tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import jinja2
+import numpy as np
+import polars as pl
+from jinja2 import meta, nodes
+
+from regraft.data.regimes import Regime
+from regraft.data.stream import Stream
+from regraft.errors import TemplateError
+from regraft.prompts.facts import FACTS
+from regraft.prompts.preview import Prompts
+from regraft.prompts.template import Piece, Slot, Template
+from regraft.prompts.text import clean
+from regraft.prompts.timeline import Shape
+
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+GIVEN = {"timeline": ("item", "facts"), "single": ("liked", "disliked", "target", "facts")}
+VERDICTS = {"label", "labels", "value", "rating", "ratings", "answer", "verdict"}
+SAMPLED = 200  # examples read per view
+MANY = 0.01  # share of items from which a note becomes a warning
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`what` was found `where`, and what to do about it."""
+
+    level: Level
+    what: str
+    where: str
+    advice: str
+
+
+def lint(template: Template, items: pl.DataFrame, views: Sequence[Stream] = ()) -> list[Finding]:
+    """Findings, errors first. `items` has `item_id, title` and attributes; examples of `views` are read too."""
+    found = [*_answers(template), *_leaks(template), *_names(template, items)]
+    if not any(f.level == "error" for f in found):
+        found += _rendering(template)
+    found += _texts(template, items)
+    if not any(f.level == "error" for f in found):
+        for view in views:
+            found += _samples(template, view)
+    return sorted(found, key=lambda f: LEVELS.index(f.level))
+
+
+# -- the template ----------------------------------------------------------------------------------
+
+
+def _answers(template: Template) -> Iterator[Finding]:
+    where = f"template '{template.name}' blocks 'yes' and 'no'"
+    yes, no = template.yes.strip(), template.no.strip()
+    shorter, longer = sorted((template.yes, template.no), key=len)
+    if "".join(yes.split()).casefold() == "".join(no.split()).casefold():
+        what = f"the answers {template.yes!r} and {template.no!r} differ in case or spaces only"
+        yield Finding("error", what, where, "Use two different words")
+    elif longer.startswith(shorter):
+        what = f"the answer {longer!r} begins with {shorter!r}"
+        yield Finding("error", what, where, "Use two answers of which neither begins the other")
+    elif yes.startswith(no) or no.startswith(yes):
+        what = f"the answers {yes!r} and {no!r} share their first word"
+        yield Finding("warning", what, where, "Use answers that differ from the first word on")
+    if template.kind == "timeline" and not (template.yes.endswith("\n") and template.no.endswith("\n")):
+        what = "an answer does not end with a line break, so the next event runs into it"
+        yield Finding("warning", what, where, "Put the closing {% endblock %} on a line of its own")
+
+
+def _leaks(template: Template) -> Iterator[Finding]:
+    """Answers among the literal text that stands before the place where the answer is read."""
+    name = "event" if template.kind == "timeline" else "prompt"
+    where = f"template '{template.name}' block '{name}'"
+    written = [answer for answer in (template.yes, template.no) if _word(answer).search(_literal(template, name))]
+    words = " and ".join(repr(answer.strip()) for answer in written)
+    if len(written) == 1:
+        what = f"its own text says {words}, as if the answer had been given"
+        level: Level = "error" if name == "event" else "warning"  # a prompt may explain one answer in words
+        yield Finding(level, what, where, "Name both answers or none, and both in 'head' where there is one")
+    elif written and name == "event":
+        what = f"its own text says {words} at every event"
+        yield Finding("warning", what, where, "Say once, in 'head', what the answers are")
+
+
+def _names(template: Template, items: pl.DataFrame) -> Iterator[Finding]:
+    where = f"template '{template.name}'"
+    given = GIVEN[template.kind]
+    tree = _parsed(template)
+    for name in sorted(meta.find_undeclared_variables(tree) - {*given, *jinja2.Environment().globals}):
+        advice = "Use " + ", ".join(given)
+        if name in VERDICTS:
+            advice = "Leave it out: a verdict cannot be reached from a template; the answer follows by itself"
+        yield Finding("error", f"the name '{name}' is not known", where, advice)
+    for fact in template.facts:
+        if fact not in FACTS:
+            yield Finding("error", f"the fact '{fact}' is not known", where, "Use some of " + ", ".join(FACTS))
+    for field in template.fields:
+        if field not in items.columns:
+            what = f"no item has the field '{field}': it is always empty"
+            yield Finding("warning", what, where, "The items have " + ", ".join(items.columns))
+        if VERDICTS & set(field.lower().split("_")):
+            what = f"the item field '{field}' may hold verdicts, or an average that knows the future"
+            yield Finding("warning", what, where, "Use a fact, e.g. {{ facts.item_rate }}: it is as of the event")
+
+
+def _rendering(template: Template) -> Iterator[Finding]:
+    where = f"template '{template.name}'"
+    fields = template.fields
+    try:
+        if template.kind == "timeline":
+            yield from _head(template)
+            pieces = template.skeleton(fields)
+            template.skeleton([])
+        else:
+            facts = dict.fromkeys(template.facts, "0")
+            pieces = template.prompt([(0, fields)], [(1, fields)], (2, fields), facts)
+            yield from _lists(template, pieces, template.prompt([], [], (0, fields), facts))
+    except TemplateError as error:
+        yield Finding("error", error.found, error.where, f"Use {error.expected}")
+        return
+    if template.kind == "timeline" and not any(isinstance(p, Slot) and p.item == 0 for p in pieces):
+        what = "an event shows nothing of its item, so all items read alike"
+        yield Finding("error", what, where + " block 'event'", "Print a field: {{ item.title }}")
+    yield from _seam(template, pieces)
+
+
+def _head(template: Template) -> Iterator[Finding]:
+    where = f"template '{template.name}' block 'head'"
+    if not template.head.strip():
+        what = "it is empty: a first event stands alone, with nothing that says what is asked"
+        yield Finding("warning", what, where, "Say in a line what the list is and what the answers mean")
+    elif not template.head[-1].isspace():
+        yield Finding("warning", "it runs into the first item", where, "End it with a line break")
+
+
+def _lists(template: Template, full: list[Piece], empty: list[Piece]) -> Iterator[Finding]:
+    """A single prompt with one liked, one disliked item and a target (items 0, 1, 2), and without history."""
+    where = f"template '{template.name}' block 'prompt'"
+    shown = {p.item for p in full if isinstance(p, Slot)}
+    if 2 not in shown or not any(isinstance(p, Slot) for p in empty):
+        what = "the item to be judged is not shown" + ("" if 2 not in shown else " to a user without history")
+        yield Finding("error", what, where, "Print it outside the lists: {{ target.title }}")
+    for number, name in enumerate(("liked", "disliked")):
+        if number not in shown:
+            yield Finding("warning", f"the list '{name}' is not shown", where, f"Loop over it: {{% for e in {name} %}}")
+    text = "".join(p if isinstance(p, str) else "x" for p in empty)
+    if hollow := re.search(r"\"\"|''|\(\s*\)|\[\s*\]|「」|『』|“”", text):
+        what = f"without history it reads {hollow[0]!r} where a list would stand"
+        yield Finding("warning", what, where, "Put brackets and quotes inside the loop or inside {% if liked %}")
+
+
+def _seam(template: Template, pieces: list[Piece]) -> Iterator[Finding]:
+    """The place where the answer follows."""
+    name = "event" if template.kind == "timeline" else "prompt"
+    where = f"template '{template.name}' block '{name}'"
+    text = "".join(p if isinstance(p, str) else " x" if p.space else "x" for p in pieces)
+    if not text.strip():
+        yield Finding("error", "it is empty", where, "Say what is asked, and print the item")
+    elif text[-1].isspace() and template.yes[0] == " ":
+        what = f"it ends with {text[-1]!r} and the answers begin with a space"
+        yield Finding("warning", what, where, "Leave the space to the answers: most tokenizers join it to the word")
+    elif text[-1].isalnum() and template.yes[0].isalnum():
+        what = f"the answer follows without a space: ...{text[-10:]}{template.yes.strip()}"
+        yield Finding("warning", what, where, "Begin both answers with a space")
+
+
+def _parsed(template: Template) -> nodes.Template:
+    return jinja2.Environment(trim_blocks=True, lstrip_blocks=True).parse(template.source)
+
+
+def _literal(template: Template, block: str) -> str:
+    """All text written into a block, loops and conditions left aside; a break stands where something goes in."""
+    blocks = (b for b in _parsed(template).find_all(nodes.Block) if b.name == block)
+    parts = (part for b in blocks for part in b.find_all((nodes.TemplateData, nodes.Const)))
+    written = (p.data if isinstance(p, nodes.TemplateData) else getattr(p, "value", None) for p in parts)
+    return "\n".join(text for text in written if isinstance(text, str))
+
+
+# -- the items -------------------------------------------------------------------------------------
+
+
+def _texts(template: Template, items: pl.DataFrame) -> Iterator[Finding]:
+    for field in template.fields:
+        if field in items.columns:
+            raw = items[field].cast(pl.String, strict=False).fill_null("")
+            texts = [clean(text) for text in raw]
+            yield from _imitations(template, field, texts)
+            if hidden := int(raw.str.contains(r"\p{C}").sum()):
+                what = f"{hidden:,} of {len(raw):,} items have hidden or control characters"
+                yield Finding("note", what, f"items column '{field}'", "They are replaced by spaces; nothing to do")
+            if field == "title":
+                yield from _titles(texts)
+
+
+def _titles(texts: list[str]) -> Iterator[Finding]:
+    where = "items column 'title'"
+    if empty := texts.count(""):
+        what = f"{empty:,} of {len(texts):,} items have an empty title"
+        yield Finding("warning", what, where, "Give them a title: a prompt shows nothing in its place")
+    shared = {text: n for text, n in Counter(filter(None, texts)).items() if n > 1}
+    if shared:
+        often = max(shared, key=lambda text: shared[text])
+        what = f"{sum(shared.values()):,} of {len(texts):,} items share their title with another, e.g. {often!r}"
+        yield Finding("note", what, where, "A model cannot tell them apart unless the template prints another field")
+
+
+def _imitations(template: Template, field: str, texts: list[str]) -> Iterator[Finding]:
+    """Texts in which an answer could be read: at either end, or as it is written after an event."""
+    patterns = [_as_read(answer) for answer in (template.yes, template.no)]
+    alike = [text for text in texts if any(p.search(text) for p in patterns)]
+    if alike:
+        what = f"{len(alike):,} of {len(texts):,} items read like an answer, e.g. " + ", ".join(map(repr, alike[:3]))
+        level: Level = "warning" if len(alike) > MANY * len(texts) else "note"
+        advice = "Item text is tokenised apart and cannot move the answer; rarer answers would still be clearer"
+        yield Finding(level, what, f"items column '{field}'", advice)
+
+
+def _word(answer: str) -> re.Pattern[str]:
+    """The answer as a word of its own; in scripts without spaces, anywhere."""
+    word = answer.strip()
+    left, right = (r"\b" if c.isascii() and c.isalnum() else "" for c in (word[0], word[-1]))
+    return re.compile(f"{left}{re.escape(word)}{right}")
+
+
+def _as_read(answer: str) -> re.Pattern[str]:
+    word, lead = _word(answer).pattern, r"\s" if answer[0].isspace() else ""
+    return re.compile(f"^{word}|{word}$|{lead}{word}")
+
+
+# -- examples --------------------------------------------------------------------------------------
+
+
+def _samples(template: Template, view: Stream) -> Iterator[Finding]:
+    """Reads up to SAMPLED examples spread over a view."""
+    prompts = Prompts(view, template, Regime(), Shape())
+    verdicts: dict[str, set[int]] = {}
+    chosen = sorted({int(e) for e in np.linspace(0, len(view) - 1, min(SAMPLED, len(view)))})
+    for example in chosen:
+        read = prompts.preview(example)
+        verdicts.setdefault(read.text, set()).add(read.label)
+    torn = sum(len(labels) > 1 for labels in verdicts.values())
+    if torn:
+        what = f"{torn:,} of {len(verdicts):,} different prompts were answered both ways (of {len(chosen):,} read)"
+        advice = "Nothing in them tells the cases apart: print facts or further fields"
+        yield Finding("note", what, f"stream '{view.name}'", advice)

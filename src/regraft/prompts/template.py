@@ -1,0 +1,287 @@
+"""Prompt templates: one Jinja2 file that staff can edit, rendered in a sandbox.
+
+A template has blocks. `yes` and `no` are the two answers. A *timeline* template adds `head` (what the
+reader of the prompt must know, once) and `event` (one item as it is about to be judged; the answer
+follows it). A *single* template adds `prompt` (the lists `liked` and `disliked` and one `target`).
+Inside, `item.title`, `item.<attribute>` and `facts.<name>` may be used; labels cannot be reached.
+
+Rendering never sees item text. It yields pieces: literal text, and slots where a field of an item goes,
+so that a title cannot close a sentence, forge an answer or change where the answer is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import jinja2
+from jinja2 import meta, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from regraft.errors import TemplateError
+
+SUFFIX = ".jinja"
+_OPEN, _CLOSE = "\ue000", "\ue001"  # private-use marks around a slot; item text never passes through here
+_MARK = re.compile(f"[{_OPEN}{_CLOSE}]|\\\\ue00[01]")  # what is left of a slot that was taken apart or quoted
+_SLOT = re.compile(f"{_OPEN}(-?\\d+)[.]([^{_CLOSE}]+){_CLOSE}")
+KINDS = {"timeline": ("head", "event", "yes", "no"), "single": ("prompt", "yes", "no")}
+NAMES = {  # what a block may use
+    "event": "only item.<field> and facts.<name>",
+    "prompt": "only liked, disliked, target and facts.<name>",
+}
+FACT = -1
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Field `field` of the item number `item` among those handed to the rendering; item FACT: a fact."""
+
+    item: int
+    field: str
+    space: bool = False  # one space before the text, tokenised together with it
+
+
+Piece = str | Slot
+
+
+class _Fields:
+    """Stands for an item while rendering: present fields become slots, absent ones empty text."""
+
+    def __init__(self, index: int, present: Sequence[str]) -> None:
+        for name in present:
+            setattr(self, name, f"{_OPEN}{index}.{name}{_CLOSE}")
+
+    def __getattr__(self, name: str) -> str:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return ""
+
+    def __repr__(self) -> str:
+        raise TypeError("an item is printed as a whole, not one of its fields")
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja2's sandbox, less what a prompt never needs: chance, string methods, arithmetic that grows without bound."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def __init__(self) -> None:
+        super().__init__(
+            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        )
+        for name in ("random", "batch", "center", "format", "indent"):
+            del self.filters[name]
+        del self.globals["lipsum"]
+
+    def call_binop(self, context: object, operator: str, left: object, right: object) -> object:
+        raise SecurityError(f"computes with '{operator}'")
+
+    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
+        return not isinstance(obj, str) and super().is_safe_attribute(obj, attr, value)
+
+
+class Template:
+    """One template. `hash` covers its whole text; two templates with one hash render alike."""
+
+    def __init__(self, source: str, name: str = "template") -> None:
+        self.source, self.name = source, name
+        self.hash = hashlib.blake2b(source.encode(), digest_size=16).hexdigest()
+        environment = _Sandbox()
+        try:
+            self._tree = environment.parse(source)
+            self._compiled = environment.from_string(source)
+        except jinja2.TemplateSyntaxError as error:
+            raise TemplateError(
+                f"template '{name}' line {error.lineno}", str(error.message), "valid Jinja2 (a bracket may be missing)"
+            ) from error
+        self.kind: Literal["timeline", "single"] = self._kind()
+        self._refuse_logic_on_items()
+        self._refuse_logic_on_facts()
+        self.yes, self.no = self._fixed("yes"), self._fixed("no")
+        self.head = self._fixed("head") if self.kind == "timeline" else ""
+        if not self.yes.strip() or not self.no.strip() or self.yes.strip() == self.no.strip():
+            raise TemplateError(
+                f"template '{name}'",
+                f"the answers are {self.yes!r} and {self.no!r}",
+                "two different, non-empty answers",
+            )
+
+    @classmethod
+    def load(cls, name: str | Path) -> Template:
+        """A template by library name or file path."""
+        path = Path(name)
+        if path.suffix == SUFFIX or path.is_file():
+            try:
+                return cls(path.read_text(encoding="utf-8"), path.stem)
+            except (OSError, UnicodeDecodeError) as error:
+                raise TemplateError(f"template '{name}'", f"cannot be read: {error}", "a UTF-8 text file") from error
+        found = resources.files("regraft.prompts.library") / f"{name}{SUFFIX}"
+        if not found.is_file():
+            raise TemplateError(
+                f"template '{name}'", "is not in the library and not a file", "one of " + ", ".join(library())
+            )
+        return cls(found.read_text(encoding="utf-8"), str(name))
+
+    @cached_property
+    def facts(self) -> list[str]:
+        """Names of the facts the template uses, in order of first use."""
+        return list(dict.fromkeys(self._attributes_of("facts")))
+
+    @cached_property
+    def fields(self) -> list[str]:
+        """Item fields the template uses, whatever the item is called there (item, target, a loop variable)."""
+        return list(dict.fromkeys(self._item_fields()))
+
+    def event(self, present: Sequence[str], facts: Mapping[str, str]) -> list[Piece]:
+        """Pieces of one event. `present` names the item's non-empty fields."""
+        slots = frozenset([*((0, f) for f in present), *((FACT, f) for f in facts)])
+        return self._render("event", {"item": _Fields(0, present), "facts": dict(facts)}, slots)
+
+    def skeleton(self, present: Sequence[str]) -> list[Piece]:
+        """Pieces of an event in which facts are slots too: one rendering serves every event."""
+        return self.event(present, {name: f"{_OPEN}{FACT}.{name}{_CLOSE}" for name in self.facts})
+
+    def prompt(
+        self,
+        liked: Sequence[tuple[int, Sequence[str]]],
+        disliked: Sequence[tuple[int, Sequence[str]]],
+        target: tuple[int, Sequence[str]],
+        facts: Mapping[str, str],
+    ) -> list[Piece]:
+        """Pieces of one whole prompt; items are given as (number, names of non-empty fields)."""
+        return self._render(
+            "prompt",
+            {
+                "liked": [_Fields(*item) for item in liked],
+                "disliked": [_Fields(*item) for item in disliked],
+                "target": _Fields(*target),
+                "facts": dict(facts),
+            },
+            frozenset((n, f) for n, present in (*liked, *disliked, target) for f in present),
+        )
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _kind(self) -> Literal["timeline", "single"]:
+        blocks = set(self._compiled.blocks)
+        for kind, needed in KINDS.items():
+            if set(needed) <= blocks:
+                return kind  # type: ignore[return-value]
+        raise TemplateError(
+            f"template '{self.name}'",
+            f"has the blocks {', '.join(sorted(blocks)) or '(none)'}",
+            "head, event, yes, no for a timeline, or prompt, yes, no for a single prompt",
+        )
+
+    def _attributes_of(self, owner: str) -> Iterator[str]:
+        for node in self._tree.find_all(nodes.Getattr):
+            if isinstance(node.node, nodes.Name) and node.node.name == owner:
+                yield node.attr
+
+    def _item_fields(self) -> Iterator[str]:
+        """Names read from anything but `facts` and Jinja's own: x.title, x["title"], map(attribute="title")."""
+        for node in self._tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Keyword)):
+            name: object = None
+            if isinstance(node, nodes.Keyword):
+                name = node.key == "attribute" and getattr(node.value, "value", None)
+            elif isinstance(node, nodes.Getattr | nodes.Getitem) and _is_item(node.node):
+                name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
+            if isinstance(name, str):
+                yield name
+
+    def _refuse_logic_on_items(self) -> None:
+        """A field may be printed, or asked whether it is there; its text is put in after rendering."""
+        for node in self._tree.find_all((nodes.Filter, nodes.Test, nodes.Compare)):
+            parts: list[nodes.Node | None] = []
+            if isinstance(node, nodes.Compare):
+                what, parts = "compares", [node.expr, *(operand.expr for operand in node.ops)]
+            elif isinstance(node, nodes.Filter | nodes.Test):
+                what, parts = f"applies the {type(node).__name__.lower()} '{node.name}' to", [node.node]
+            for part in parts:
+                if isinstance(part, nodes.Getattr) and isinstance(part.node, nodes.Name) and _is_item(part.node):
+                    field = f"{part.node.name}.{part.attr}"
+                    raise TemplateError(
+                        f"template '{self.name}' line {node.lineno}",
+                        f"{what} {field}",
+                        "item text as it is: it is put in after rendering, so this would have no effect",
+                        f"Ask whether an item has the field with: {{% if {field} %}}",
+                    )
+
+    def _refuse_logic_on_facts(self) -> None:
+        """Facts may be printed and nothing else, so that one rendering serves every event."""
+        printed = {id(part) for output in self._tree.find_all(nodes.Output) for part in output.nodes}
+        reads = [n for n in self._tree.find_all(nodes.Getattr) if getattr(n.node, "name", "") == "facts"]
+        plain = {id(node.node) for node in reads}
+        other = [n for n in self._tree.find_all(nodes.Name) if n.name == "facts" and id(n) not in plain]
+        for node in (*(n for n in reads if id(n) not in printed), *other):
+            name = f"facts.{node.attr}" if isinstance(node, nodes.Getattr) else "facts"
+            raise TemplateError(
+                f"template '{self.name}' line {node.lineno}",
+                f"computes with {name}",
+                f"facts to be printed as they are: {{{{ {name if name != 'facts' else 'facts.<name>'} }}}}",
+            )
+
+    def _fixed(self, block: str) -> str:
+        """A block that may not depend on any variable."""
+        return "".join(p for p in self._render(block, {}) if isinstance(p, str))
+
+    def _render(
+        self, block: str, values: Mapping[str, object], slots: frozenset[tuple[int, str]] = frozenset()
+    ) -> list[Piece]:
+        where = f"template '{self.name}' block '{block}'"
+        try:
+            context = self._compiled.new_context(dict(values))
+            text = "".join(self._compiled.blocks[block](context))
+        except SecurityError as error:
+            raise TemplateError(where, str(error), "no access to internals") from error
+        except Exception as error:
+            known = {"item", "facts", "liked", "disliked", "target", *self._compiled.globals}
+            unknown = sorted(meta.find_undeclared_variables(self._tree) - known)
+            names = f" (unknown names: {', '.join(unknown)})" if unknown else ""
+            expected = NAMES.get(block, "plain text without variables")
+            raise TemplateError(where, f"cannot be rendered: {error}{names}", expected) from error
+        pieces = _pieces(text)
+        for piece in pieces:
+            whole = (piece.item, piece.field) in slots if isinstance(piece, Slot) else not _MARK.search(piece)
+            if not whole:
+                expected = "fields printed as they are: {{ item.title }}"
+                raise TemplateError(where, "computes with the text of an item", expected)
+        return pieces
+
+
+def _is_item(owner: nodes.Node) -> bool:
+    """Can this be an item: a name, or an element of a list, but not a field, `facts` or Jinja's own?"""
+    return not isinstance(owner, nodes.Getattr) and getattr(owner, "name", "") not in ("facts", "loop", "self")
+
+
+def _pieces(text: str) -> list[Piece]:
+    """Literal text and slots; a space right before a slot moves into it, so that it is tokenised with the word."""
+    pieces: list[Piece] = []
+    end = 0
+    for match in _SLOT.finditer(text):
+        literal = text[end : match.start()]
+        space = literal.endswith(" ")
+        if literal := literal.removesuffix(" ") if space else literal:
+            pieces.append(literal)
+        pieces.append(Slot(int(match[1]), match[2], space))
+        end = match.end()
+    if text[end:]:
+        pieces.append(text[end:])
+    return pieces
+
+
+def library() -> dict[str, str]:
+    """Template names shipped with regraft and their summary line (the comment that opens the file)."""
+    found = {}
+    for path in sorted(resources.files("regraft.prompts.library").iterdir(), key=lambda p: p.name):
+        if path.name.endswith(SUFFIX):
+            first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+            found[path.name.removesuffix(SUFFIX)] = first.strip("{}# ")
+    return found

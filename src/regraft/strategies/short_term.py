@@ -1,0 +1,16 @@
+"""A new adapter from scratch on the newest period only (the short-term LoRA of LSAT)."""
+
+from __future__ import annotations
+
+from regraft.data.stream import Stream
+from regraft.lm.blend import Blend
+from regraft.lm.lab import Lab
+from regraft.strategies.protocol import Settings
+
+
+class ShortTerm(Settings):
+    epochs: int | None = None
+
+    def update(self, blend: Blend | None, past: Stream, lab: Lab) -> Blend:
+        newest, _ = past.split_last()
+        return Blend.of(lab.fit(newest, epochs=self.epochs))
