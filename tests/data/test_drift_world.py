@@ -62,9 +62,7 @@ def affinity(world: World, rows: pl.DataFrame) -> np.ndarray:
     """users x genres: how much more of each genre a user clicked in `rows` than its items get from all."""
     shape = world.truth.taste_before.shape
     surplus, weight = np.zeros(shape), np.zeros(shape)
-    value = (
-        rows["value"].to_numpy() - rows.select(pl.col("value").mean().over("item_id")).to_series().to_numpy()
-    )
+    value = rows["value"].to_numpy() - rows.select(pl.col("value").mean().over("item_id")).to_series().to_numpy()
     genres, users = world.truth.item_genres[rows["i"].to_numpy()], rows["u"].to_numpy()
     np.add.at(surplus, users, genres * value[:, None])
     np.add.at(weight, users, genres)
@@ -95,9 +93,7 @@ def test_the_label_rule_for_clicks_gives_the_value_of_every_row(world):
 
 
 def test_calendar_periods_of_a_stream_are_the_periods_of_the_truth(world):
-    stream = build_stream(
-        world.interactions, world.items, 'event == "click"', Periods(by="calendar", every="1d")
-    )
+    stream = build_stream(world.interactions, world.items, 'event == "click"', Periods(by="calendar", every="1d"))
     assert stream.period.tolist() == world.truth.rows["period"].to_list()
     assert stream.cuts == DEFAULT.cuts
 
@@ -187,12 +183,8 @@ def test_only_users_who_were_there_change_their_taste_and_at_the_known_period(wo
 
 def test_the_change_of_taste_is_visible_in_clicks_of_changed_users_only(any_seed):
     rows = seen(any_seed)
-    early, late = (
-        affinity(any_seed, rows.filter(part)) for part in (pl.col("period") < 5, pl.col("period") >= 5)
-    )
-    both = rows.group_by("u").agg(
-        pl.col("period").min().alias("a"), pl.col("period").max().alias("b"), pl.len()
-    )
+    early, late = (affinity(any_seed, rows.filter(part)) for part in (pl.col("period") < 5, pl.col("period") >= 5))
+    both = rows.group_by("u").agg(pl.col("period").min().alias("a"), pl.col("period").max().alias("b"), pl.len())
     known = both.filter((pl.col("a") < 5) & (pl.col("b") >= 5) & (pl.col("len") >= 40))["u"].to_numpy()
     changed = any_seed.truth.users["changed_at"].is_not_null().to_numpy()[known]
     assert correlation(early[known[~changed]], late[known[~changed]]) > 0.2
@@ -230,11 +222,7 @@ def test_a_burst_of_interest_shows_within_a_visit_and_fades():
     wish = truth.taste_before[rows["u"].to_numpy()] + truth.appeal[period - 1]
     known = truth.items["quality"].to_numpy()[rows["i"]] + np.sum(genres * wish, axis=1)
     log_odds = logit(rows["click_probability"].to_numpy()) - known
-    lean = (
-        pl.DataFrame({"u": rows["u"], "beyond": log_odds})
-        .select(pl.col("beyond").min().over("u"))
-        .to_series()
-    )
+    lean = pl.DataFrame({"u": rows["u"], "beyond": log_odds}).select(pl.col("beyond").min().over("u")).to_series()
     surplus = rows["value"].to_numpy() - expit(known + lean.to_numpy())
     rows = rows.select("u", "visit", "period", "line", surplus=surplus, genre=genres.argmax(axis=1))
     pairs = rows.join(rows, on=["u", "genre"], suffix="_2").filter(pl.col("line") < pl.col("line_2"))

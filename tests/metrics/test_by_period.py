@@ -144,15 +144,11 @@ def test_the_matrix_of_stored_scores_measures_each_update_on_each_period():
 def test_an_unknown_metric_names_the_known_ones():
     with pytest.raises(DataError) as caught:
         metric_matrix(pl.DataFrame(), "f1")
-    assert str(caught.value) == (
-        "table by period: found metric 'f1'\nExpected one of auc, uauc, log_loss, brier."
-    )
+    assert str(caught.value) == ("table by period: found metric 'f1'\nExpected one of auc, uauc, log_loss, brier.")
 
 
 def test_a_missing_column_is_named():
-    with pytest.raises(
-        DataError, match=r"the column\(s\) period, user are missing among update, label, score"
-    ):
+    with pytest.raises(DataError, match=r"the column\(s\) period, user are missing among update, label, score"):
         metric_matrix(pl.DataFrame({"update": [1], "label": [1], "score": [0.1]}), "auc")
 
 

@@ -54,9 +54,7 @@ def test_a_past_without_test_rows_gives_no_labels():
 
 def test_history_lengths_fall_into_five_bins_with_inclusive_ends():
     lengths = [0, 1, 4, 5, 19, 20, 99, 100, 5000]
-    assert length_groups(lengths).tolist() == [
-        *("0", "1-4", "1-4", "5-19", "5-19", "20-99", "20-99", "100+", "100+")
-    ]
+    assert length_groups(lengths).tolist() == [*("0", "1-4", "1-4", "5-19", "5-19", "20-99", "20-99", "100+", "100+")]
 
 
 def test_a_row_of_the_future_in_the_past_is_an_error():

@@ -51,9 +51,7 @@ def test_weighted_auc_equals_auc_of_repeated_rows(rows, weight):
     period = np.unique(period, return_inverse=True)[1]
     both = [p for p in np.unique(period) if len(set(label[period == p])) == 2]
     times = np.array(weight)[user]
-    expected = [
-        auc(*(np.repeat(array[period == p], times[period == p]) for array in (label, score))) for p in both
-    ]
+    expected = [auc(*(np.repeat(array[period == p], times[period == p]) for array in (label, score))) for p in both]
     found = WeightedAuc(label, score, user, period)(np.array(weight, dtype=float))
     np.testing.assert_allclose(found, expected, atol=1e-12)
 

@@ -32,7 +32,8 @@ def written(path: Path) -> list[dict[str, str]]:
 
 
 def save(path: Path, format: str, name: str = "judge-timeline", view: Stream | None = None) -> int:
-    return export(view or tiny_stream(LOG, titles=TITLES), Template.load(name), FRESH, Shape(), format, path)
+    view = tiny_stream(LOG, titles=TITLES) if view is None else view
+    return export(view, Template.load(name), FRESH, Shape(), format, path)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -76,7 +77,8 @@ def test_the_instruction_is_the_head_and_the_input_begins_with_the_first_event(t
 
 def test_a_prompt_without_a_line_break_has_no_instruction(tmp_path: Path):
     template = Template(
-        "{% block prompt %}Like {{ target.title }}?{% endblock %}{% block yes %} Yes{% endblock %}{% block no %} No{% endblock %}"
+        "{% block prompt %}Like {{ target.title }}?{% endblock %}"
+        "{% block yes %} Yes{% endblock %}{% block no %} No{% endblock %}"
     )
     path = tmp_path / "a.jsonl"
     export(tiny_stream(LOG), template, FRESH, Shape(), "alpaca", path)

@@ -29,7 +29,9 @@ def table_of(stream: Stream, regime: Regime, refresh: str = "event") -> pl.DataF
     return fact_table(stream, regime, refresh)
 
 
-def column(text: str, fact: str, regime: Regime = FRESH, refresh: str = "event", periods: Periods = THREE) -> list[float]:
+def column(
+    text: str, fact: str, regime: Regime = FRESH, refresh: str = "event", periods: Periods = THREE
+) -> list[float]:
     return table_of(tiny_stream(text, periods), regime, refresh)[fact].to_list()
 
 
@@ -74,7 +76,9 @@ def test_recent_looks_at_the_last_ten_verdicts_only():
 
 
 def test_kin_is_high_for_an_item_liked_by_the_people_who_like_what_the_user_likes():
-    people = " ".join(f"p{n}:a{s}@{n} p{n}:b{s}@{n}.1 p{n}:c{o}@{n}.2" for n in range(40) for s, o in [("+-" if n % 2 else "-+")])
+    people = " ".join(
+        f"p{n}:a{s}@{n} p{n}:b{s}@{n}.1 p{n}:c{o}@{n}.2" for n in range(40) for s, o in [("+-" if n % 2 else "-+")]
+    )
     text = f"{people} ann:a+@1000 ann:b+@1001 ann:c-@1002 bob:a-@1003 bob:b-@1004"
     kin = column(text, "kin", periods=Periods(by="time", n=2))[-5:]
     assert kin[0] == kin[3] == 0  # nothing is known of either person yet
@@ -129,7 +133,10 @@ def test_sampled_negatives_get_facts_but_count_as_nobodys_verdict():
     stream = tiny_stream("ann:a+@0 bob:b+@1 ann:b+@2 bob:a+@3 cid:c+@4 ann:c+@5", label="implicit")
     table = table_of(stream, FRESH)
     assert len(table) == len(stream.time) > 6
-    seen = [int((stream.happened & (stream.item == i) & (stream.time < t)).sum()) for i, t in zip(stream.item, stream.time, strict=True)]
+    seen = [
+        int((stream.happened & (stream.item == i) & (stream.time < t)).sum())
+        for i, t in zip(stream.item, stream.time, strict=True)
+    ]
     assert table["item_count"].to_list() == seen
 
 
@@ -154,7 +161,9 @@ def by_loops(stream: Stream, regime: Regime) -> dict[str, list[float]]:
         out["user_count"].append(len(mine))
         last = mine[-RECENT:]
         out["recent"].append((stream.label[last].sum() + average) / (len(last) + 1))
-        alike = similar_items(stream, residual, int(regime.known(stream)[np.searchsorted(stream.period, stream.period[r])]))
+        alike = similar_items(
+            stream, residual, int(regime.known(stream)[np.searchsorted(stream.period, stream.period[r])])
+        )
         weight = [alike[stream.item[k], stream.item[r]] for k in mine]
         out["kin"].append(sum(w * residual[k] for w, k in zip(weight, mine, strict=True)) / (sum(weight) + FLOOR))
     return out
@@ -209,7 +218,9 @@ def test_a_gap_before_the_cut_changes_no_fact(log: str, regime: Regime):
 def test_corrupting_all_rows_after_a_cut_leaves_every_earlier_fact_bit_equal(log, regime, refresh, data):
     words = log.split()
     cut = data.draw(st.integers(2, len(words) - 1))
-    broken = [f"{w.partition(':')[0]}:new{n}{'-' if '+' in w else '+'}@{w.partition('@')[2]}" for n, w in enumerate(words)]
+    broken = [
+        f"{w.partition(':')[0]}:new{n}{'-' if '+' in w else '+'}@{w.partition('@')[2]}" for n, w in enumerate(words)
+    ]
     whole = table_of(tiny_stream(log, THREE), regime, refresh)
     other = table_of(tiny_stream(" ".join(words[:cut] + broken[cut:]), THREE), regime, refresh)
     assert not differing(whole[:cut], other[:cut])

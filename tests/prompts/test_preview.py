@@ -12,20 +12,21 @@ from regraft.data.regimes import Regime
 from regraft.errors import ConfigError, DataError
 from regraft.lm.answers import Answers
 from regraft.lm.encode import Encoder
-from regraft.prompts.preview import Prompts, prompt_text
+from regraft.prompts.preview import Preview, Prompts, prompt_text
 from regraft.prompts.template import Template, library
 from regraft.prompts.timeline import Shape
 from worlds import logs, tiny_stream
 
-FRESH = Regime()
+FRESH, USUAL = Regime(), Shape()
 LOG = "ann:heat+@1 ann:up-@2 bob:heat+@2 bob:up+@3 ann:it+@4"
 TITLES = {"heat": "Heat (1995)", "up": "Up", "it": "千と千尋の神隠し"}
 HEAD = "What one person thought of each item, in order. Yes: liked. No: not liked.\n"
 REGIMES = [Regime("fresh"), Regime.parse("delayed 6h"), Regime("frozen"), Regime("paper")]
 
 
-def read(name: str, example: int, log: str = LOG, regime: Regime = FRESH, shape: Shape = Shape(), **world):  # noqa: B008
-    return prompt_text(tiny_stream(log, **{"titles": TITLES, **world}), Template.load(name), regime, shape, example=example)
+def read(name: str, example: int, log: str = LOG, regime: Regime = FRESH, shape: Shape = USUAL, **world) -> Preview:
+    view = tiny_stream(log, **{"titles": TITLES, **world})
+    return prompt_text(view, Template.load(name), regime, shape, example=example)
 
 
 # -- timeline ----------------------------------------------------------------------------------------
@@ -50,7 +51,9 @@ def test_every_event_carries_the_facts_of_its_own_time():
 
 def test_the_japanese_template_reads_the_same_facts_with_its_own_answers():
     preview = read("judge-timeline-ja", 4)
-    assert preview.text.endswith("\nHeat (1995) 50 0 +0 50 +0 はい\nUp 65 0 +10 85 +0 いいえ\n千と千尋の神隠し 65 0 +0 55 +0")
+    assert preview.text.endswith(
+        "\nHeat (1995) 50 0 +0 50 +0 はい\nUp 65 0 +10 85 +0 いいえ\n千と千尋の神隠し 65 0 +0 55 +0"
+    )
     assert preview.answer == " はい\n"
 
 
@@ -91,7 +94,7 @@ def test_a_single_prompt_can_carry_facts_of_the_target():
         "{% block prompt %}{{ target.title }} liked by {{ facts.item_rate }} %{% endblock %}"
         "{% block yes %}Yes{% endblock %}{% block no %}No{% endblock %}"
     )
-    assert prompt_text(tiny_stream(LOG), template, FRESH, Shape(), example=1).text == "up liked by 65 %"
+    assert prompt_text(tiny_stream(LOG), template, FRESH, USUAL, example=1).text == "up liked by 65 %"
 
 
 # -- item text ---------------------------------------------------------------------------------------
@@ -109,7 +112,7 @@ def test_a_field_of_hidden_characters_only_counts_as_absent():
 
 def test_a_field_that_no_item_has_is_absent():
     template = Template(Template.load("judge-timeline").source.replace("genres", "director"))
-    assert prompt_text(tiny_stream(LOG), template, FRESH, Shape()).text == HEAD + "heat:"
+    assert prompt_text(tiny_stream(LOG), template, FRESH, USUAL).text == HEAD + "heat:"
 
 
 def test_pieces_say_where_each_stretch_comes_from():
@@ -132,7 +135,7 @@ def test_an_example_that_does_not_exist_is_refused(example: int):
 def test_an_unknown_fact_is_refused_with_the_list():
     template = Template(Template.load("judge-timeline-facts").source.replace("facts.kin", "facts.mood"))
     with pytest.raises(ConfigError, match="unknown mood"):
-        prompt_text(tiny_stream(LOG), template, FRESH, Shape())
+        prompt_text(tiny_stream(LOG), template, FRESH, USUAL)
 
 
 # -- the tokenised twin ------------------------------------------------------------------------------
@@ -161,7 +164,7 @@ def spelled(encoder: Encoder, view) -> list[str]:
     logs(most=25),
     st.sampled_from(sorted(library())),
     st.sampled_from(REGIMES),
-    st.sampled_from([Shape(), Shape(2, 3)]),
+    st.sampled_from([USUAL, Shape(2, 3)]),
     st.sampled_from(["rating > 3", "implicit"]),
 )
 def test_the_tokens_of_every_example_spell_the_previewed_text(log, name, regime, shape, label):

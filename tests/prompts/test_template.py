@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regraft.data.regimes import Regime
 from regraft.errors import TemplateError
 from regraft.prompts.preview import prompt_text
-from regraft.prompts.template import FACT, Piece, Slot, Template, library
+from regraft.prompts.template import FACT, Slot, Template, library
 from regraft.prompts.timeline import Shape
 from worlds import tiny_stream
 
@@ -152,7 +151,12 @@ def test_logic_on_item_text_is_refused_because_it_would_have_no_effect(event: st
 
 @pytest.mark.parametrize(
     "event",
-    ["{{ facts.item_rate|int }}", "{% if facts.item_rate > 50 %}x{% endif %}", "{{ facts }}", "{{ facts['item_rate'] }}"],
+    [
+        "{{ facts.item_rate|int }}",
+        "{% if facts.item_rate > 50 %}x{% endif %}",
+        "{{ facts }}",
+        "{{ facts['item_rate'] }}",
+    ],
 )
 def test_facts_may_be_printed_and_nothing_else(event: str):
     with pytest.raises(TemplateError, match="Expected facts to be printed as they are"):
@@ -240,9 +244,6 @@ def test_an_unknown_attribute_is_empty_and_reads_nothing():
     assert timeline("a{{ item.label }}b").event(["title"], {}) == ["ab"]
 
 
-# -- pieces ------------------------------------------------------------------------------------------
-
-
 def test_a_space_before_a_slot_belongs_to_the_slot():
     template = timeline("A {{ item.title }}, {{ item.genres }}{{ facts.kin }}!")
     assert template.skeleton(["title", "genres"]) == [
@@ -274,10 +275,7 @@ def test_a_single_prompt_numbers_the_items_it_was_given():
     assert slots == [(3, "title"), (7, "title"), (7, "genres")]
 
 
-def shape_of(pieces: Iterable[Piece]) -> list[str]:
-    return [p if isinstance(p, str) else f"<{p.item}.{p.field}>" for p in pieces]
-
-
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=80), st.text(max_size=80))
 def test_no_item_text_can_change_the_pieces_around_it(title: str, genres: str):
     """Titles with Jinja, slot marks, answers or line breaks in them end up inside their own slot."""
@@ -297,4 +295,4 @@ def test_rendering_twice_gives_the_same_pieces(name: str):
         first, again = (template.skeleton(["title", "genres"]) for _ in range(2))
     else:
         first, again = (template.prompt([(0, ["title"])], [], (1, ["title"]), {}) for _ in range(2))
-    assert shape_of(first) == shape_of(again)
+    assert first == again

@@ -44,7 +44,14 @@ def nano_folder(config: ArenaConfig, stream: Stream, template: Template, regime:
     except ValidationError as error:
         raise ConfigError("base.nano", *explained(error)) from error
     warm_up = stream.warm_up()
-    parts = (options.model_dump(), warm_up.fingerprint, template.hash, str(regime), config.timeline.shape, config.refresh)
+    parts = (
+        options.model_dump(),
+        warm_up.fingerprint,
+        template.hash,
+        str(regime),
+        config.timeline.shape,
+        config.refresh,
+    )
     name = hashlib.blake2b(json.dumps(parts, default=str).encode(), digest_size=6).hexdigest()
     target = folder.parent / f"nano-{options.objective}-{name}"
     if not (target / "lineage.json").is_file():

@@ -312,7 +312,12 @@ def machine() -> dict[str, Any]:
         platform.processor(),
     )
     memory = next((int(line.split()[1]) for line in _lines(Path("/proc/meminfo")) if line.startswith("MemTotal")), 0)
-    return {"cpu": cpu, "cores": os.cpu_count(), "memory_gib": round(memory / 2**20, 1), "platform": platform.platform()}
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory / 2**20, 1),
+        "platform": platform.platform(),
+    }
 
 
 def _lines(path: Path) -> list[str]:

@@ -49,10 +49,22 @@ class ContenderOptions(BaseModel):
         if self.use in names("baselines"):
             return "baseline"
         known = [*names("strategies"), *names("baselines")]
-        raise PluginError(f"contender '{self.use}'", "is neither a strategy nor a baseline", "one of " + ", ".join(known))
+        raise PluginError(
+            f"contender '{self.use}'", "is neither a strategy nor a baseline", "one of " + ", ".join(known)
+        )
 
 
-DEFAULT_CONTENDERS = ("never", "full-retrain", "fine-tune", "short-term", "replay", "lsat-ensemble", "popularity", "rates", "stack")
+DEFAULT_CONTENDERS = (
+    "never",
+    "full-retrain",
+    "fine-tune",
+    "short-term",
+    "replay",
+    "lsat-ensemble",
+    "popularity",
+    "rates",
+    "stack",
+)
 
 
 class ArenaConfig(BaseModel):
@@ -72,9 +84,13 @@ class ArenaConfig(BaseModel):
     fit: FitOptions = FitOptions()
     contenders: tuple[ContenderOptions, ...] = tuple(ContenderOptions(use=n) for n in DEFAULT_CONTENDERS)
     seeds: tuple[int, ...] = (0,)
-    first_update: int | None = Field(None, ge=1, description="close of the period at which renewal begins; None: half way")
+    first_update: int | None = Field(
+        None, ge=1, description="close of the period at which renewal begins; None: half way"
+    )
     last_update: int | None = Field(None, ge=1)
-    slice: float = Field(0.1, ge=0, lt=0.5, description="share of the examples never trained on, for the table by period")
+    slice: float = Field(
+        0.1, ge=0, lt=0.5, description="share of the examples never trained on, for the table by period"
+    )
 
     @field_validator("contenders", mode="before")
     @classmethod
@@ -114,7 +130,9 @@ class ArenaConfig(BaseModel):
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"configuration '{path}'", f"is not YAML: {error}", "a YAML file") from error
         if not isinstance(raw, dict):
-            raise ConfigError(f"configuration '{path}'", f"holds {type(raw).__name__}", "a mapping with at least `data:`")
+            raise ConfigError(
+                f"configuration '{path}'", f"holds {type(raw).__name__}", "a mapping with at least `data:`"
+            )
         data = raw.get("data")
         if isinstance(data, dict) and data.get("path") and not Path(data["path"]).is_absolute():
             data["path"] = str((path.parent / data["path"]).resolve())

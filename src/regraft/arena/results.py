@@ -105,9 +105,7 @@ class Results:
     @cached_property
     def headline(self) -> pl.DataFrame:
         """Prequential scores with their cases: the model after update t on all cases of period t + 1."""
-        return self.scores.filter(pl.col("period") == pl.col("update") + 1).join(
-            self.cases.drop("period"), on="case"
-        )
+        return self.scores.filter(pl.col("period") == pl.col("update") + 1).join(self.cases.drop("period"), on="case")
 
     @cached_property
     def by_cell(self) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from regraft.metrics.by_period import Mean, Staleness
+from regraft.metrics.by_period import Mean, Staleness, harmonic_mean
 from regraft.metrics.intervals import Bootstrap, Difference, Interval, holm
 
 STATISTICS = ("auc", "pooled_auc", "uauc", "log_loss", "brier")
@@ -81,7 +81,6 @@ class Standing:
     ece_floor: float  # what chance alone gives on these rows
     learning: Mean
     retained: Mean
-    balance: float  # harmonic mean of learning and retained accuracy
     backward: Mean
     forward: Mean
     forgetting: Mean
@@ -101,6 +100,11 @@ class Standing:
     @property
     def ece_excess(self) -> float:
         return self.ece - self.ece_floor
+
+    @property
+    def balance(self) -> float:
+        """Harmonic mean of learning and retained accuracy."""
+        return harmonic_mean(self.learning.value, self.retained.value)
 
     @property
     def is_llm(self) -> bool:
@@ -151,11 +155,7 @@ class Summary:
 
     def best(self, statistic: str = "auc", kind: str | None = None) -> Standing | None:
         """The contender with the highest value; None where there is none."""
-        fit = [
-            s
-            for s in self.compared
-            if kind in (None, s.kind) and not np.isnan(s.values[statistic].estimate)
-        ]
+        fit = [s for s in self.compared if kind in (None, s.kind) and not np.isnan(s.values[statistic].estimate)]
         return max(fit, key=lambda s: s.values[statistic].estimate, default=None)
 
     def used(self, plugin: str) -> Standing | None:
@@ -194,8 +194,7 @@ class Summary:
 
     def _versus(self, reference: Standing | None) -> dict[str, dict[str, Paired]]:
         return {
-            statistic: self.against(reference.name, statistic) if reference else {}
-            for statistic in ("auc", "uauc")
+            statistic: self.against(reference.name, statistic) if reference else {} for statistic in ("auc", "uauc")
         }
 
     @cached_property

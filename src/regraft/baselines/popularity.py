@@ -22,7 +22,9 @@ class Popularity:
             # Fitted on the newest period with the popularity that was known when it began.
             before = past.until(int(newest.period[newest.targets[-1]]))
             known = self._counts(before, len(past.items))
-            self.model = fit_logistic(np.log1p(known[newest.item[newest.targets]])[:, None], newest.labels, "baseline popularity")
+            self.model = fit_logistic(
+                np.log1p(known[newest.item[newest.targets]])[:, None], newest.labels, "baseline popularity"
+            )
             self.counts = self._counts(past, len(past.items))
         cost.stored_interactions = len(past.items)
         return Renewal(cost)

@@ -5,6 +5,7 @@ Everything here takes `known` (regimes.py): row r may use rows [0, known[r]) of 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,14 +36,17 @@ class AsOf:
     def sums(self, values: np.ndarray, group: np.ndarray, count: np.ndarray, last: int | None = None) -> np.ndarray:
         """Sum of `values` (one per stream row) over the group's first `count` rows, or the `last` of those.
 
-        Values are rounded to multiples of 2**-24, which makes every sum exact: it cannot depend, not even in
-        its last bit, on rows that come later.
+        The sums are exact (on_grid): they cannot depend, not even in the last bit, on rows that come later.
         """
-        exact = np.rint(values[self.order.rows] * GRID) / GRID
-        total = np.concatenate([[0.0], np.cumsum(exact, dtype=np.float64)])
+        total = np.concatenate([[0.0], np.cumsum(on_grid(values[self.order.rows]), dtype=np.float64)])
         start = self.order.start[group]
         first = start if last is None else start + np.maximum(count - last, 0)
         return total[start + count] - total[first]
+
+
+def on_grid(values: np.ndarray) -> np.ndarray:
+    """Values rounded to multiples of 2**-24: their sums are exact, whatever the order and the neighbours."""
+    return np.rint(np.asarray(values, dtype=np.float64) * GRID) / GRID
 
 
 def chunks(stream: Stream, warm_up_rows: int = 25_000) -> list[tuple[int, int]]:
@@ -55,4 +59,4 @@ def chunks(stream: Stream, warm_up_rows: int = 25_000) -> list[tuple[int, int]]:
     last = int(stream.period[-1]) if len(stream.period) else 0
     starts += [int(np.searchsorted(stream.period, p)) for p in range(max(first, 1), last + 1)]
     edges = sorted({*starts, len(stream.time)})
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))

@@ -11,7 +11,8 @@ from regraft.data.labels import LabelRule, sample_negatives
 from regraft.data.periods import Periods
 from regraft.data.regimes import duration
 from regraft.data.stream import Stream, code_by_first_appearance
-from regraft.errors import DataError
+from regraft.data.text import clean
+from regraft.errors import ConfigError, DataError
 
 
 def build_stream(
@@ -39,6 +40,11 @@ def build_stream(
     label_array = rows["label"].to_numpy().astype(np.int8)
     happened = np.ones(len(rows), dtype=bool)
     if rule.implicit:
+        if periods.straddle:
+            raise ConfigError(
+                "periods.straddle", "is set under the label rule implicit", "cuts that no instant straddles",
+                "Sampled negatives share the time of their positive: set straddle: false",
+            )  # fmt: skip
         at, drawn = sample_negatives(user, item, time, negatives, seed)
         order = np.argsort(np.concatenate([np.arange(len(user)), at + 0.5]), kind="stable")
         user, time = np.concatenate([user, user[at]])[order], np.concatenate([time, time[at]])[order]
@@ -69,10 +75,15 @@ def _aligned(items: pl.DataFrame, item_ids: pl.Series) -> pl.DataFrame:
     if "title" not in joined.columns:
         joined = joined.with_columns(pl.lit(None, dtype=pl.String).alias("title"))
     texts = [c for c in joined.columns if c != "item_id"]
-    return joined.with_columns(
-        pl.col("title").fill_null(pl.concat_str(pl.lit("item "), "item_id")),
-        *(pl.col(c).cast(pl.String).fill_null("") for c in texts if c != "title"),
-    ).select("item_id", *texts)
+    cleaned = {c: [clean(t or "") for t in joined[c].cast(pl.String)] for c in texts}
+    return (
+        joined.select("item_id")
+        .with_columns(
+            *(pl.Series(c, values, dtype=pl.String) for c, values in cleaned.items() if c != "title"),
+            pl.Series("title", [t or f"item {i}" for t, i in zip(cleaned["title"], joined["item_id"], strict=True)]),
+        )
+        .select("item_id", *texts)
+    )
 
 
 def as_date(ms: int) -> str:

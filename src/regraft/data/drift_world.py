@@ -39,9 +39,7 @@ __all__ = ["DriftWorld", "Truth", "World", "simulate"]
 class Truth:
     """What nobody can see in the log. Arrays over users or items follow the rows of `users` and `items`."""
 
-    rows: (
-        pl.DataFrame
-    )  # one per interaction, same order: period (from 1), visit (a number), click_probability
+    rows: pl.DataFrame  # one per interaction, same order: period (from 1), visit (a number), click_probability
     items: pl.DataFrame  # item_id, quality (log-odds), first_day (days since the start), first_period, burst
     users: pl.DataFrame  # user_id, and as periods: joined, left (first one without them), changed_at; or null
     genres: tuple[str, ...]  # the last one is the genre of the burst of new items

@@ -170,9 +170,7 @@ def live(
     starts[np.arange(starts.shape[1]) >= count[:, None]] = np.inf
     starts.sort(axis=1)
     longest = PAUSE * 1000 * world.impressions  # ms; a visit ends in the period it begins in
-    young = (
-        items.released > (period - 2) * world.period_ms
-    )  # pushed in the period of release and the next one
+    young = items.released > (period - 2) * world.period_ms  # pushed in the period of release and the next one
     fame = (popularity + max(1.0, float(popularity.mean())) * np.where(young, 2.0, 0.3)) ** 1.5
     now = Now(world, people, items, appeal, fame, rng)
     batches = []

@@ -50,7 +50,7 @@ class LabelRule:
             raise ConfigError(
                 f"label rule '{self.text}'",
                 "cannot be read",
-                "e.g. rating > 3, value >= 4, event == \"click\", or implicit",
+                'e.g. rating > 3, value >= 4, event == "click", or implicit',
             )
         return match[1], match[2], match[3]
 
@@ -116,7 +116,8 @@ def sample_negatives(
 
 def _uniform(rows: np.ndarray, seed: int, draw: int) -> np.ndarray:
     """Counter-based uniforms in [0, 1): splitmix64 of (row, seed, draw), so that no draw depends on another."""
-    z = rows.astype(np.uint64) + np.uint64((seed * 1_000_003 + draw + 1) % 2**32) * np.uint64(0x9E3779B97F4A7C15)
+    start = (seed * 1_000_003 + draw + 1) * 0x9E3779B97F4A7C15 % 2**64
+    z = rows.astype(np.uint64) + np.uint64(start)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return (z ^ (z >> np.uint64(31))).astype(np.float64) / 2.0**64

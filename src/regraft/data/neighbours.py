@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from regraft.data.asof import chunks
+from regraft.data.asof import chunks, on_grid
 from regraft.data.stream import Stream
 
 SHRINK = 50.0  # people who judged both items at which a similarity counts half
@@ -56,9 +56,9 @@ def _votes(
         more = order.rows[start[u] + shared[u] : start[u] + p[mine].max()]
         weight = _block(similar, stream.item[more], item[mine])
         visible = np.arange(len(more))[:, None] < (p[mine] - shared[u])[None, :]
-        weight = np.where(visible, weight, 0.0)
-        top[mine] += residual[more] @ weight
-        mass[mine] += weight.sum(axis=0)
+        weight = np.where(visible, weight, 0.0).astype(np.float64)
+        top[mine] += on_grid(residual[more][:, None] * weight).sum(axis=0)
+        mass[mine] += on_grid(weight).sum(axis=0)
     return top / (mass + FLOOR)
 
 
@@ -69,7 +69,9 @@ class _CoSums:
         self.stream, self.residual, self.taken = stream, residual, 0
         n = len(stream.items)
         self.dense = n <= DENSE_ITEMS
-        self.products: Matrix = np.zeros((n, n), np.float32) if self.dense else sparse.csr_matrix((n, n), dtype=np.float32)
+        self.products: Matrix = (
+            np.zeros((n, n), np.float32) if self.dense else sparse.csr_matrix((n, n), dtype=np.float32)
+        )
         self.joint: Matrix = self.products.copy()
 
     def take_until(self, end: int) -> None:

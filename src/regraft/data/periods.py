@@ -75,7 +75,9 @@ class Periods(BaseModel):
             # Rounded up, so that the last row lies inside the last period.
             width = -(-(int(live[-1]) + 1 - int(live[0])) // self.n)
             return int(live[0]) + width * np.arange(self.n + 1)
-        first, last = (pl.from_epoch(pl.Series([int(t)]), "ms").dt.replace_time_zone("UTC") for t in (live[0], live[-1]))
+        first, last = (
+            pl.from_epoch(pl.Series([int(t)]), "ms").dt.replace_time_zone("UTC") for t in (live[0], live[-1])
+        )
         try:
             start = first.dt.truncate(self.every)[0]
             end = last.dt.offset_by(self.every)[0]

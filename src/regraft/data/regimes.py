@@ -47,7 +47,7 @@ class Regime:
         return cls(name, duration(delay)) if delay else cls(name)
 
     def __str__(self) -> str:
-        return self.name if self.name != "delayed" else f"delayed {self.delay // 1000}s"
+        return self.name if self.name != "delayed" else f"delayed {self.delay / 1000:g}s"
 
     def known(self, stream: Stream) -> np.ndarray:
         """int64 per row of `stream`: rows [0, known) of the stream were known at that row's time."""
@@ -55,7 +55,8 @@ class Regime:
         if self.name == "fresh":
             return np.searchsorted(time, time, side="left")
         if self.name == "delayed":
-            return np.searchsorted(time, time - self.delay, side="right")
+            heard = np.searchsorted(time, time - self.delay, side="right")
+            return np.minimum(heard, np.searchsorted(time, time, side="left"))
         if self.name == "frozen":
             starts = np.searchsorted(stream.period, np.arange(stream.period[-1] + 1 if len(time) else 1))
             # Warm-up rows belong to no period of their own: there the past is everything strictly earlier.

@@ -52,7 +52,9 @@ def read(options: DataOptions) -> tuple[pl.DataFrame, pl.DataFrame]:
         try:
             world = simulate(DriftWorld(**options.drift_world))
         except TypeError as error:
-            raise ConfigError("data.drift_world", str(error), "fields of regraft.data.drift_world.DriftWorld") from error
+            raise ConfigError(
+                "data.drift_world", str(error), "fields of regraft.data.drift_world.DriftWorld"
+            ) from error
         return world.interactions, world.items
     from regraft.data.ingest import ingest
 
@@ -70,7 +72,13 @@ def open_stream(options: DataOptions) -> Stream:
     else:
         name = options.path.name.split(".")[0] if options.path else "drift-world"
         stream = build_stream(
-            interactions, items, options.label, options.periods, negatives=options.negatives, seed=options.seed, name=name
+            interactions,
+            items,
+            options.label,
+            options.periods,
+            negatives=options.negatives,
+            seed=options.seed,
+            name=name,
         )
     return stream if options.share == 1.0 else of_share(stream, options.share, options.seed)
 

@@ -108,10 +108,14 @@ class Adapter:
             lineage = json.loads((folder / LINEAGE).read_text())
         except (OSError, json.JSONDecodeError, SafetensorError, KeyError, AttributeError) as error:
             raise ModelError(
-                where, f"cannot be read: {type(error).__name__}: {error}", f"{CONFIG}, {WEIGHTS}, {LINEAGE} and {MANIFEST}"
+                where,
+                f"cannot be read: {type(error).__name__}: {error}",
+                f"{CONFIG}, {WEIGHTS}, {LINEAGE} and {MANIFEST}",
             ) from error
         layers = config.get("layers_to_transform")
-        shape = AdapterShape(config["r"], config["lora_alpha"], tuple(config["target_modules"]), tuple(layers) if layers else None)
+        shape = AdapterShape(
+            config["r"], config["lora_alpha"], tuple(config["target_modules"]), tuple(layers) if layers else None
+        )
         weights = {k.removeprefix(PREFIX).removesuffix(".weight"): v for k, v in tensors.items()}
         adapter = cls(shape, weights, lineage)
         adapter.check(where)
@@ -125,7 +129,9 @@ class Adapter:
         for module in self.modules:
             a, b = self.weights.get(f"{module}.lora_A"), self.weights.get(f"{module}.lora_B")
             if a is None or b is None or a.shape[0] != self.shape.rank or b.shape[1] != self.shape.rank:
-                raise ModelError(where, f"module {module} lacks a matrix or has the wrong rank", f"A and B of rank {self.shape.rank}")
+                raise ModelError(
+                    where, f"module {module} lacks a matrix or has the wrong rank", f"A and B of rank {self.shape.rank}"
+                )
             if not (np.isfinite(a).all() and np.isfinite(b).all()):
                 raise ModelError(where, f"module {module} holds numbers that are not finite", "finite weights")
 

@@ -35,7 +35,9 @@ class BaseModel:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def load(cls, path: str | Path, dtype: str = "fp32", device: str = "cpu", trust_remote_code: bool = False) -> BaseModel:
+    def load(
+        cls, path: str | Path, dtype: str = "fp32", device: str = "cpu", trust_remote_code: bool = False
+    ) -> BaseModel:
         """From a directory (or hub id). `dtype` is fp32, bf16 or auto (a short probe decides)."""
         chosen = DTYPES[probe_dtype(device) if dtype == "auto" else dtype]
         options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
@@ -155,7 +157,9 @@ class BaseModel:
 
     def _additive(self, visible: Tensor) -> Tensor:
         blocked = torch.finfo(self.dtype).min
-        return torch.zeros(visible.shape, dtype=self.dtype, device=visible.device).masked_fill_(~visible, blocked)[:, None]
+        return torch.zeros(visible.shape, dtype=self.dtype, device=visible.device).masked_fill_(~visible, blocked)[
+            :, None
+        ]
 
     def _check_readout(self) -> None:
         """The two-row readout must equal the model's own logits, or scores would be silently wrong."""
@@ -201,5 +205,7 @@ def _hash(model: nn.Module, tokenizer: Any) -> str:
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    digest.update(backend.to_str().encode() if backend is not None else repr(sorted(tokenizer.get_vocab().items())).encode())
+    digest.update(
+        backend.to_str().encode() if backend is not None else repr(sorted(tokenizer.get_vocab().items())).encode()
+    )
     return digest.hexdigest()

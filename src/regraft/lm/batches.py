@@ -28,7 +28,9 @@ class Batch:
     tokens: int  # real tokens, without padding
 
 
-def batches(blocks: Blocks, chosen: np.ndarray, max_tokens: int, device: torch.device, left: bool = False) -> Iterator[Batch]:
+def batches(
+    blocks: Blocks, chosen: np.ndarray, max_tokens: int, device: torch.device, left: bool = False
+) -> Iterator[Batch]:
     """The chosen blocks, longest first, at most `max_tokens` padded tokens per batch (one block at least)."""
     by_block = np.argsort(blocks.block, kind="stable")
     starts = np.searchsorted(blocks.block[by_block], np.arange(len(blocks) + 1))
@@ -49,7 +51,9 @@ def grouped(blocks: Blocks, chosen: np.ndarray, max_tokens: int) -> Iterator[np.
             first += rows
 
 
-def _batch(blocks: Blocks, group: np.ndarray, by_block: np.ndarray, starts: np.ndarray, device: torch.device, left: bool) -> Batch:
+def _batch(
+    blocks: Blocks, group: np.ndarray, by_block: np.ndarray, starts: np.ndarray, device: torch.device, left: bool
+) -> Batch:
     lengths = blocks.tokens.lengths[group]
     width = int(lengths.max())
     shape = (len(group), width)
@@ -70,7 +74,9 @@ def _batch(blocks: Blocks, group: np.ndarray, by_block: np.ndarray, starts: np.n
     visible = position = None
     if left or bool(blocks.isolated[group].any()):
         position = padded(blocks.position)
-        visible = _visible(padded(blocks.limit), padded(blocks.segment), torch.from_numpy(inside.copy()).to(device), shift)
+        visible = _visible(
+            padded(blocks.limit), padded(blocks.segment), torch.from_numpy(inside.copy()).to(device), shift
+        )
     return Batch(
         ids=padded(blocks.tokens.data),
         inside=torch.from_numpy(inside.copy()).to(device),
@@ -89,7 +95,11 @@ def _visible(limit: Tensor, segment: Tensor, inside: Tensor, shift: np.ndarray) 
     place = torch.arange(width, device=limit.device)
     key = place[None, :] - torch.from_numpy(shift).to(limit.device)[:, None]  # place in the block, not in the row
     line = (segment[:, None, :] == 0) & (key[:, None, :] < limit[:, :, None])
-    own = (segment[:, None, :] == segment[:, :, None]) & (segment[:, None, :] > 0) & (place[None, :] <= place[:, None])[None]
+    own = (
+        (segment[:, None, :] == segment[:, :, None])
+        & (segment[:, None, :] > 0)
+        & (place[None, :] <= place[:, None])[None]
+    )
     seen = (line | own) & inside[:, None, :]
     # A padded query looks at itself, so that no row of the softmax is empty.
     return seen | (torch.eye(width, dtype=torch.bool, device=limit.device)[None] & ~inside[:, :, None])

@@ -80,7 +80,9 @@ class Blend:
     def hash(self) -> str:
         digest = hashlib.blake2b(digest_size=16)
         parts = [(a.hash if a else "bare", w) for a, w in self.parts]
-        digest.update(repr((parts, self.mode, self.calibration, sorted((k, a.hash) for k, a in self.kept.items()))).encode())
+        digest.update(
+            repr((parts, self.mode, self.calibration, sorted((k, a.hash) for k, a in self.kept.items()))).encode()
+        )
         for name in sorted(self.state):
             digest.update(name.encode() + np.ascontiguousarray(self.state[name]).tobytes())
         return digest.hexdigest()
@@ -117,7 +119,9 @@ class Blend:
         try:
             saved = json.loads((folder / "blend.json").read_text())
         except (OSError, json.JSONDecodeError) as error:
-            raise ModelError(f"blend '{folder}'", f"cannot be read: {error}", "a directory written by regraft") from error
+            raise ModelError(
+                f"blend '{folder}'", f"cannot be read: {error}", "a directory written by regraft"
+            ) from error
 
         def adapter(name: str | None) -> Adapter | None:
             return None if name is None else Adapter.load(folder / "adapters" / name)
@@ -134,7 +138,9 @@ class Blend:
             notes=tuple(saved["notes"]),
         )
         if blend.hash != saved["hash"]:
-            raise ModelError(f"blend '{folder}'", f"has the hash {blend.hash}", f"{saved['hash']}, the one that was saved")
+            raise ModelError(
+                f"blend '{folder}'", f"has the hash {blend.hash}", f"{saved['hash']}, the one that was saved"
+            )
         return blend
 
 

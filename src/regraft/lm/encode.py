@@ -15,12 +15,12 @@ import numpy as np
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
+from regraft.data.text import clean
 from regraft.errors import ModelError
 from regraft.lm.answers import Answers, Tokenizer, token_ids
 from regraft.lm.ragged import Ragged, stack
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import FACT, Piece, Slot, Template
-from regraft.prompts.text import clean
 from regraft.prompts.timeline import Plan, Shape, plan
 
 ISOLATED_TOKENS = 512  # isolated copies per block, in tokens; more go to further blocks with the same prefix
@@ -55,8 +55,8 @@ class Encoder:
     tokenizer: Tokenizer
     template: Template
     answers: Answers
-    regime: Regime = Regime()
-    shape: Shape = Shape()
+    regime: Regime = field(default_factory=Regime)
+    shape: Shape = field(default_factory=Shape)
     refresh: str = "event"
     item_tokens: int = 24  # cap per field of an item
     longest: int | None = None  # positions the base model has
@@ -139,7 +139,9 @@ class Encoder:
         line_rows = order.rows[np.repeat(order.start[p.user[first]] + start, n_line) + _count_up(n_line)]
         needed, line_index = np.unique(line_rows, return_inverse=True)
         line_events = self.events(view, needed)
-        table = stack([Ragged.of([token_ids(self.tokenizer, self.template.head), *self.answers.spoken]), line_events, own])
+        table = stack(
+            [Ragged.of([token_ids(self.tokenizer, self.template.head), *self.answers.spoken]), line_events, own]
+        )
         isolated_order = loose[np.argsort(block[loose], kind="stable")]
         n_isolated = np.bincount(block[loose], minlength=n_blocks)
         sizes = 1 + 2 * n_line + n_isolated

@@ -128,7 +128,9 @@ class _State:
 
     COUNTERS = ("step", "best", "tokens", "targets", "train_loss", "losses")
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter], options: FitOptions, lr: float, folder: Path | None) -> None:
+    def __init__(
+        self, parameters: Mapping[str, nn.Parameter], options: FitOptions, lr: float, folder: Path | None
+    ) -> None:
         self.parameters, self.lr, self.folder = parameters, lr, folder
         self.accelerator = Accelerator()
         self.optimizer = torch.optim.AdamW(parameters.values(), lr=lr, weight_decay=options.weight_decay)
@@ -214,4 +216,3 @@ def progress_lines(what: str, every: float = 10.0) -> Progress:
             print(f"{what}: step {done:,} of {total:,}, {left:,.0f} s left", flush=True)
 
     return show
-

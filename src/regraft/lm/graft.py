@@ -9,12 +9,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import MethodType
 
 import numpy as np
 import torch
 from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import Linear as LoraLinear
 from peft.tuners.tuners_utils import BaseTunerLayer
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
 
 from regraft.errors import ModelError
@@ -29,7 +32,9 @@ class Grafts:
     def __init__(self, base: BaseModel) -> None:
         self.base = base
         self._slots: dict[AdapterShape, str] = {}
-        inner = [(n, m) for n, m in base.model.base_model.named_modules() if m is not base.model.get_output_embeddings()]
+        inner = [
+            (n, m) for n, m in base.model.base_model.named_modules() if m is not base.model.get_output_embeddings()
+        ]
         self._transposed = any(isinstance(m, Conv1D) for _, m in inner)
         self.linear = sorted({n.rsplit(".", 1)[-1] for n, m in inner if isinstance(m, nn.Linear | Conv1D)})
 
@@ -39,7 +44,9 @@ class Grafts:
         targets = tuple(sorted(linear)) if options.targets == "auto" else tuple(sorted(options.targets))
         if unknown := set(targets) - linear:
             raise ModelError(
-                "adapter.targets", f"this model has no linear layer named {', '.join(sorted(unknown))}", ", ".join(sorted(linear))
+                "adapter.targets",
+                f"this model has no linear layer named {', '.join(sorted(unknown))}",
+                ", ".join(sorted(linear)),
             )
         if options.adapt == "all":
             return AdapterShape(options.rank, options.alpha, targets)
@@ -116,6 +123,30 @@ class Grafts:
                 warnings.simplefilter("ignore")  # PEFT warns of a second adapter; slots are meant to be several
                 inject_adapter_in_model(config, self.base.model, self._slots[shape])
             self.base.model.eval()
+            if self.base.dtype == torch.float32:
+                _fuse(self.base.model)
         for module in self.base.model.modules():
             if isinstance(module, BaseTunerLayer):
                 module.set_adapter(self._slots[shape])
+
+
+def _fuse(model: nn.Module) -> None:
+    """Adapted layers multiply once, by W + scale * B A, instead of by W, A and B in turn.
+
+    The same function with the same gradients; on narrow models the two thin products cost more than the wide
+    one. Only in fp32: in bf16 the sum would round the change away.
+    """
+    for module in model.modules():
+        if isinstance(module, LoraLinear) and not hasattr(module, "unfused"):
+            module.unfused = module.forward
+            module.forward = MethodType(_fused_forward, module)
+
+
+def _fused_forward(self: LoraLinear, x: Tensor, *args: object, **kwargs: object) -> Tensor:
+    if self.disable_adapters or len(self.active_adapters) != 1 or self.active_adapters[0] not in self.lora_A:
+        return self.unfused(x, *args, **kwargs)
+    name = self.active_adapters[0]
+    delta = self.scaling[name] * (self.lora_B[name].weight @ self.lora_A[name].weight)
+    base = self.get_base_layer()
+    weight = base.weight.T if self.fan_in_fan_out else base.weight
+    return F.linear(x, weight + delta, base.bias)

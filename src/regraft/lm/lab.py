@@ -95,7 +95,6 @@ class Workshop:
         )  # fmt: skip
         return hashlib.blake2b(repr((common, parts)).encode(), digest_size=16).hexdigest()
 
-
     def kept_scores(self, key: str) -> KeptScores:
         if key not in self.scores:
             path = self.folder / "scores" / f"{key}.npz" if self.folder else None
@@ -194,7 +193,9 @@ class Lab:
         cost.targets_trained = result.cost.targets_trained
         cost.flops = self._flops(cost.tokens_forward, cost.tokens_backward)
         lineage = self._lineage(view, stop, start, lr, epochs, result.losses)
-        done = Adapter(adapter.shape, weights_now, {**lineage, "fan_in_fan_out": bool(adapter.lineage.get("fan_in_fan_out"))})
+        done = Adapter(
+            adapter.shape, weights_now, {**lineage, "fan_in_fan_out": bool(adapter.lineage.get("fan_in_fan_out"))}
+        )
         cost.adapter_bytes = done.bytes
         return done, cost
 

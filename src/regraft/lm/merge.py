@@ -57,7 +57,9 @@ def _same_modules(parts: Parts) -> list[str]:
     for adapter, _ in parts[1:]:
         if adapter.modules != modules:
             raise ModelError(
-                "merge", f"adapter {adapter.hash[:8]} has other modules than {parts[0][0].hash[:8]}", "adapters of one shape"
+                "merge",
+                f"adapter {adapter.hash[:8]} has other modules than {parts[0][0].hash[:8]}",
+                "adapters of one shape",
             )
     return modules
 

@@ -27,20 +27,19 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from regraft.cost import Cost
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
+from regraft.data.text import clean
 from regraft.errors import DataError
 from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fit import Progress, train
 from regraft.lm.options import FitOptions, Options
-from regraft.lm.ragged import Ragged
 from regraft.lm.score import score_blocks
 from regraft.lm.tasks.judge import Judge
 from regraft.lm.tasks.text import Text
 from regraft.metrics.binary import log_loss
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import Template
-from regraft.prompts.text import clean
 from regraft.prompts.timeline import Shape
 
 END = "<|end|>"
@@ -96,14 +95,16 @@ def build_nano(
     model.requires_grad_(True)
     held = max(1, len(warm_up) // 50)
     rest, last = warm_up.only(slice(0, -held)), warm_up.only(slice(-held, None))
-    fit = FitOptions(lr=options.lr, epochs=options.epochs, patience=options.epochs, targets_per_step=options.targets_per_step)
+    fit = FitOptions(
+        lr=options.lr, epochs=options.epochs, patience=options.epochs, targets_per_step=options.targets_per_step
+    )
     objective: Judge | Text
     stop: Callable[[], float] | None = None
     if options.objective == "labels":
         blocks = encoder.encode(rest)
         objective = Judge(base, blocks, answers, np.ones(len(rest), np.float32), fit.heavy_users)
         held_blocks = encoder.encode(last)
-        
+
         def stop() -> float:
             return log_loss(held_blocks.label, score_blocks(base, answers, held_blocks))
 
@@ -132,7 +133,10 @@ def train_tokenizer(
     """A byte-level BPE learnt from the texts a prompt is made of, popular items first."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
-        [pre_tokenizers.Split(Regex(NUMBERS), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        [
+            pre_tokenizers.Split(Regex(NUMBERS), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
     trainer = trainers.BpeTrainer(
@@ -199,11 +203,17 @@ def _config(options: NanoOptions, size: int) -> LlamaConfig:
     )
 
 
-
-
 def _save(
-    folder: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, warm_up: Stream, template: Template,
-    options: NanoOptions, losses: list[float], cost: Cost, regime: str, shape: Shape,
+    folder: Path,
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    warm_up: Stream,
+    template: Template,
+    options: NanoOptions,
+    losses: list[float],
+    cost: Cost,
+    regime: str,
+    shape: Shape,
 ) -> None:
     staging = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     shutil.rmtree(staging, ignore_errors=True)

@@ -29,7 +29,9 @@ class AdapterOptions(Options):
 
     rank: int = Field(8, ge=1, le=256)
     alpha: float = Field(16.0, gt=0)
-    targets: Literal["auto"] | list[str] = Field("auto", description="module names; auto: every linear layer of a block")
+    targets: Literal["auto"] | list[str] = Field(
+        "auto", description="module names; auto: every linear layer of a block"
+    )
     adapt: Literal["all"] | int = Field("all", description="all layers, or the top k")
 
 
@@ -46,6 +48,8 @@ class FitOptions(Options):
     warm_up: float = Field(0.05, ge=0, lt=1, description="share of the steps with a growing learning rate")
     weight_decay: float = Field(0.0, ge=0)
     clip: float = Field(1.0, gt=0)
-    heavy_users: Literal["sqrt", "full"] = Field("sqrt", description="sqrt: a user's weight in a step grows with the root")
+    heavy_users: Literal["sqrt", "full"] = Field(
+        "sqrt", description="sqrt: a user's weight in a step grows with the root"
+    )
     gradient_checkpointing: bool = False
     checkpoint_seconds: float = Field(30.0, gt=0)

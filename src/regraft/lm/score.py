@@ -24,5 +24,7 @@ def score_blocks(
         for batch in batches(blocks, np.arange(len(blocks)), max_tokens, base.device, left):
             scores[batch.examples] = batch_log_odds(base, answers, batch).double().cpu().numpy()
     if not np.isfinite(scores).all():
-        raise FloatingPointError(f"{int((~np.isfinite(scores)).sum()):,} of {len(scores):,} scores are not finite numbers")
+        raise FloatingPointError(
+            f"{int((~np.isfinite(scores)).sum()):,} of {len(scores):,} scores are not finite numbers"
+        )
     return scores

@@ -66,9 +66,7 @@ def ece_floor(log_odds: ArrayLike, bins: int, draws: int, rng: np.random.Generat
     return float(np.mean(gaps) / code.size)
 
 
-def ece_excess(
-    labels: ArrayLike, log_odds: ArrayLike, bins: int = 15, draws: int = 200, seed: int = 0
-) -> float:
+def ece_excess(labels: ArrayLike, log_odds: ArrayLike, bins: int = 15, draws: int = 200, seed: int = 0) -> float:
     """ECE minus its floor: about 0 for a calibrated model at any number of rows, a little below by chance."""
     return ece(labels, log_odds, bins) - ece_floor(log_odds, bins, draws, np.random.default_rng(seed))
 

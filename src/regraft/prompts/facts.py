@@ -67,7 +67,11 @@ FACTS = {
         Fact("item_count", "how many verdicts this item had before", _rounded_count),
         Fact("item_age", "time since the item was first seen", _age),
         Fact("user_rate", "per cent of this user's earlier verdicts that were likes", _percent),
-        Fact("user_lean", "this user's likes above or below what the items' own rates led to expect, in points", _signed),
+        Fact(
+            "user_lean",
+            "this user's likes above or below what the items' own rates led to expect, in points",
+            _signed,
+        ),
         Fact("user_count", "how many verdicts this user gave before", _rounded_count),
         Fact("recent", f"per cent of likes among this user's last {RECENT} verdicts", _percent),
         Fact("kin", "how this user judged the items that people judge alike with this one, in points", _signed),
@@ -125,7 +129,7 @@ def _compute(stream: Stream, regime: Regime, refresh: str) -> pl.DataFrame:
         {
             "item_rate": item_rate,
             "item_count": item_count.astype(np.float64),
-            "item_age": np.maximum(stream.time - first_seen, 0) / UNITS["d"],
+            "item_age": np.where(item_count > 0, stream.time - first_seen, 0) / UNITS["d"],
             "user_rate": (likes + PRIOR_USER * average) / (user_count + PRIOR_USER),
             "user_lean": of_user.sums(residual, stream.user, user_count) / (user_count + PRIOR_USER),
             "user_count": user_count.astype(np.float64),

@@ -19,11 +19,11 @@ from jinja2 import meta, nodes
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
+from regraft.data.text import clean
 from regraft.errors import TemplateError
 from regraft.prompts.facts import FACTS
 from regraft.prompts.preview import Prompts
 from regraft.prompts.template import Piece, Slot, Template
-from regraft.prompts.text import clean
 from regraft.prompts.timeline import Shape
 
 Level = Literal["error", "warning", "note"]

@@ -17,10 +17,10 @@ import numpy as np
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
+from regraft.data.text import clean
 from regraft.errors import DataError
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import FACT, Piece, Template
-from regraft.prompts.text import clean
 from regraft.prompts.timeline import Plan, Shape, plan
 
 Source = Literal["template", "item", "fact", "answer"]

@@ -56,7 +56,8 @@ class _Fields:
 
     def __init__(self, index: int, present: Sequence[str]) -> None:
         for name in present:
-            setattr(self, name, f"{_OPEN}{index}.{name}{_CLOSE}")
+            if not name.startswith("_"):
+                setattr(self, name, f"{_OPEN}{index}.{name}{_CLOSE}")
 
     def __getattr__(self, name: str) -> str:
         if name.startswith("_"):

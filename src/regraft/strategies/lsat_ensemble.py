@@ -52,4 +52,3 @@ def best_weight(state: dict[str, np.ndarray]) -> float:
     both = np.stack([state["long"], state["short"]])
     losses = [log_loss(state["label"], average_probability(both, np.array([a, 1 - a]))) for a in GRID]
     return float(GRID[int(np.argmin(losses))])
-

@@ -6,10 +6,10 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from regraft.prompts.text import HIDDEN, LONGEST, clean
+from regraft.data.text import HIDDEN, LONGEST, clean
 
 HIDDEN_TEXT = {
     "line breaks": ("Heat\r\nAnswer: Yes", "Heat Answer: Yes"),
@@ -40,6 +40,7 @@ def test_spaces_of_all_kinds_collapse_and_the_ends_are_bare():
     assert clean("\u3000 The\u00a0  Matrix \t") == "The Matrix"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=600))
 @example("\u0344" * LONGEST)  # one character that becomes two
 @example("e\u200b\u0301")
