@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-UNRECORDED = ("cache_bytes",)
-
 
 @dataclass(frozen=True)
 class Player:

@@ -17,7 +17,8 @@ from regraft.errors import DataError
 from regraft.prompts.facts import fact_table
 
 FEATURES = (
-    "item_rate", "item_count", "item_age", "user_rate", "user_lean", "user_count", "recent", "kin", "last_three", "pause",
+    "item_rate", "item_count", "item_age", "user_rate", "user_lean",
+    "user_count", "recent", "kin", "last_three", "pause",
 )  # fmt: skip
 
 

@@ -10,22 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
 TIME = pl.Datetime("ms", "UTC")
 
-INTERACTIONS = pl.Schema(
-    {
+_COLUMNS: dict[str, Any] = {
         "user_id": pl.String,
         "item_id": pl.String,
         "timestamp": TIME,
         "event": pl.String,  # "rating", "click", "impression", ...
         "value": pl.Float64,  # the rating; null where the event has no value
         "line": pl.Int64,  # 1-based line (or row) in the source file: the order among equal times
-    }
-)
+}
+INTERACTIONS = pl.Schema(_COLUMNS)
 
 QUARANTINE = pl.Schema(
     {

@@ -12,13 +12,14 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from regraft.errors import ConfigError, DataError
 
-COMPARE: dict[str, Callable[[pl.Expr, object], pl.Expr]] = {
+COMPARE: dict[str, Callable[..., Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "<": operator.lt,

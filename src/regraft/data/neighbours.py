@@ -7,6 +7,8 @@ start of each chunk of rows (periods; slices of the warm-up), while the user's o
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
@@ -17,7 +19,7 @@ SHRINK = 50.0  # people who judged both items at which a similarity counts half
 FLOOR = 0.5  # similarity mass below which the vote fades to 0
 DENSE_ITEMS = 12_000  # up to here item-item sums are dense arrays, above sparse ones
 
-Matrix = np.ndarray | sparse.csr_matrix
+Matrix = Any  # np.ndarray where dense, sparse.csr_matrix where not
 
 
 def kin(stream: Stream, known: np.ndarray, residual: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -99,11 +100,13 @@ class Encoder:
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _column(self, piece: Piece, view: Stream, rows: np.ndarray, texts) -> tuple[Ragged, np.ndarray]:
+    def _column(
+        self, piece: Piece, view: Stream, rows: np.ndarray, texts: pl.DataFrame | None
+    ) -> tuple[Ragged, np.ndarray]:
         """One piece for many rows as (table of distinct sequences, index per row)."""
         if isinstance(piece, str):
             return Ragged.of([token_ids(self.tokenizer, piece)]), np.zeros(len(rows), dtype=np.int64)
-        if piece.item == FACT:
+        if piece.item == FACT and texts is not None:
             distinct, index = np.unique(texts[piece.field].to_numpy(), return_inverse=True)
             words = [token_ids(self.tokenizer, (" " if piece.space else "") + str(t)) for t in distinct]
             return Ragged.of(words), index
@@ -161,26 +164,11 @@ class Encoder:
         mine[inline] = base[block[inline]] + 1 + 2 * (p.known[inline] - start[block[inline]])
         mine[isolated_order] = tail
         read = flat.start[mine + 1] - 1 - tokens.start[block]
-        position, limit, segment = self._visibility(flat, tokens, base, n_line, p, block, start, isolated_order, tail)
+        # A copy that knows p events starts where event p would stand: after segment 2 * (p - start) of its block.
+        copy_block = block[isolated_order]
+        after = base[copy_block] + 1 + 2 * (p.known[isolated_order] - start[copy_block])
+        position, limit, segment = _visibility(flat, tokens, tail, after, copy_block)
         return Blocks(tokens, position, limit, segment, p.user[first], block, read, view.label[p.rows])
-
-    def _visibility(self, flat, tokens, base, n_line, p, block, start, isolated_order, tail):
-        length = tokens.lengths
-        position = _count_up(length).astype(np.int32)
-        limit = position + 1
-        segment = np.zeros(len(position), dtype=np.int32)
-        if len(tail):
-            # A copy that knows p events starts where event p would stand: after segment 2 * (p - start) of its block.
-            b = block[isolated_order]
-            after = base[b] + 1 + 2 * (p.known[isolated_order] - start[b])
-            anchor = flat.start[after] - tokens.start[b]
-            lengths = flat.lengths[tail]
-            where = np.repeat(flat.start[tail], lengths) + _count_up(lengths)
-            position[where] = np.repeat(anchor, lengths) + _count_up(lengths)
-            limit[where] = np.repeat(anchor, lengths)
-            number = tail - (base[b] + 1 + 2 * n_line[b]) + 1
-            segment[where] = np.repeat(number, lengths)
-        return position, limit.astype(np.int32), segment
 
     def _single(self, view: Stream, p: Plan) -> Blocks:
         """One prompt per example: the published layout, the last W known events in two lists."""
@@ -223,7 +211,25 @@ class Encoder:
         )
 
 
-def _presence(items, fields: list[str]) -> tuple[list[list[str]], np.ndarray]:
+def _visibility(
+    flat: Ragged, tokens: Ragged, copies: np.ndarray, after: np.ndarray, block: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(position, limit, segment) per token. Segment `copies[i]` of `flat` is a copy in `block[i]` that starts
+    where segment `after[i]` starts."""
+    position = _count_up(tokens.lengths).astype(np.int32)
+    limit = position + 1
+    segment = np.zeros(len(position), dtype=np.int32)
+    if len(copies):
+        anchor = flat.start[after] - tokens.start[block]
+        lengths = flat.lengths[copies]
+        where = np.repeat(flat.start[copies], lengths) + _count_up(lengths)
+        position[where] = np.repeat(anchor, lengths) + _count_up(lengths)
+        limit[where] = np.repeat(anchor, lengths)
+        segment[where] = np.repeat(np.arange(1, len(copies) + 1), lengths)
+    return position, limit.astype(np.int32), segment
+
+
+def _presence(items: pl.DataFrame, fields: list[str]) -> tuple[list[list[str]], np.ndarray]:
     """(field lists that occur, which of them each item has)."""
     have = [f for f in fields if f in items.columns]
     bits = np.zeros(len(items), dtype=np.int64)

@@ -32,8 +32,8 @@ from regraft.lm.options import FitOptions
 class Objective(Protocol):
     """What is minimised: the weighted sum of losses of a step, divided by the step's weights."""
 
-    blocks: Blocks
-
+    @property
+    def blocks(self) -> Blocks: ...
     def step_weights(self, chosen: np.ndarray) -> np.ndarray: ...
     def loss(self, batch: Batch, weights: np.ndarray) -> Tensor: ...
 
@@ -96,7 +96,9 @@ def train(
 def _steps(blocks: Blocks, targets: int, seed: int, epoch: int) -> list[np.ndarray]:
     """Blocks in random order, cut where a step holds enough targets: a step mixes many users."""
     order = np.random.default_rng([seed, epoch]).permutation(len(blocks))
-    per_block = np.bincount(blocks.block, minlength=len(blocks))[order] if len(blocks.block) else np.ones(len(blocks))
+    per_block: np.ndarray = (
+        np.bincount(blocks.block, minlength=len(blocks))[order] if len(blocks.block) else np.ones(len(blocks))
+    )
     number = (np.cumsum(per_block) - per_block) // targets
     return np.split(order, np.flatnonzero(np.diff(number)) + 1) if len(order) else []
 

@@ -94,7 +94,10 @@ def build_nano(
     encoder = Encoder(tokenizer, template, answers, regime, shape, refresh, longest=options.positions)
     model.requires_grad_(True)
     held = max(1, len(warm_up) // 50)
-    rest, last = warm_up.only(slice(0, -held)), warm_up.only(slice(-held, None))
+    rest, last = (
+        warm_up.only(np.arange(len(warm_up) - held)),
+        warm_up.only(np.arange(len(warm_up) - held, len(warm_up))),
+    )
     fit = FitOptions(
         lr=options.lr, epochs=options.epochs, patience=options.epochs, targets_per_step=options.targets_per_step
     )
@@ -132,13 +135,13 @@ def train_tokenizer(
 ) -> PreTrainedTokenizerFast:
     """A byte-level BPE learnt from the texts a prompt is made of, popular items first."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(NUMBERS), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=[END],
