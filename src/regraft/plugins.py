@@ -11,7 +11,7 @@ import ast
 import importlib
 import importlib.util
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -49,13 +49,17 @@ def names(kind: str) -> list[str]:
 
 def plugins(kind: str) -> list[Plugin]:
     """All plug-ins of a kind, without importing any of them."""
-    return [*_built_in(kind), *_third_party(kind)]
+    if kind not in KINDS:
+        raise PluginError(f"plug-ins of kind '{kind}'", "do not exist", "one of: " + ", ".join(KINDS))
+    own = list(_built_in(kind))
+    taken = {plugin.name for plugin in own}
+    return [*own, *(_unless_taken(plugin, taken) for plugin in _third_party(kind))]
 
 
 def load(kind: str, name: str) -> ModuleType:
     """The plug-in's module; errors name what exists."""
     for plugin in plugins(kind):
-        if plugin.name == name:
+        if plugin.name == name:  # the built-in one where a name is taken twice
             try:
                 return importlib.import_module(plugin.module)
             except Exception as error:
@@ -71,6 +75,10 @@ def load(kind: str, name: str) -> ModuleType:
         "one of: " + ", ".join(names(kind)),
         f"List them with: regraft plugins {kind}",
     )
+
+
+def _unless_taken(plugin: Plugin, taken: set[str]) -> Plugin:
+    return replace(plugin, problem="the name belongs to a built-in plug-in") if plugin.name in taken else plugin
 
 
 def _built_in(kind: str) -> Iterator[Plugin]:

@@ -71,7 +71,7 @@ def write_results(
                 costs.append(_cost(player, s, update, update == updates[0]))
     cases.write_parquet(folder / "cases.parquet")
     pl.concat(scores).write_parquet(folder / "scores.parquet")
-    pl.DataFrame(costs).write_parquet(folder / "costs.parquet")
+    pl.DataFrame(costs, infer_schema_length=None).write_parquet(folder / "costs.parquet")
     described = _run(name, players, seeds, updates, cases, n_periods)
     (folder / "run.json").write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
     return folder

@@ -40,6 +40,8 @@ from regraft.prompts.template import FACT, Template
 from regraft.prompts.timeline import Shape, plan
 from worlds import tiny_stream
 
+torch.set_num_threads(1)  # on matrices this small, a second thread only waits for the first
+
 FAMILIES = ("llama", "qwen2", "qwen3", "gemma2", "gemma3", "mistral", "gpt2")
 REGIMES = tuple(Regime(name) for name in ("fresh", "delayed", "frozen", "paper"))
 WINDOW = 12  # tokens a sliding layer sees: less than two events
@@ -50,7 +52,9 @@ TIMELINE = Template(
     "{% block yes %} Yes\n{% endblock %}{% block no %} No\n{% endblock %}",
     "tiny",
 )
-WORDS = "Verdicts: Yes No Liked Not liked Further item drama comedy war heat up alien big night blue 0 5 50 100 +0 -5 2k"
+WORDS = (
+    "Verdicts: Yes No Liked Not liked Further item drama comedy war heat up alien big night blue 0 5 50 100 +0 -5 2k"
+)
 
 
 def sizes(vocabulary: int) -> dict[str, Any]:
@@ -152,12 +156,26 @@ def random_log(seed: int, users: int = 3, events: int = 40, items: int = 6) -> s
     return " ".join(words)
 
 
-TITLES = {"i0": "heat", "i1": "up", "i2": "alien night of the big blue war", "i3": "Yes", "i4": "夜 film", "i5": "No No"}
+TITLES = {
+    "i0": "heat",
+    "i1": "up",
+    "i2": "alien night of the big blue war",
+    "i3": "Yes",
+    "i4": "夜 film",
+    "i5": "No No",
+}
 GENRES = {"i0": "drama", "i2": "war, comedy", "i4": "drama"}
 
 
 def random_world(seed: int = 0, events: int = 40, users: int = 3, **more: Any) -> Stream:
     return tiny_stream(random_log(seed, users, events), titles=TITLES, genres=GENRES, **more)
+
+
+def candidates(each: int) -> Stream:
+    """One user's six choices, each beside up to `each` sampled candidates of the same instant: a request."""
+    known = " ".join(f"u{k}:i{k}+@{k}" for k in range(12))
+    chosen = " ".join(f"ann:i{k}+@{100 + k}" for k in range(6))
+    return tiny_stream(f"{known} {chosen}", titles=TITLES, label="implicit", negatives=each)
 
 
 # -- the same targets, each with a prompt of its own -------------------------------------------------------
@@ -194,10 +212,11 @@ def event_ids(view: Stream, row: int, encoder: Encoder) -> list[int]:
 
 
 def plain_log_odds(model: nn.Module, prompts: list[list[int]], yes: int, no: int) -> np.ndarray:
-    """logit(yes) - logit(no) after each prompt: the model's own forward and its own full logits."""
-    found = []
+    """logit(yes) - logit(no) after each prompt: the model's own forward and logits, without padding or mask."""
+    found, lengths = np.zeros(len(prompts)), np.array([len(ids) for ids in prompts])
     with torch.inference_mode():
-        for ids in prompts:
-            logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].float()
-            found.append(float(logits[yes] - logits[no]))
-    return np.array(found)
+        for length in np.unique(lengths):
+            alike = np.flatnonzero(lengths == length)
+            logits = model(input_ids=torch.tensor([prompts[n] for n in alike]), use_cache=False).logits[:, -1].float()
+            found[alike] = (logits[:, yes] - logits[:, no]).numpy()
+    return found

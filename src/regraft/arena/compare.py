@@ -24,11 +24,13 @@ import numpy as np
 import polars as pl
 
 from regraft.arena.config import ArenaConfig, ContenderOptions, plugin
-from regraft.cost import Renewal, measured
+from regraft.arena.folder import claim, whole
+from regraft.cost import Cost, Renewal, measured
 from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
-from regraft.errors import ConfigError, ResultsError
+from regraft.errors import ConfigError, DataError, ResultsError
+from regraft.lm.staging import staging_for
 from regraft.metrics.groups import item_groups, user_groups
 from regraft.plugins import plugins
 from regraft.prompts.facts import fact_table
@@ -54,7 +56,7 @@ class Arena:
 
     def __init__(self, config: ArenaConfig, folder: Path, stream: Stream | None = None) -> None:
         self.config, self.folder = config, folder
-        self.stream = stream or open_stream(config.data)
+        self.stream = open_stream(config.data) if stream is None else stream
         self.regime = Regime.parse(config.regime)
         self.template = Template.load(config.template)
         n = self.stream.n_periods
@@ -64,6 +66,7 @@ class Arena:
             raise ConfigError(
                 "first_update and last_update", f"{self.first} to {self.last} of {n} periods", f"1 to {n - 1}, in order"
             )
+        self.stream.order  # noqa: B018 - worked out once, views take their part of it
         # The whole table at once: a view gets its first rows, which is what it would compute itself.
         fact_table(self.stream, self.regime, config.refresh)
         if self.regime.name != "fresh" or config.refresh != "event":
@@ -76,26 +79,38 @@ class Arena:
         return range(self.first, self.last + 1)
 
     def cells(self) -> list[Cell]:
-        """In the order they run: contender by contender, seeds inside, updates in time order."""
+        """In the order they run: one whole seed after the other, contenders inside, updates in time order."""
         return [
             Cell(contender, seed, update)
+            for seed in self.config.seeds
             for contender in self.config.contenders
-            for seed in (self.config.seeds if contender.kind == "strategy" else self.config.seeds[:1])
+            if contender.kind == "strategy" or seed == self.config.seeds[0]
             for update in self.updates
         ]
 
     @cached_property
     def slice(self) -> np.ndarray:
-        """bool per row of the stream: examples that nothing is ever trained on."""
-        rows = np.arange(len(self.stream.time), dtype=np.uint64)
-        mixed = (rows + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        """bool per row of the stream: examples that nothing is ever trained on.
+
+        Whole runs of a user's events are drawn, not single rows: runs share one history when they are scored.
+        """
+        stream = self.stream
+        run = stream.order.index // self.config.timeline.targets
+        group = stream.user.astype(np.uint64) * np.uint64(2**32) + run.astype(np.uint64)
+        mixed = (group + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
         return (mixed * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(11)).astype(np.float64) / 2.0**53 < self.config.slice
 
     def past(self, update: int) -> Stream:
         """What the update at the close of period `update` learns from."""
         view = self.stream.until(update + 1)
-        return view.only(~self.slice[view.targets])
+        past = view.only(~self.slice[view.targets])
+        if not len(past):
+            raise DataError(
+                f"update {update}", "there is no example before its cut", "examples to learn from",
+                "Set first_update to a later period",
+            )  # fmt: skip
+        return past
 
     @cached_property
     def workshop(self) -> Any:
@@ -108,7 +123,7 @@ class Arena:
 
     def run(self, budget: float | None = None) -> Iterator[tuple[Cell, Renewal | None]]:
         """Yields (cell, renewal), None for cells that were there. Stops after `budget` seconds."""
-        self._claim()
+        claim(self.folder, self.config, self.stream.fingerprint, self.template.hash)
         began = time.monotonic()
         contender, renewed = None, None
         for cell in self.cells():
@@ -127,13 +142,12 @@ class Arena:
 
     def _one(self, cell: Cell, contender: Any, folder: Path) -> Renewal:
         renewal = contender.renew(self.past(cell.update))
-        staging = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-        shutil.rmtree(staging, ignore_errors=True)
+        staging = staging_for(folder)
         staging.mkdir(parents=True)
         frames = []
         with measured() as scoring:
             frames.append(self._scored(contender, self.stream.cases(cell.update + 1), cell.update + 1))
-        tokens = self._scored_tokens(contender)
+        charged = self._charged(contender, scoring)
         for period in range(1, self.stream.n_periods + 1):
             if period != cell.update + 1 and self.config.slice:
                 cases = self.stream.cases(period)
@@ -146,9 +160,9 @@ class Arena:
         n = len(frames[0])
         blend = getattr(contender, "blend", None)
         record = renewal.cost.as_dict() | {
-            "score_cpu_seconds": scoring.cpu_seconds,
-            "score_tokens": tokens,
-            "prompt_tokens_per_request": tokens / max(n, 1),
+            "score_cpu_seconds": charged.cpu_seconds,
+            "score_tokens": charged.tokens_forward,
+            "prompt_tokens_per_request": charged.tokens_forward / max(n, 1),
             "forward_passes_per_request": blend.passes if blend else 0,
             "notes": "; ".join(renewal.notes),
         }
@@ -158,7 +172,8 @@ class Arena:
         return renewal
 
     def _scored(self, contender: Any, cases: Stream, period: int) -> pl.DataFrame:
-        scores = np.asarray(contender.score(cases), dtype=np.float64)
+        # A period without cases is nothing to ask about.
+        scores = np.asarray(contender.score(cases) if len(cases) else (), dtype=np.float64)
         if len(scores) != len(cases) or not np.isfinite(scores).all():
             raise ResultsError(
                 f"contender {type(contender).__name__}, period {period}",
@@ -167,43 +182,24 @@ class Arena:
             )
         return pl.DataFrame({"period": np.full(len(cases), period, np.int32), "case": cases.targets, "score": scores})
 
-    def _scored_tokens(self, contender: Any) -> int:
+    def _charged(self, contender: Any, scoring: Cost) -> Cost:
+        """What scoring takes: a lab charges in full for scores it had kept, a baseline takes what it took."""
         lab = getattr(contender, "lab", None)
-        return lab.meter.reset().tokens_forward if lab else 0
+        return lab.meter.reset() if lab else scoring
 
     def _contender(self, cell: Cell) -> Any:
         """The contender as it stood before this cell's update."""
         if cell.contender.kind == "baseline":
             return plugin(cell.contender)(self.regime, cell.seed, **cell.contender.settings)
+        workshop = self.workshop  # first: it says what to install where PyTorch is missing
         from regraft.lm.lab import Lab
         from regraft.strategies.contender import StrategyContender
 
-        contender = StrategyContender(plugin(cell.contender), Lab(self.workshop, cell.seed), cell.contender.calibration)
+        contender = StrategyContender(plugin(cell.contender), Lab(workshop, cell.seed), cell.contender.calibration)
         if cell.update > self.first:
             before = Cell(cell.contender, cell.seed, cell.update - 1)
             contender.load(before.folder(self.folder) / "blend", self.past(before.update))
         return contender
-
-    def _claim(self) -> None:
-        """A folder belongs to one configuration and one stream."""
-        mine = {"config": json.loads(self.config.model_dump_json()), "stream": self.stream.fingerprint}
-        path = self.folder / "claim.json"
-        if path.is_file():
-            theirs = json.loads(path.read_text())
-            # Contenders and seeds may be added to a run; everything else must be the same.
-            for key in ("contenders", "seeds", "name"):
-                theirs["config"].pop(key, None), mine["config"].pop(key, None)
-            if theirs != mine:
-                changed = [k for k in mine["config"] if mine["config"][k] != theirs["config"].get(k)] or ["the data"]
-                raise ResultsError(
-                    f"run folder '{self.folder}'",
-                    f"holds another run: {', '.join(changed)} differ",
-                    "the configuration it was begun with, or an empty folder",
-                    "Choose another folder with: --out DIR",
-                )
-        else:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(mine, indent=2))
 
     # -- results -------------------------------------------------------------------------------
 
@@ -223,12 +219,11 @@ class Arena:
             record = json.loads((folder / "cost.json").read_text())
             costs.append({"contender": cell.contender.label, "seed": cell.seed, "update": cell.update, **record})
         if scores:
-            pl.concat(scores).write_parquet(self.folder / "scores.parquet")
-            pl.DataFrame(costs, infer_schema_length=None).write_parquet(self.folder / "costs.parquet")
-        self._cases().write_parquet(self.folder / "cases.parquet")
-        (self.folder / "run.json").write_text(
-            json.dumps(self._described(finished == len(cells)), indent=2, ensure_ascii=False, default=str)
-        )
+            whole(self.folder / "scores.parquet", pl.concat(scores).write_parquet)
+            whole(self.folder / "costs.parquet", pl.DataFrame(costs, infer_schema_length=None).write_parquet)
+        whole(self.folder / "cases.parquet", self._cases().write_parquet)
+        described = json.dumps(self._described(finished == len(cells)), indent=2, ensure_ascii=False, default=str)
+        whole(self.folder / "run.json", lambda part: part.write_text(described))
 
     def _cases(self) -> pl.DataFrame:
         """Every example with the groups it belongs to, as of its own period's cut."""

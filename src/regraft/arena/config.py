@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -34,7 +34,7 @@ class ContenderOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     use: str
-    name: str = ""
+    name: str = Field("", pattern=r"^([^/\\.][^/\\]*)?$", description="also a folder's name; empty: as in `use`")
     calibration: Literal["none", "logistic", "stack"] = "none"
     settings: dict[str, Any] = Field(default_factory=dict)
 
@@ -49,7 +49,7 @@ class ContenderOptions(BaseModel):
         if self.use in names("baselines"):
             return "baseline"
         known = [*names("strategies"), *names("baselines")]
-        raise PluginError(
+        raise ConfigError(
             f"contender '{self.use}'", "is neither a strategy nor a baseline", "one of " + ", ".join(known)
         )
 
@@ -83,7 +83,7 @@ class ArenaConfig(BaseModel):
     adapter: AdapterOptions = AdapterOptions()
     fit: FitOptions = FitOptions()
     contenders: tuple[ContenderOptions, ...] = tuple(ContenderOptions(use=n) for n in DEFAULT_CONTENDERS)
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     first_update: int | None = Field(
         None, ge=1, description="close of the period at which renewal begins; None: half way"
     )
@@ -103,6 +103,8 @@ class ArenaConfig(BaseModel):
         labels = [c.label for c in value]
         if twice := sorted({x for x in labels if labels.count(x) > 1}):
             raise ConfigError("contenders", f"the name {', '.join(twice)} occurs twice", "a `name:` for each")
+        if not value:
+            raise ConfigError("contenders", "none is given", "at least one strategy or baseline")
         for contender in value:
             plugin(contender)
         return value
@@ -133,10 +135,7 @@ class ArenaConfig(BaseModel):
             raise ConfigError(
                 f"configuration '{path}'", f"holds {type(raw).__name__}", "a mapping with at least `data:`"
             )
-        data = raw.get("data")
-        if isinstance(data, dict) and data.get("path") and not Path(data["path"]).is_absolute():
-            data["path"] = str((path.parent / data["path"]).resolve())
-        return cls.parse(raw, str(path))
+        return cls.parse(_placed(raw, path.parent), str(path))
 
     @classmethod
     def parse(cls, raw: dict[str, Any], where: str = "configuration") -> ArenaConfig:
@@ -148,14 +147,33 @@ class ArenaConfig(BaseModel):
 
 def plugin(options: ContenderOptions) -> Any:
     """The plug-in's class with its settings checked: a strategy instance, or a baseline class."""
+    where = f"contender '{options.label}'"
     module = load("strategies" if options.kind == "strategy" else "baselines", options.use)
-    found = getattr(module, camel(options.use))
-    if options.kind == "baseline":
-        return found
+    found = getattr(module, camel(options.use), None)
+    if found is None:
+        raise PluginError(where, f"module {module.__name__} has no such class", f"a class {camel(options.use)}")
     try:
-        return found(**options.settings)
+        if options.kind == "strategy":
+            return found(**options.settings)
+        if options.calibration != "none":
+            raise ConfigError(where, f"has calibration {options.calibration}", "none, as for every baseline")
+        found(Regime(), 0, **options.settings)
     except ValidationError as error:
-        raise ConfigError(f"contender '{options.label}'", *explained(error)) from error
+        raise ConfigError(where, *explained(error)) from error
+    except TypeError as error:
+        raise ConfigError(where, str(error), "settings that the plug-in has") from error
+    return found
+
+
+def _placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The configuration with its paths as seen from `folder`; hub ids and library names stay what they are."""
+    placed = {key: {**value} if isinstance(value, dict) else value for key, value in raw.items()}
+    for section, key in ((placed.get("data"), "path"), (placed.get("base"), "path"), (placed, "template")):
+        if isinstance(section, dict) and isinstance(section.get(key), str):
+            there = (folder / section[key]).resolve()
+            if there.exists() or section is placed.get("data"):
+                section[key] = str(there)
+    return placed
 
 
 def camel(name: str) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
+import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +21,9 @@ from markupsafe import Markup
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+GEOMETRY = {"d", "x", "y", "width", "height", "transform"}
+FONT = re.compile(r"font-family:[^;]*;?")
+LONG = re.compile(r"-?\d+\.\d{3,}")
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
 INK, MUTED, GRID, PAPER, LLM, BASELINE = ("#010101", "#010102", "#010103", "#010104", "#010105", "#010106")
@@ -35,6 +40,7 @@ THEME = {
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.size": 12,
+    "font.family": ["DejaVu Sans"],  # for measuring; the page sets its own
     "text.color": INK,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
@@ -74,20 +80,35 @@ MARKS = (
 )
 
 
+class Edges(NamedTuple):
+    """Room around the axes, in letters wide (left, right) and lines high (bottom, top)."""
+
+    left: float = 4.2
+    right: float = 0.8
+    bottom: float = 2.0
+    top: float = 0.5
+
+
+LABELLED = Edges(left=5.6, bottom=3.3)  # both axes have a name
+
+
 @contextmanager
-def canvas(width: float, height: float, size: float = 12) -> Iterator[tuple[Figure, Any]]:
+def canvas(width: float, height: float, size: float = 12, edges: Edges = LABELLED) -> Iterator[tuple[Figure, Any]]:
     """A figure of so many pixels with one pair of axes; `size` is that of its text."""
-    with mpl.rc_context({**STYLE, "font.size": size, "axes.labelsize": size}):
-        figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
+    with mpl.rc_context({**STYLE, "font.size": size, "axes.labelsize": size}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's browser has the letters
+        figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         FigureCanvasSVG(figure)
-        yield figure, figure.add_subplot()
+        left, right, bottom, top = (number * size for number in edges)
+        box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
+        yield figure, figure.add_axes(box)
 
 
 def svg(figure: Figure, name: str, label: str) -> Markup:
     """The drawing as one <svg> element. `name` must differ between figures of a page."""
     buffer = io.StringIO()
     with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     root = ET.fromstring(buffer.getvalue())
     _cleaned(root, name)
     for key in ("width", "height", "version"):
@@ -117,9 +138,29 @@ def _cleaned(root: ET.Element, name: str) -> None:
         target = element.attrib.pop(LINK, None)
         if target:
             element.set("href", f"#{name}-{target.removeprefix('#')}")
+        if "style" in element.attrib:
+            element.set("style", FONT.sub("", element.attrib["style"]).replace(": ", ":").replace("; ", ";"))
+        if element.attrib.get("transform", "").startswith("rotate(-0 "):
+            del element.attrib["transform"]
+        for key in GEOMETRY & element.attrib.keys():  # a hundredth of a pixel is enough
+            short = LONG.sub(lambda number: f"{float(number[0]):.2f}", element.attrib[key])
+            element.set(key, " ".join(short.split()))
+        element.tail = None
+        if element.text and not element.text.strip():
+            element.text = None
         clip = element.attrib.get("clip-path", "")
         if clip.startswith("url(#"):
             element.set("clip-path", f"url(#{name}-{clip.removeprefix('url(#')}")
+
+
+def far_out(values: Sequence[float]) -> float:
+    """Below this, a value is so far from the others that it would flatten them: three quartile ranges."""
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    if not finite.size:
+        return -np.inf
+    first, third = np.quantile(finite, [0.25, 0.75])
+    return float(first - 3 * (third - first)) if third > first else -np.inf
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
@@ -146,7 +187,8 @@ def labels_apart(
     """Centres of one label per point [n, 2] in pixels, off the points and off each other, inside the frame.
 
     Every label tries places on growing circles around its point, those with few neighbours last, and takes
-    the first free one; where none is free, the one with the least overlap. frame: left, bottom, right, top.
+    the first one that is free and nearest to its own point; where there is none, the one with the least
+    overlap. frame: left, bottom, right, top.
     """
     width, height = box
     left, bottom, right, top = frame
@@ -164,6 +206,8 @@ def labels_apart(
                 continue
             placed = centres[~np.isnan(centres[:, 0])]
             cost = _overlap(place, placed, width, height) + _overlap(place, points, width * 0.85, height * 0.9)
+            nearest = np.hypot(*(np.delete(points, index, axis=0) - place).T).min(initial=np.inf)
+            cost += max(0.0, 1.3 * np.hypot(*(place - points[index])) - nearest) * height
             if cost < best_cost:
                 best, best_cost = place, cost
             if not cost:

@@ -169,9 +169,9 @@ def spent(costs: pl.DataFrame, name: str, seeds: Sequence[int]) -> Spent | None:
 
 
 def _without_updates(results: Results, tables: dict[str, list[MetricMatrix]]) -> dict[int, float] | None:
-    """AUC per period of `never` (or what is named like it): what forward transfer is measured from."""
-    like = [name for name in tables if results.uses[name] == "never"] or [n for n in tables if "never" in n]
-    return untouched(tables[like[0]]) if like else None
+    """AUC per period of `never`, or of the first contender like it: what forward transfer is measured from."""
+    like = [name for name in tables if results.uses[name] == "never" or "never" in name]
+    return untouched(tables["never" if "never" in like else like[0]]) if like else None
 
 
 def _words(results: Results, name: str) -> str:

@@ -82,7 +82,7 @@ def _numbers(standing: Standing) -> dict[str, Any]:
 
 
 def _differences(summary: Summary, standing: Standing) -> dict[str, Any]:
-    row = {}
+    row: dict[str, Any] = {}
     for label, versus in (("best_baseline", summary.vs_baseline), ("full_retrain", summary.vs_full)):
         for statistic in ("auc", "uauc"):
             paired = versus[statistic].get(standing.name)
@@ -102,14 +102,25 @@ def _difference(name: str, paired: Paired | None) -> dict[str, float | None]:
 
 def markdown_table(summary: Summary) -> str:
     """The leaderboard for a page of documentation: compared contenders, best AUC first."""
-    head = ("contender", "kind", "seeds", "AUC", "UAUC", "log-loss", "ECE above floor", "forgetting")
-    head += ("CPU s per update", "tokens per update", "adapter MiB")
+    head = [
+        "contender",
+        "kind",
+        "seeds",
+        "AUC",
+        "UAUC",
+        "log-loss",
+        "ECE above floor",
+        "forgetting",
+        "CPU s per update",
+        "tokens per update",
+        "adapter MiB",
+    ]
     lines = [_line(head), _line(["---"] * 3 + ["---:"] * (len(head) - 3))]
     for s in summary.compared:
         costs = ("", "", "")
         if s.spent:
             megabytes = s.spent.adapter_bytes / 2**20
-            costs = (_plain(s.spent.cpu_per_update, 2), _plain(s.spent.tokens_per_update), _plain(megabytes, 2))
+            costs = (_short(s.spent.cpu_per_update), _plain(s.spent.tokens_per_update), _short(megabytes))
         measured = [
             *("{:.4f} [{:.4f}, {:.4f}]".format(*s.values[name][:3]) for name in ("auc", "uauc")),
             _plain(s.values["log_loss"].estimate, 4),
@@ -140,3 +151,8 @@ def _cell(text: str) -> str:
 
 def _plain(value: float, digits: int = 0) -> str:
     return "" if value != value else f"{value:,.{digits}f}"
+
+
+def _short(value: float) -> str:
+    """Three digits."""
+    return "" if value != value else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+from pydantic import Field, validate_call
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from regraft.baselines.features import features
+from regraft.baselines.features import demand_both_labels, features
 from regraft.cost import Renewal, measured
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -14,11 +17,16 @@ from regraft.data.stream import Stream
 class Boosting:
     """Refitted on all past examples at every renewal."""
 
-    def __init__(self, regime: Regime, seed: int = 0, rounds: int = 150, rate: float = 0.08, leaves: int = 15) -> None:
+    @validate_call
+    def __init__(
+        self, regime: Regime, seed: int = 0, rounds: Annotated[int, Field(ge=1)] = 150,
+        rate: Annotated[float, Field(gt=0)] = 0.08, leaves: Annotated[int, Field(ge=2)] = 15,
+    ) -> None:  # fmt: skip
         self.regime, self.seed = regime, seed
         self.settings = {"max_iter": rounds, "learning_rate": rate, "max_leaf_nodes": leaves, "min_samples_leaf": 50}
 
     def renew(self, past: Stream) -> Renewal:
+        demand_both_labels(past.labels, "baseline boosting")
         with measured() as cost:
             self.model = HistGradientBoostingClassifier(**self.settings, early_stopping=False, random_state=self.seed)
             self.model.fit(features(past, self.regime), past.labels)

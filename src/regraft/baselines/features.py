@@ -29,7 +29,7 @@ def features(view: Stream, regime: Regime, names: tuple[str, ...] = FEATURES) ->
     columns = []
     for name in names:
         if name in ("last_three", "pause"):
-            columns.append(_user_column(view, regime, name)[rows])
+            columns.append(_user_column(view, regime, name))
             continue
         values = table[name].to_numpy()[rows]
         if name in ("item_rate", "user_rate"):
@@ -41,13 +41,14 @@ def features(view: Stream, regime: Regime, names: tuple[str, ...] = FEATURES) ->
 
 
 def _user_column(view: Stream, regime: Regime, name: str) -> np.ndarray:
-    of_user = AsOf.users(view)
-    count = of_user.count(view.user, regime.known(view))
+    of_user, user = AsOf.users(view), view.users
+    count = of_user.count(user, regime.known(view, view.targets))
     if name == "last_three":
-        likes = of_user.sums((view.label * view.happened).astype(float), view.user, count, 3)
+        likes = of_user.sums((view.label * view.happened).astype(float), user, count, 3)
         return (likes + 0.5) / (np.minimum(count, 3) + 1)
-    newest = of_user.order.rows[of_user.order.start[view.user] + np.maximum(count - 1, 0)]
-    hours = np.where(count > 0, view.time - view.time[newest], 365 * UNITS["d"]) / UNITS["h"]
+    newest = of_user.order.rows[of_user.order.start[user] + np.maximum(count - 1, 0)]
+    since = view.time[view.targets] - view.time[newest]
+    hours = np.where(count > 0, since, 365 * UNITS["d"]) / UNITS["h"]
     return np.log1p(np.maximum(hours, 0))
 
 
@@ -57,8 +58,13 @@ def log_odds(p: np.ndarray) -> np.ndarray:
     return np.log(p / (1 - p))
 
 
-def fit_logistic(x: np.ndarray, label: np.ndarray, where: str) -> Pipeline:
-    """A standardised logistic regression; refuses examples of one class only."""
+def demand_both_labels(label: np.ndarray, where: str) -> None:
+    """Refuses examples of one class only: a classifier fitted on them says nothing, or the opposite."""
     if len(np.unique(label)) < 2:
         raise DataError(where, f"{len(label):,} examples, all with one label", "likes and dislikes to learn from")
+
+
+def fit_logistic(x: np.ndarray, label: np.ndarray, where: str) -> Pipeline:
+    """A standardised logistic regression; refuses examples of one class only."""
+    demand_both_labels(label, where)
     return make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000)).fit(x, label)

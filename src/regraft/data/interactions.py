@@ -17,12 +17,12 @@ import polars as pl
 TIME = pl.Datetime("ms", "UTC")
 
 _COLUMNS: dict[str, Any] = {
-        "user_id": pl.String,
-        "item_id": pl.String,
-        "timestamp": TIME,
-        "event": pl.String,  # "rating", "click", "impression", ...
-        "value": pl.Float64,  # the rating; null where the event has no value
-        "line": pl.Int64,  # 1-based line (or row) in the source file: the order among equal times
+    "user_id": pl.String,
+    "item_id": pl.String,
+    "timestamp": TIME,
+    "event": pl.String,  # "rating", "click", "impression", ...
+    "value": pl.Float64,  # the rating; null where the event has no value
+    "line": pl.Int64,  # 1-based line (or row) in the source file: the order among equal times
 }
 INTERACTIONS = pl.Schema(_COLUMNS)
 

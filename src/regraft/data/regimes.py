@@ -49,20 +49,19 @@ class Regime:
     def __str__(self) -> str:
         return self.name if self.name != "delayed" else f"delayed {self.delay / 1000:g}s"
 
-    def known(self, stream: Stream) -> np.ndarray:
-        """int64 per row of `stream`: rows [0, known) of the stream were known at that row's time."""
-        time = stream.time
-        if self.name == "fresh":
-            return np.searchsorted(time, time, side="left")
+    def known(self, stream: Stream, rows: np.ndarray | None = None) -> np.ndarray:
+        """int64 per row (all rows, or those given): rows [0, known) of the stream were known at its time."""
+        mine: np.ndarray | slice = slice(None) if rows is None else rows
+        time, period = stream.time[mine], stream.period[mine]
+        if self.name == "paper":
+            return np.arange(len(stream.time), dtype=np.int64)[mine]
+        earlier = np.searchsorted(stream.time, time, side="left")
         if self.name == "delayed":
-            heard = np.searchsorted(time, time - self.delay, side="right")
-            return np.minimum(heard, np.searchsorted(time, time, side="left"))
+            return np.minimum(np.searchsorted(stream.time, time - self.delay, side="right"), earlier)
         if self.name == "frozen":
-            starts = np.searchsorted(stream.period, np.arange(stream.period[-1] + 1 if len(time) else 1))
             # Warm-up rows belong to no period of their own: there the past is everything strictly earlier.
-            known = starts[stream.period] if len(time) else np.zeros(0, dtype=np.int64)
-            return np.where(stream.period == 0, np.searchsorted(time, time, side="left"), known)
-        return np.arange(len(time), dtype=np.int64)
+            return np.where(period == 0, earlier, np.searchsorted(stream.period, period))
+        return earlier
 
 
 def duration(text: str) -> int:

@@ -21,6 +21,7 @@ import polars as pl
 from regraft.errors import DataError
 
 WARM_UP = 0
+ROW_COLUMNS = ("user", "item", "time", "label", "period", "happened")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Stream:
 
     def only(self, keep: np.ndarray) -> Stream:
         """The same history, fewer examples: `keep` is a mask over (or indices into) the examples."""
-        return replace(self, targets=self.targets[keep])
+        return self._with(self.targets[keep])
 
     def in_periods(self, first: int, last: int) -> Stream:
         """Examples of periods first..last (inclusive)."""
@@ -89,7 +90,7 @@ class Stream:
         """(rest, held): the last `share` of the newest period's examples in time order, and all others."""
         newest, _ = self.split_last()
         held = self.targets[len(self) - round(share * len(newest)) :]
-        return self.only(~np.isin(self.targets, held)), replace(self, targets=held)
+        return self.only(~np.isin(self.targets, held)), self._with(held)
 
     def sample(self, n: float, rng: np.random.Generator, weights: np.ndarray | None = None) -> Stream:
         """`n` examples drawn without replacement (all, when there are fewer), in time order."""
@@ -104,20 +105,29 @@ class Stream:
     def __add__(self, other: Stream) -> Stream:
         """Examples of both views, over the longer of the two histories."""
         longer = self if len(self.time) >= len(other.time) else other
-        return replace(longer, targets=np.union1d(self.targets, other.targets))
+        return longer._with(np.union1d(self.targets, other.targets))
+
+    def _with(self, targets: np.ndarray) -> Stream:
+        """The same rows with other examples; what was worked out about the rows goes along."""
+        view = replace(self, targets=targets)
+        view.__dict__.update({n: self.__dict__[n] for n in ("order", "rows_hash") if n in self.__dict__})
+        return view
 
     def _prefix(self, end: int) -> Stream:
         cut = int(np.searchsorted(self.targets, end))
         n_users = int(self.user[:end].max()) + 1 if end else 0
         n_items = int(self.item[:end].max()) + 1 if end else 0
-        return replace(
+        view = replace(
             self,
-            **{name: getattr(self, name)[:end] for name in ("user", "item", "time", "label", "period", "happened")},
+            **{name: getattr(self, name)[:end] for name in ROW_COLUMNS},
             targets=self.targets[:cut],
             user_ids=self.user_ids[:n_users],
             items=self.items[:n_items],
             origin=self.root,
         )
+        if "order" in self.__dict__:
+            view.__dict__["order"] = self.order.until(end, n_users)
+        return view
 
     # -- columns of the examples ---------------------------------------------------------------
 
@@ -137,29 +147,31 @@ class Stream:
         return UserOrder.of(self.user, self.happened)
 
     @cached_property
-    def fingerprint(self) -> str:
-        """Hash of everything visible: rows, examples, item texts."""
+    def rows_hash(self) -> str:
+        """Hash of everything visible but the choice of examples: rows, item texts, cuts."""
         digest = hashlib.blake2b(digest_size=16)
-        for name in ("user", "item", "time", "label", "period", "happened", "targets"):
+        for name in ROW_COLUMNS:
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         digest.update(self.items.hash_rows(seed=0).to_numpy().tobytes())
         digest.update(repr((self.cuts, self.gap)).encode())
         return digest.hexdigest()
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the rows and the examples."""
+        digest = hashlib.blake2b(self.rows_hash.encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(self.targets).tobytes())
+        return digest.hexdigest()
+
     @property
     def root(self) -> str:
         """Names the whole log: what is computed causally on it may be kept under this name for all its views."""
-        return self.origin or self.everything.fingerprint
-
-    @cached_property
-    def everything(self) -> Stream:
-        """The same rows with no examples: what a fingerprint of the rows alone is taken of."""
-        return replace(self, targets=self.targets[:0])
+        return self.origin or self.rows_hash
 
     def warm_up(self) -> Stream:
         """The warm-up rows as examples: what a small base model is built from."""
         before = self._prefix(int(np.searchsorted(self.period, WARM_UP + 1)))
-        return replace(before, targets=np.flatnonzero(before.happened))
+        return before._with(np.flatnonzero(before.happened))
 
     def describe(self) -> str:
         """One line: rows, examples, users, items, span."""
@@ -187,6 +199,13 @@ class UserOrder:
         rows = real[np.argsort(user[real], kind="stable")]
         start = np.searchsorted(user[rows], np.arange(n_users + 1))
         return cls(rows, start, count_before(rows, start, user, np.arange(len(user))))
+
+    def until(self, end: int, n_users: int) -> UserOrder:
+        """The order of the rows [0, end)."""
+        keep = self.rows < end
+        owner = np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))[keep]
+        start = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=n_users))])
+        return UserOrder(self.rows[keep], start, self.index[:end])
 
     def known(self, user: np.ndarray, known_rows: np.ndarray) -> np.ndarray:
         """How many of each user's own rows lie among the first `known_rows` rows of the stream."""

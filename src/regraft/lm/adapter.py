@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from regraft.errors import ModelError
+from regraft.lm.staging import staging_for
 
 CONFIG, WEIGHTS, LINEAGE, MANIFEST = "adapter_config.json", "adapter_model.safetensors", "lineage.json", "manifest.json"
 PREFIX = "base_model.model."
@@ -76,8 +76,7 @@ class Adapter:
         """Writes the directory in one step: it is there whole or not at all; an existing one is left as it is."""
         if (folder / MANIFEST).is_file():
             return folder
-        staging = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-        shutil.rmtree(staging, ignore_errors=True)
+        staging = staging_for(folder)
         staging.mkdir(parents=True)
         (staging / CONFIG).write_text(json.dumps(self._peft_config(base_path), indent=2))
         tensors = {f"{PREFIX}{name}.weight": np.ascontiguousarray(w) for name, w in self.weights.items()}
@@ -106,19 +105,26 @@ class Adapter:
             config = json.loads((folder / CONFIG).read_text())
             tensors = load_file(folder / WEIGHTS)
             lineage = json.loads((folder / LINEAGE).read_text())
-        except (OSError, json.JSONDecodeError, SafetensorError, KeyError, AttributeError) as error:
+            layers = config["layers_to_transform"]
+            shape = AdapterShape(
+                config["r"],
+                config["lora_alpha"],
+                tuple(config["target_modules"]),
+                None if layers is None else tuple(layers),
+            )
+        except (OSError, ValueError, SafetensorError, KeyError, AttributeError, TypeError) as error:
             raise ModelError(
                 where,
                 f"cannot be read: {type(error).__name__}: {error}",
                 f"{CONFIG}, {WEIGHTS}, {LINEAGE} and {MANIFEST}",
             ) from error
-        layers = config.get("layers_to_transform")
-        shape = AdapterShape(
-            config["r"], config["lora_alpha"], tuple(config["target_modules"]), tuple(layers) if layers else None
-        )
         weights = {k.removeprefix(PREFIX).removesuffix(".weight"): v for k, v in tensors.items()}
         adapter = cls(shape, weights, lineage)
         adapter.check(where)
+        if adapter.hash != manifest.get("hash"):
+            raise ModelError(where, f"has the hash {adapter.hash}", f"{manifest.get('hash')}, the one that was saved")
+        if adapter.does_nothing:
+            raise ModelError(where, "every B is zero: it leaves the base model as it is", "a trained adapter")
         for key, value in (expect or {}).items():
             if lineage.get(key) != value:
                 raise ModelError(where, f"was made for {key} {lineage.get(key)}", f"{key} {value}")
@@ -128,7 +134,7 @@ class Adapter:
         """Refuses weights that cannot work."""
         for module in self.modules:
             a, b = self.weights.get(f"{module}.lora_A"), self.weights.get(f"{module}.lora_B")
-            if a is None or b is None or a.shape[0] != self.shape.rank or b.shape[1] != self.shape.rank:
+            if a is None or b is None or {a.ndim, b.ndim} != {2} or {len(a), b.shape[1]} != {self.shape.rank}:
                 raise ModelError(
                     where, f"module {module} lacks a matrix or has the wrong rank", f"A and B of rank {self.shape.rank}"
                 )

@@ -35,20 +35,21 @@ class Answers:
         same = 0
         while same < min(len(yes), len(no)) and yes[same] == no[same]:
             same += 1
-        if same == min(len(yes), len(no)):
+        alike = same == min(len(yes), len(no))
+        unknown = getattr(tokenizer, "unk_token_id", None)
+        if unknown is not None and unknown in ({*yes, *no} if alike else {yes[same], no[same]}):
+            raise ModelError(
+                f"template '{template.name}'",
+                f"this tokenizer does not know {template.yes!r} or {template.no!r} (unknown token {unknown})",
+                "answers the base model can write",
+                "Change the blocks 'yes' and 'no' of the template",
+            )
+        if alike:
             raise ModelError(
                 f"template '{template.name}'",
                 f"the answers {template.yes!r} and {template.no!r} are the tokens {yes} and {no}: "
                 + ("they are the same" if yes == no else "one begins with the other"),
                 "two answers that this tokenizer tells apart",
-                "Change the blocks 'yes' and 'no' of the template",
-            )
-        unknown = getattr(tokenizer, "unk_token_id", None)
-        if unknown is not None and unknown in (yes[same], no[same]):
-            raise ModelError(
-                f"template '{template.name}'",
-                f"this tokenizer does not know {template.yes!r} or {template.no!r} (unknown token {unknown})",
-                "answers the base model can write",
                 "Change the blocks 'yes' and 'no' of the template",
             )
         return cls(tuple(yes[:same]), yes[same], no[same], (tuple(no[same:]), tuple(yes[same:])))

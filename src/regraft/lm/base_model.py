@@ -10,18 +10,25 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from regraft.errors import ModelError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+# Entries of a config that say where a model came from or how it is run, not what it computes.
+BESIDE_THE_POINT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}
 
 
 @dataclass
@@ -33,6 +40,7 @@ class BaseModel:
     hash: str
     path: str
     notes: list[str] = field(default_factory=list)
+    slots: dict[Any, str] = field(default_factory=dict, repr=False)  # adapter shape -> its slot in the model (graft.py)
 
     @classmethod
     def load(
@@ -42,17 +50,24 @@ class BaseModel:
         chosen = DTYPES[probe_dtype(device) if dtype == "auto" else dtype]
         options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
         try:
-            config = AutoConfig.from_pretrained(path, **options)
+            AutoConfig.from_pretrained(path, **options)  # first: its errors name what is wrong with the path
             tokenizer = AutoTokenizer.from_pretrained(path, **options)
-            model = AutoModelForCausalLM.from_pretrained(path, use_safetensors=True, dtype=chosen, **options)
-        except (OSError, ValueError, KeyError) as error:
+            model, report = AutoModelForCausalLM.from_pretrained(
+                path, use_safetensors=True, dtype=chosen, output_loading_info=True, **options
+            )
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise ModelError(
                 f"base model '{path}'",
-                f"cannot be loaded: {str(error).splitlines()[0]}",
+                f"cannot be loaded: {(str(error).splitlines() or [type(error).__name__])[0]}",
                 "a Hugging Face causal LM directory or id with safetensors weights and a tokenizer",
                 "Build a small one with: regraft base build",
             ) from error
-        del config
+        if lacking := sorted(report["missing_keys"]):
+            raise ModelError(
+                f"base model '{path}'",
+                f"lacks {len(lacking)} of its weights, e.g. {lacking[0]}: they would be drawn at random",
+                "a complete model",
+            )
         return cls.of(model.to(device), tokenizer, str(path))
 
     @classmethod
@@ -121,6 +136,26 @@ class BaseModel:
         if self._cap is not None:
             logits = torch.tanh(logits / self._cap) * self._cap
         return logits[:, 0] - logits[:, 1]
+
+    @contextmanager
+    def recomputing(self) -> Iterator[None]:
+        """Inside, layers keep nothing for the backward pass but run again in it: less memory, more time, same numbers.
+
+        Unlike the switch of transformers it does not ask for training mode, which would turn dropout on.
+        """
+        layers = [m for m in self.model.modules() if isinstance(m, GradientCheckpointingLayer)]
+        if not layers:
+            raise ModelError(
+                f"base model '{self.path}'", "its layers cannot be run again in the backward pass",
+                "a model that supports gradient checkpointing", "Set fit.gradient_checkpointing: false",
+            )  # fmt: skip
+        for layer in layers:
+            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)
+        try:
+            yield
+        finally:
+            for layer in layers:
+                del layer.forward
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -198,9 +233,10 @@ def probe_dtype(device: str = "cpu") -> str:
     return "bf16" if times["bf16"] * 1.3 < times["fp32"] else "fp32"
 
 
-def _hash(model: nn.Module, tokenizer: Any) -> str:
-    """Names weights and tokenizer by content; the same model in another folder has the same hash."""
-    digest = hashlib.blake2b(digest_size=16)
+def _hash(model: Any, tokenizer: Any) -> str:
+    """Names weights, config and tokenizer by content; the same model in another folder has the same hash."""
+    config = {k: v for k, v in model.config.to_dict().items() if k not in BESIDE_THE_POINT}
+    digest = hashlib.blake2b(json.dumps(config, sort_keys=True, default=str).encode(), digest_size=16)
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())

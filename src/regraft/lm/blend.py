@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from regraft.errors import ModelError
 from regraft.lm.adapter import Adapter
+from regraft.lm.staging import staging_for
 
+STATE = "state.safetensors"
 Mode = Literal["ensemble", "merge"]
 Part = tuple[Adapter | None, float]  # None: the base model as it is
 
@@ -34,6 +36,10 @@ class Calibration:
     bias: float
     weights: tuple[float, ...]
     features: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bias", float(self.bias))
+        object.__setattr__(self, "weights", tuple(float(w) for w in self.weights))
 
     def apply(self, log_odds: np.ndarray, features: np.ndarray | None = None) -> np.ndarray:
         """`features` [n, len(self.features)], where the calibration uses any."""
@@ -51,6 +57,10 @@ class Blend:
     state: Mapping[str, np.ndarray] = field(default_factory=dict)
     kept: Mapping[str, Adapter] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Weights as plain floats: NumPy's are written otherwise, and the hash would change on the way to disk."""
+        object.__setattr__(self, "parts", tuple((adapter, float(weight)) for adapter, weight in self.parts))
 
     @classmethod
     def of(cls, adapter: Adapter | None, **more: object) -> Blend:
@@ -89,14 +99,13 @@ class Blend:
 
     def save(self, folder: Path, base_path: str = "") -> None:
         """One directory with blend.json, state.safetensors and one folder per distinct adapter."""
-        staging = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-        shutil.rmtree(staging, ignore_errors=True)
+        staging = staging_for(folder)
         staging.mkdir(parents=True)
         adapters = [a for a, _ in self.parts if a is not None] + list(self.kept.values())
         for adapter in {a.hash: a for a in adapters}.values():
             adapter.save(staging / "adapters" / adapter.hash, base_path)
         if self.state:
-            save_file({k: np.ascontiguousarray(v) for k, v in self.state.items()}, staging / "state.safetensors")
+            save_file({k: np.asarray(v, order="C") for k, v in self.state.items()}, staging / STATE)
         (staging / "blend.json").write_text(
             json.dumps(
                 {
@@ -118,30 +127,34 @@ class Blend:
         """Reads what `save` wrote; a blend that is not the one saved is refused."""
         try:
             saved = json.loads((folder / "blend.json").read_text())
-        except (OSError, json.JSONDecodeError) as error:
+            blend, expected = cls._read(folder, saved), str(saved["hash"])
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise ModelError(
-                f"blend '{folder}'", f"cannot be read: {error}", "a directory written by regraft"
+                f"blend '{folder}'",
+                f"cannot be read: {type(error).__name__}: {error}",
+                "a directory written by regraft",
             ) from error
+        if blend.hash != expected:
+            raise ModelError(f"blend '{folder}'", f"has the hash {blend.hash}", f"{expected}, the one that was saved")
+        return blend
 
-        def adapter(name: str | None) -> Adapter | None:
-            return None if name is None else Adapter.load(folder / "adapters" / name)
-
+    @classmethod
+    def _read(cls, folder: Path, saved: Mapping[str, Any]) -> Blend:
+        adapters = {
+            name: Adapter.load(folder / "adapters" / name)
+            for name in {*(name for name, _ in saved["parts"] if name), *saved["kept"].values()}
+        }
         found = saved["calibration"]
-        calibration = Calibration(found["bias"], tuple(found["weights"]), tuple(found["features"])) if found else None
-        state = load_file(folder / "state.safetensors") if (folder / "state.safetensors").is_file() else {}
-        blend = cls(
-            parts=tuple((adapter(name), weight) for name, weight in saved["parts"]),
+        return cls(
+            parts=tuple((adapters[name] if name else None, weight) for name, weight in saved["parts"]),
             mode=saved["mode"],
-            calibration=calibration,
-            state=state,
-            kept={k: a for k, name in saved["kept"].items() if (a := adapter(name)) is not None},
+            calibration=Calibration(found["bias"], tuple(found["weights"]), tuple(found["features"]))
+            if found
+            else None,
+            state=load_file(folder / STATE) if (folder / STATE).is_file() else {},
+            kept={k: adapters[name] for k, name in saved["kept"].items()},
             notes=tuple(saved["notes"]),
         )
-        if blend.hash != saved["hash"]:
-            raise ModelError(
-                f"blend '{folder}'", f"has the hash {blend.hash}", f"{saved['hash']}, the one that was saved"
-            )
-        return blend
 
 
 def average_probability(log_odds: np.ndarray, weights: np.ndarray) -> np.ndarray:

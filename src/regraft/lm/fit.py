@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -24,9 +23,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from regraft.cost import Cost, measured
+from regraft.errors import ModelError
 from regraft.lm.batches import Batch, batches
 from regraft.lm.encode import Blocks
 from regraft.lm.options import FitOptions
+from regraft.lm.staging import remove_leftovers, staging_for
 
 
 class Objective(Protocol):
@@ -118,9 +119,14 @@ def _one_step(objective: Objective, chosen: np.ndarray, state: _State, options: 
         total += float(loss.detach())
         state.tokens += batch.tokens
         state.targets += len(batch.examples)
-    if not math.isfinite(total):
-        raise FloatingPointError(f"the training loss became {total} at step {state.step + 1}")
-    state.accelerator.clip_grad_norm_(state.parameters.values(), options.clip)
+    norm = float(state.accelerator.clip_grad_norm_(state.parameters.values(), options.clip))
+    if not (math.isfinite(total) and math.isfinite(norm)):
+        raise ModelError(
+            f"training, step {state.step + 1}",
+            f"the loss is {total:.3g} and the length of its gradient {norm:.3g}",
+            "finite numbers",
+            f"Lower the learning rate (now {state.lr:g}), or compute in fp32 (base.dtype)",
+        )
     state.optimizer.step()
     state.train_loss = total if state.step == 0 else 0.98 * state.train_loss + 0.02 * total
 
@@ -164,8 +170,7 @@ class _State:
     def save_if_due(self, seconds: float) -> None:
         if self.folder is None or time.monotonic() - self.saved_at < seconds:
             return
-        staging = self.folder.with_name(f"{self.folder.name}.{os.getpid()}.part")
-        shutil.rmtree(staging, ignore_errors=True)
+        staging = staging_for(self.folder)
         staging.mkdir(parents=True)
         tensors = {f"weight/{n}": p.detach().clone() for n, p in self.parameters.items()}
         tensors |= {f"best/{n}": t for n, t in self.best_weights.items()}
@@ -174,9 +179,9 @@ class _State:
                 tensors[f"optimizer.{key}/{name}"] = value.clone()
         save_file({k: v.contiguous() for k, v in tensors.items()}, staging / "state.safetensors")
         (staging / "counters.json").write_text(json.dumps({n: getattr(self, n) for n in self.COUNTERS}))
-        old = self.folder.with_name(f"{self.folder.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
+        old = _older(self.folder)
         if self.folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
             self.folder.rename(old)
         staging.rename(self.folder)
         shutil.rmtree(old, ignore_errors=True)
@@ -185,7 +190,7 @@ class _State:
     def resume(self) -> None:
         if self.folder is None:
             return
-        for folder in (self.folder, self.folder.with_name(f"{self.folder.name}.old")):
+        for folder in (self.folder, _older(self.folder)):
             if (folder / "counters.json").is_file():
                 break
         else:
@@ -203,9 +208,17 @@ class _State:
                     self.optimizer.state[self.parameters[name]][kind.removeprefix("optimizer.")] = tensor
 
     def forget_checkpoint(self) -> None:
-        if self.folder is not None:
-            for suffix in ("", ".old"):
-                shutil.rmtree(self.folder.with_name(self.folder.name + suffix), ignore_errors=True)
+        if self.folder is None:
+            return
+        for folder in (_older(self.folder), self.folder):
+            (folder / "counters.json").unlink(missing_ok=True)  # first: half a checkpoint must not look like one
+            shutil.rmtree(folder, ignore_errors=True)
+        remove_leftovers(self.folder)
+
+
+def _older(checkpoint: Path) -> Path:
+    """Where the checkpoint stands while a newer one takes its place."""
+    return checkpoint.with_name(f"{checkpoint.name}.old")
 
 
 def progress_lines(what: str, every: float = 10.0) -> Progress:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import MethodType
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,12 +32,10 @@ class Grafts:
 
     def __init__(self, base: BaseModel) -> None:
         self.base = base
-        self._slots: dict[AdapterShape, str] = {}
-        inner = [
-            (n, m) for n, m in base.model.base_model.named_modules() if m is not base.model.get_output_embeddings()
-        ]
-        self._transposed = any(isinstance(m, Conv1D) for _, m in inner)
-        self.linear = sorted({n.rsplit(".", 1)[-1] for n, m in inner if isinstance(m, nn.Linear | Conv1D)})
+        self._slots: dict[AdapterShape, str] = base.slots
+        inner = _linear_layers(base.model)
+        self._transposed = any(isinstance(m, Conv1D) for m in inner.values())
+        self.linear = sorted({name.rsplit(".", 1)[-1] for name in inner})
 
     def shape(self, options: AdapterOptions) -> AdapterShape:
         """The adapter shape that the options mean on this model."""
@@ -69,16 +68,20 @@ class Grafts:
 
     def put(self, adapter: Adapter) -> dict[str, nn.Parameter]:
         """Loads and turns on the adapter; the slot's parameters by name."""
-        self._use(adapter.shape)
-        slot = self.parameters(adapter.shape)
+        shape = adapter.shape
+        if missing_here := set(shape.targets) - set(self.linear):
+            raise _misfit(adapter, f"it has no linear layer named {', '.join(sorted(missing_here))}")
+        if shape.layers and max(shape.layers) >= self.base.n_layers:
+            raise _misfit(adapter, f"it has {self.base.n_layers} layers, the adapter is for layer {max(shape.layers)}")
+        self._use(shape)
+        slot = self.parameters(shape)
         missing, unexpected = set(slot) - set(adapter.weights), set(adapter.weights) - set(slot)
         if missing or unexpected:
-            raise ModelError(
-                f"adapter {adapter.hash[:8]}",
-                f"does not fit this base model: {len(missing)} matrices missing, {len(unexpected)} unexpected, "
-                f"e.g. {sorted(missing | unexpected)[0]}",
-                "an adapter made for it",
-            )
+            example = sorted(missing | unexpected)[0]
+            raise _misfit(adapter, f"{len(missing)} matrices missing, {len(unexpected)} unexpected, e.g. {example}")
+        for name, parameter in slot.items():
+            if adapter.weights[name].shape != tuple(parameter.shape):
+                raise _misfit(adapter, f"{name} is {adapter.weights[name].shape}, not {tuple(parameter.shape)}")
         with torch.no_grad():
             for name, parameter in slot.items():
                 parameter.copy_(torch.from_numpy(np.asarray(adapter.weights[name])))
@@ -122,12 +125,29 @@ class Grafts:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # PEFT warns of a second adapter; slots are meant to be several
                 inject_adapter_in_model(config, self.base.model, self._slots[shape])
+            for parameter in self.parameters(shape).values():
+                parameter.data = parameter.data.float()  # whatever the base's dtype: small steps must not round away
             self.base.model.eval()
             if self.base.dtype == torch.float32:
                 _fuse(self.base.model)
         for module in self.base.model.modules():
             if isinstance(module, BaseTunerLayer):
                 module.set_adapter(self._slots[shape])
+
+
+def _misfit(adapter: Adapter, why: str) -> ModelError:
+    return ModelError(f"adapter {adapter.hash[:8]}", f"does not fit this base model: {why}", "an adapter made for it")
+
+
+def _linear_layers(model: Any) -> dict[str, nn.Module]:
+    """The linear layers below the output head by name, whether or not they carry slots already."""
+    found = {}
+    for name, module in model.base_model.named_modules():
+        layer = module.get_base_layer() if isinstance(module, BaseTunerLayer) else module
+        inside_a_slot = {"base_layer", "lora_A", "lora_B"} & set(name.split("."))
+        if isinstance(layer, nn.Linear | Conv1D) and layer is not model.get_output_embeddings() and not inside_a_slot:
+            found[name] = layer
+    return found
 
 
 def _fuse(model: nn.Module) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from regraft import __version__
 from regraft.cost import Cost, CostMeter, measured
+from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
 from regraft.lm.adapter import Adapter
@@ -27,37 +28,14 @@ from regraft.lm.blend import Blend, average_probability
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fit import Progress, train
 from regraft.lm.graft import Grafts
+from regraft.lm.kept_scores import KeptScores
 from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.tasks.judge import ExtraLoss, Judge
 from regraft.metrics.binary import log_loss
 
-KEPT_BLOCKS = 8
-
-
-@dataclass(frozen=True)
-class KeptScores:
-    """Scores of rows of one log under one adapter, with what they took together."""
-
-    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # ascending
-    scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    cost: Cost = field(default_factory=Cost)
-
-    def with_rows(self, rows: np.ndarray, scores: np.ndarray, cost: Cost) -> KeptScores:
-        all_rows = np.concatenate([self.rows, rows])
-        order = np.argsort(all_rows)
-        return KeptScores(all_rows[order], np.concatenate([self.scores, scores])[order], self.cost + cost)
-
-    def save(self, path: Path) -> None:
-        part = path.with_name(f"{path.stem}.{os.getpid()}.part.npz")
-        np.savez(part, rows=self.rows, scores=self.scores, cost=json.dumps(self.cost.as_dict()))
-        part.replace(path)
-
-    @classmethod
-    def load(cls, path: Path) -> KeptScores:
-        with np.load(path) as saved:
-            return cls(saved["rows"], saved["scores"], Cost(**json.loads(str(saved["cost"]))))
+KEPT_BLOCKS = 64
 
 
 @dataclass
@@ -123,6 +101,19 @@ class Lab:
         other.meter, other.notes = self.meter, self.notes
         return other
 
+    @property
+    def options(self) -> FitOptions:
+        """How fits are run where a strategy does not say otherwise."""
+        return self.workshop.fit
+
+    @property
+    def regime(self) -> Regime:
+        return self.workshop.encoder.regime
+
+    @property
+    def base_path(self) -> str:
+        return self.workshop.base.path
+
     # -- fit -----------------------------------------------------------------------------------
 
     def fit(
@@ -183,11 +174,13 @@ class Lab:
                 watched[0] += len(held.tokens.data)
                 return log_loss(held.label, score_blocks(shop.base, shop.answers, held))
 
-            checkpoint = shop.folder / "fits" / f"{key}.checkpoint" if shop.folder else None
-            result = train(
-                judge, slot, shop.fit, lr=lr, epochs=epochs, seed=self.seed,
-                stop=watch if held is not None else None, checkpoint=checkpoint, progress=shop.progress,
-            )  # fmt: skip
+            # The key does not know extra losses, so what was begun under one must not be taken up under another.
+            with shop.base.recomputing() if shop.fit.gradient_checkpointing else nullcontext():
+                result = train(
+                    judge, slot, shop.fit, lr=lr, epochs=epochs, seed=self.seed,
+                    stop=watch if held is not None else None, progress=shop.progress,
+                    checkpoint=None if extra_loss or not shop.folder else shop.folder / "fits" / f"{key}.checkpoint",
+                )  # fmt: skip
             weights_now = shop.grafts.take(adapter.shape)
         cost.tokens_forward, cost.tokens_backward = result.cost.tokens_forward + watched[0], result.cost.tokens_backward
         cost.targets_trained = result.cost.targets_trained

@@ -53,15 +53,19 @@ def merge_error(merged: Adapter, parts: Parts) -> float:
 def _same_modules(parts: Parts) -> list[str]:
     if not parts:
         raise ModelError("merge", "no adapter was given", "at least one")
-    modules = parts[0][0].modules
+    first = parts[0][0]
     for adapter, _ in parts[1:]:
-        if adapter.modules != modules:
-            raise ModelError(
-                "merge",
-                f"adapter {adapter.hash[:8]} has other modules than {parts[0][0].hash[:8]}",
-                "adapters of one shape",
-            )
-    return modules
+        pair = f"adapter {adapter.hash[:8]} has other %s than {first.hash[:8]}"
+        if adapter.modules != first.modules:
+            raise ModelError("merge", pair % "modules", "adapters of one shape")
+        if _widths(adapter) != _widths(first):
+            raise ModelError("merge", pair % "matrix sizes", "adapters of one base model")
+    return first.modules
+
+
+def _widths(adapter: Adapter) -> list[tuple[int, int]]:
+    """(in, out) per module."""
+    return [(adapter.weights[f"{m}.lora_A"].shape[1], len(adapter.weights[f"{m}.lora_B"])) for m in adapter.modules]
 
 
 def _concatenated(parts: Parts, modules: list[str]) -> tuple[AdapterShape, dict[str, np.ndarray]]:
@@ -85,10 +89,12 @@ def _truncated(
         # SVD of B A through two thin QRs: the full product is never formed.
         qb, rb = np.linalg.qr(weights[f"{module}.lora_B"].astype(np.float64))
         qa, ra = np.linalg.qr(weights[f"{module}.lora_A"].T.astype(np.float64))
-        u, s, vt = np.linalg.svd(rb @ ra.T)
+        u, s, vt = np.linalg.svd(rb @ ra.T, full_matrices=False)
         root = np.sqrt(s[:rank])
-        cut[f"{module}.lora_B"] = ((qb @ u[:, :rank]) * root).astype(np.float32)
-        cut[f"{module}.lora_A"] = (root[:, None] * (vt[:rank] @ qa.T)).astype(np.float32)
+        lacking = rank - len(root)  # a narrow module has fewer directions than ranks: the rest stays zero
+        b, a = (qb @ u[:, :rank]) * root, root[:, None] * (vt[:rank] @ qa.T)
+        cut[f"{module}.lora_B"] = np.pad(b, ((0, 0), (0, lacking))).astype(np.float32)
+        cut[f"{module}.lora_A"] = np.pad(a, ((0, lacking), (0, 0))).astype(np.float32)
     return AdapterShape(rank, float(rank), shape.targets, shape.layers), cut
 
 

@@ -11,8 +11,9 @@ for a general language model, on which adapters must teach the task.
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,6 +36,7 @@ from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fit import Progress, train
 from regraft.lm.options import FitOptions, Options
 from regraft.lm.score import score_blocks
+from regraft.lm.staging import staging_for
 from regraft.lm.tasks.judge import Judge
 from regraft.lm.tasks.text import Text
 from regraft.metrics.binary import log_loss
@@ -85,7 +87,9 @@ def build_nano(
             "Set periods.warm_up (for example 0.3), or information: full for a preset",
         )
     regime, shape = regime or Regime(), shape or Shape()
-    threads = torch.get_num_threads()
+    # A checkpoint is taken up by the same build only, not by one with other settings into the same folder.
+    what = (warm_up.fingerprint, template.hash, options, str(regime), shape, refresh)
+    identity = hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()
     tokenizer = train_tokenizer(warm_up, template, options.vocabulary, regime, refresh)
     torch.manual_seed(options.seed)
     model = LlamaForCausalLM(_config(options, len(tokenizer)))
@@ -122,10 +126,9 @@ def build_nano(
         epochs=options.epochs,
         seed=options.seed,
         stop=stop,
-        checkpoint=folder.with_name(f".{folder.name}.checkpoint"),
+        checkpoint=folder.with_name(f".{folder.name}.{identity}.checkpoint"),
         progress=progress,
     )
-    torch.set_num_threads(threads)
     _save(folder, model, tokenizer, warm_up, template, options, result.losses, result.cost, str(regime), shape)
     return result.cost
 
@@ -218,8 +221,7 @@ def _save(
     regime: str,
     shape: Shape,
 ) -> None:
-    staging = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(staging, ignore_errors=True)
+    staging = staging_for(folder)
     staging.mkdir(parents=True)
     model.save_pretrained(staging)
     tokenizer.save_pretrained(staging)
@@ -239,3 +241,5 @@ def _save(
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging.rename(folder)
+    for abandoned in folder.parent.glob(f".{glob.escape(folder.name)}.{'[0-9a-f]' * 16}.checkpoint*"):
+        shutil.rmtree(abandoned, ignore_errors=True)

@@ -51,5 +51,7 @@ class FitOptions(Options):
     heavy_users: Literal["sqrt", "full"] = Field(
         "sqrt", description="sqrt: a user's weight in a step grows with the root"
     )
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: bool = Field(
+        False, description="layers run again in the backward pass: less memory, more time"
+    )
     checkpoint_seconds: float = Field(30.0, gt=0)

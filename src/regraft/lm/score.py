@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from regraft.errors import ModelError
 from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.batches import batches
@@ -24,7 +25,10 @@ def score_blocks(
         for batch in batches(blocks, np.arange(len(blocks)), max_tokens, base.device, left):
             scores[batch.examples] = batch_log_odds(base, answers, batch).double().cpu().numpy()
     if not np.isfinite(scores).all():
-        raise FloatingPointError(
-            f"{int((~np.isfinite(scores)).sum()):,} of {len(scores):,} scores are not finite numbers"
+        raise ModelError(
+            "scores",
+            f"{int((~np.isfinite(scores)).sum()):,} of {len(scores):,} are not finite numbers",
+            "finite log-odds",
+            "Compute in fp32 (base.dtype), or train again with a lower learning rate (fit.lr)",
         )
     return scores

@@ -41,7 +41,7 @@ class Plan:
 def plan(view: Stream, regime: Regime, shape: Shape) -> Plan:
     """Where every example of a view stands."""
     rows, user = view.targets, view.users
-    known = view.order.known(user, regime.known(view)[rows])
+    known = view.order.known(user, regime.known(view, rows))
     block = known // shape.targets
     return Plan(
         rows=rows,

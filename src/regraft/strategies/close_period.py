@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from regraft.baselines.features import fit_logistic
 from regraft.baselines.stack import Stack
-from regraft.cost import Renewal, measured
+from regraft.cost import Cost, Renewal, measured
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend, Calibration
-from regraft.lm.lab import Lab
 from regraft.strategies.protocol import Strategy
+
+if TYPE_CHECKING:
+    from regraft.lm.lab import Lab
 
 CalibrationKind = Literal["none", "logistic", "stack"]
 MEMORY = 3  # earlier test periods on which a calibration is fitted
+LAST = "closed.row"  # newest example that the blend was renewed with
 
 
 def close_period(
@@ -30,6 +33,14 @@ def close_period(
     """
     lab.meter.reset()
     lab.notes.clear()
+    newest = int(past.targets[-1])
+    stored = getattr(strategy, "stored", None)
+    kept_rows = stored(past) if stored else len(past)
+    if blend is not None and newest <= blend.state.get(LAST, [-1])[0]:
+        note = "no new examples since the last close: the blend stays as it is"
+        return replace(blend, notes=(note,)), Renewal(
+            Cost(adapter_bytes=blend.bytes, stored_interactions=kept_rows), (note,)
+        )
     with measured() as other:
         heard = {} if calibration == "none" else _hear(blend, past, lab)
         lab_cost = lab.meter.reset()
@@ -44,8 +55,8 @@ def close_period(
         cost = cost + fitting_cost
     cost.peak_memory = max(cost.peak_memory, other.peak_memory)
     cost.adapter_bytes = new.bytes
-    stored = getattr(strategy, "stored", None)
-    cost.stored_interactions = stored(past) if stored else len(past)
+    cost.stored_interactions = kept_rows
+    new = new.with_state(**{LAST: np.array([newest])})
     return replace(new, notes=tuple(lab.notes)), Renewal(cost, tuple(lab.notes))
 
 
@@ -67,7 +78,10 @@ def _calibrated(
         view = past.only(np.isin(past.targets, heard["heard.rows"]))
         said = heard["heard.said"][np.searchsorted(heard["heard.rows"], view.targets)]
     else:  # nothing was served yet: the rows held out of training stand in
-        _, view = past.hold_out(lab.workshop.fit.hold_out)
+        _, view = past.hold_out(lab.options.hold_out)
+        if not len(view):
+            lab.notes.append(f"calibration {kind}: no row was held out to fit it on yet")
+            return new
         said = lab.score(new, view)
     names: tuple[str, ...] = ()
     columns = said[:, None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -11,9 +11,11 @@ from regraft.baselines.stack import Stack
 from regraft.cost import Cost, Renewal, measured
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend
-from regraft.lm.lab import Lab
 from regraft.strategies.close_period import CalibrationKind, close_period
 from regraft.strategies.protocol import Strategy
+
+if TYPE_CHECKING:
+    from regraft.lm.lab import Lab
 
 
 class Contender(Protocol):
@@ -32,7 +34,7 @@ class StrategyContender:
     def __init__(self, strategy: Strategy, lab: Lab, calibration: CalibrationKind = "none") -> None:
         self.strategy, self.lab, self.calibration = strategy, lab, calibration
         self.blend: Blend | None = None
-        self.stack = Stack(lab.workshop.encoder.regime, lab.seed) if calibration == "stack" else None
+        self.stack = Stack(lab.regime, lab.seed) if calibration == "stack" else None
 
     def renew(self, past: Stream) -> Renewal:
         extra = Cost()
@@ -54,7 +56,7 @@ class StrategyContender:
 
     def save(self, folder: Path) -> None:
         assert self.blend is not None, "renew first"
-        self.blend.save(folder, self.lab.workshop.base.path)
+        self.blend.save(folder, self.lab.base_path)
 
     def load(self, folder: Path, past: Stream) -> None:
         """Goes on from a saved blend; `past` is what it was renewed with."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
 from regraft.data.stream import Stream
 from regraft.lm.adapter import Adapter
 from regraft.lm.blend import Blend
-from regraft.lm.lab import Lab
 from regraft.strategies.protocol import Settings
+
+if TYPE_CHECKING:
+    from regraft.lm.lab import Lab
 
 HELD_OUT = 0.1  # of the newest period: decides when to stop and whether the old adapter stays
 
 
 class FineTune(Settings):
-    lr: float | None = None  # None: the fit's rate for incremental training
-    epochs: int | None = None
+    lr: float | None = Field(None, gt=0)  # None: the fit's rate for incremental training
+    epochs: int | None = Field(None, ge=1)
     keep_old: bool = True
 
     def update(self, blend: Blend | None, past: Stream, lab: Lab) -> Blend:
@@ -27,6 +33,9 @@ class FineTune(Settings):
 
 def keep_better(old: Blend, new: Adapter, held: Stream, lab: Lab) -> Blend:
     """The new adapter if its log-loss on the held-out rows is lower, else the old blend."""
+    if not len(held):
+        lab.notes.append("kept the old adapter: too few new examples to hold out any that judge the new one")
+        return old
     candidate = Blend.of(new)
     before, after = lab.log_loss(old, held), lab.log_loss(candidate, held)
     if after < before:

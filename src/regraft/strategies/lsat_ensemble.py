@@ -7,14 +7,18 @@ trained on when they were scored.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from pydantic import Field
 
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend, average_probability
-from regraft.lm.lab import Lab
 from regraft.metrics.binary import log_loss
 from regraft.strategies.protocol import Settings
+
+if TYPE_CHECKING:
+    from regraft.lm.lab import Lab
 
 GRID = np.arange(0.0, 1.01, 0.1)
 
@@ -29,7 +33,7 @@ class LsatEnsemble(Settings):
         short = lab.fit(newest)
         state = {} if blend is None else self._remember(blend, newest, lab)
         a = self.weight if self.weight is not None else best_weight(state)
-        lab.notes.append(f"weight of the long-term adapter: {a:.1f}")
+        lab.notes.append(f"weight of the long-term adapter: {a:g}")
         return Blend(((long, a), (short, 1.0 - a)), kept={"long": long, "short": short}, state=state)
 
     def stored(self, past: Stream) -> int:

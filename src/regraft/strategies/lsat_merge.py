@@ -7,29 +7,33 @@ short-term adapter nor the grid's candidates were trained on.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend
-from regraft.lm.lab import Lab
 from regraft.strategies.fine_tune import HELD_OUT
 from regraft.strategies.protocol import Settings
+
+if TYPE_CHECKING:
+    from regraft.lm.lab import Lab
 
 
 class LsatMerge(Settings):
     how: Literal["exact", "lsat-paper"] = "exact"
     rank: int | None = Field(None, ge=1)  # cut the merged adapter to this rank
-    weights: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the long-term adapter, tried
+    # Of the long-term adapter, tried.
+    weights: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field((0.1, 0.3, 0.5, 0.7, 0.9), min_length=1)
 
     def update(self, blend: Blend | None, past: Stream, lab: Lab) -> Blend:
         newest, _ = past.split_last()
         train, held = newest.hold_out(HELD_OUT)
-        long = lab.fit(past) if blend is None else blend.kept["long"]
+        rest, _ = past.hold_out(HELD_OUT)
+        long = lab.fit(rest, stop=held) if blend is None else blend.kept["long"]
         short = lab.fit(train, stop=held)
         merged = [lab.merge([(long, a), (short, 1.0 - a)], self.how, self.rank) for a in self.weights]
         losses = [lab.log_loss(Blend.of(adapter), held) for adapter in merged]
-        best = losses.index(min(losses))
+        best = losses.index(min(losses)) if len(held) else len(losses) // 2
         lab.notes.append(f"merge weight of the long-term adapter: {self.weights[best]}")
         return Blend(((merged[best], 1.0),), mode="merge", kept={"long": long})

@@ -6,13 +6,15 @@ nothing between periods: what must be remembered goes into the blend.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend
-from regraft.lm.lab import Lab
+
+if TYPE_CHECKING:
+    from regraft.lm.lab import Lab
 
 
 class Strategy(Protocol):

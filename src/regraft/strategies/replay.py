@@ -6,16 +6,18 @@ with the largest keys are kept, so that only `memory` examples must be stored.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
 
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend
-from regraft.lm.lab import Lab
 from regraft.strategies.fine_tune import HELD_OUT, keep_better
 from regraft.strategies.protocol import Settings
+
+if TYPE_CHECKING:
+    from regraft.lm.lab import Lab
 
 
 class Replay(Settings):
@@ -23,8 +25,8 @@ class Replay(Settings):
     memory: int = Field(20_000, ge=1)  # examples kept in the reservoir
     how: Literal["uniform", "recency", "user-balanced"] = "uniform"
     half_life: float = Field(5.0, gt=0)  # periods, for `recency`
-    lr: float | None = None
-    epochs: int | None = None
+    lr: float | None = Field(None, gt=0)
+    epochs: int | None = Field(None, ge=1)
     keep_old: bool = True
 
     def update(self, blend: Blend | None, past: Stream, lab: Lab) -> Blend:
@@ -39,7 +41,8 @@ class Replay(Settings):
         return self._remember(chosen.with_state(**blend.state), newest, lab)
 
     def stored(self, past: Stream) -> int:
-        return min(self.memory, len(past)) + len(past.split_last()[0])
+        newest, older = past.split_last()
+        return min(self.memory, len(older)) + len(newest)
 
     def _remember(self, blend: Blend, new: Stream, lab: Lab) -> Blend:
         """Offers the new examples to the reservoir."""

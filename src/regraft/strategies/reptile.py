@@ -6,27 +6,31 @@ what serves is the meta adapter trained on the newest period.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from pydantic import Field
 
 from regraft.data.stream import Stream
 from regraft.lm.adapter import Adapter
 from regraft.lm.blend import Blend
-from regraft.lm.lab import Lab
 from regraft.strategies.protocol import Settings
+
+if TYPE_CHECKING:
+    from regraft.lm.lab import Lab
 
 
 class Reptile(Settings):
     step: float = Field(0.5, gt=0, le=1)  # share of the way to the adapted weights
     epochs: int = Field(1, ge=1)  # per task
-    lr: float | None = None  # None: the fit's rate from scratch
+    lr: float | None = Field(None, gt=0)  # None: the fit's rate from scratch
 
     def update(self, blend: Blend | None, past: Stream, lab: Lab) -> Blend:
         meta = blend.kept["meta"] if blend is not None else None
         periods = np.unique(past.period[past.targets])
         for period in periods if blend is None else periods[-1:]:
             task = past.in_periods(int(period), int(period))
-            adapted = lab.fit(task, start=meta, lr=self.lr or lab.workshop.fit.lr, epochs=self.epochs)
+            adapted = lab.fit(task, start=meta, lr=self.lr or lab.options.lr, epochs=self.epochs)
             meta = adapted if meta is None else towards(meta, adapted, self.step)
         return Blend.of(adapted, kept={"meta": meta})
 

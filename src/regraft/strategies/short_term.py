@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend
-from regraft.lm.lab import Lab
 from regraft.strategies.protocol import Settings
+
+if TYPE_CHECKING:
+    from regraft.lm.lab import Lab
 
 
 class ShortTerm(Settings):
-    epochs: int | None = None
+    epochs: int | None = Field(None, ge=1)
 
     def update(self, blend: Blend | None, past: Stream, lab: Lab) -> Blend:
         newest, _ = past.split_last()

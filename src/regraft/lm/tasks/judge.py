@@ -46,13 +46,15 @@ class Judge:
         return weights
 
     def _in_step(self, examples: np.ndarray) -> np.ndarray:
-        """A user with m targets in a step counts like sqrt(m) targets, so that heavy users do not rule it."""
+        """A user with m targets in a step counts like sqrt(m) targets, so that heavy users do not rule it.
+
+        Targets of weight 0 are not counted: they are there for an extra loss or not at all.
+        """
         weights = self.weights[examples]
         if self.heavy_users == "sqrt" and len(examples):
-            _, user, count = np.unique(
-                self.blocks.user[self.blocks.block[examples]], return_inverse=True, return_counts=True
-            )
-            weights = weights / np.sqrt(count[user])
+            _, user = np.unique(self.blocks.user[self.blocks.block[examples]], return_inverse=True)
+            counted = np.bincount(user, weights=weights > 0)
+            weights = weights / np.sqrt(np.maximum(counted, 1))[user]
         return weights.astype(np.float32)
 
     def loss(self, batch: Batch, weights: np.ndarray) -> Tensor:

@@ -1,0 +1,390 @@
+"""Tokens and seconds per trained target: our timeline against the published layout under the Hugging Face Trainer.
+
+    python bench/bench_tokens.py [--quick] [--base DIR] [--targets N] [--period P] [--out docs/results]
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from common import Page, Row, Taken, alternating, arguments, gemm_probe, ml_1m, number, open_base, repeats, taken, write
+
+from regraft.data.regimes import Regime
+from regraft.data.stream import Stream
+from regraft.lm.answers import Answers
+from regraft.lm.base_model import BaseModel
+from regraft.lm.encode import Blocks, Encoder
+from regraft.lm.fit import train
+from regraft.lm.graft import Grafts
+from regraft.lm.options import AdapterOptions, FitOptions
+from regraft.lm.score import score_blocks
+from regraft.lm.tasks.judge import Judge
+from regraft.metrics.binary import auc
+from regraft.prompts.template import Template
+from regraft.prompts.timeline import Shape
+
+BATCH, STEP = 32, 128  # targets per forward of the peer; targets per optimiser step of both (TALLRec's batch size)
+RATE, SEED = 2e-3, 0
+TOKENS_TARGET, WALL_TARGET = 7.0, 8.0
+FACTS = ("item_rate", "item_count", "user_lean", "recent", "kin")
+HF, ANSWER, LOOP = "HF Trainer", "HF Trainer, logits of the answer only", "our loop, published layout"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The same information told in two ways; the peer's history is as long as the context W of `shape`."""
+
+    name: str
+    timeline: Template
+    published: Template
+    shape: Shape
+    targets: tuple[float | None, float | None] = (None, None)  # ratios aimed at: tokens, wall
+
+    @property
+    def words(self) -> str:
+        return f"{self.name}, W={self.shape.context} H={self.shape.targets}"
+
+
+def layouts() -> list[Layout]:
+    """Title only in three shapes, then more about each item."""
+    genres, tallrec = Template.load("judge-timeline"), Template.load("judge-tallrec")
+    named = "{% if item.genres %} ({{ item.genres }}){% endif %}:"
+    title = _edited(genres, "bench-title", {named: ":"})
+    quoted, with_genres = '"{{ WHO.title }}"', '"{{ WHO.title }}"{% if WHO.genres %} ({{ WHO.genres }}){% endif %}'
+    entries = {quoted.replace("WHO", who): with_genres.replace("WHO", who) for who in ("entry", "target")}
+    tallrec_genres = _edited(tallrec, "bench-tallrec-genres", entries)
+    shown = " ".join(f"{{{{ facts.{name} }}}}" for name in FACTS)
+    facts = _edited(genres, "bench-facts", {named: f"{named[:-1]} {shown}:"})
+    reply = "\n### Reply"
+    tallrec_facts = _edited(tallrec_genres, "bench-tallrec-facts", {reply: f"About it: {shown}\n{reply}"})
+    return [
+        Layout("title", title, tallrec, Shape(10, 10), (TOKENS_TARGET, WALL_TARGET)),
+        Layout("title", title, tallrec, Shape(10, 20)),
+        Layout("title", title, tallrec, Shape(30, 30)),
+        Layout("title and genres", genres, tallrec_genres, Shape(10, 10)),
+        Layout("title, genres and facts", facts, tallrec_facts, Shape(10, 10)),
+    ]
+
+
+def _edited(template: Template, name: str, changes: dict[str, str]) -> Template:
+    text = template.source
+    for old, new in changes.items():
+        if old not in text:
+            raise SystemExit(f"template '{template.name}' has no {old!r} any more: bring the layouts of this script up to date")
+        text = text.replace(old, new)
+    return Template(text, name)
+
+
+# -- examples ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Material:
+    """One layout on one view, tokenised for both sides."""
+
+    answers: tuple[Answers, Answers]  # ours, theirs
+    ours: Blocks
+    theirs: Blocks  # one prompt per target, without its answer
+    item_tokens: tuple[int, int]  # of all tokens, those of titles and genres
+    item_texts: tuple[int, int]  # how many titles and genres were read
+
+    @property
+    def sequences(self) -> list[dict[str, list[int]]]:
+        """Prompt and answer with labels that are -100 before the answer."""
+        found = []
+        for i, label in enumerate(self.theirs.label):
+            prompt, answer = self.theirs.tokens[i].tolist(), list(self.answers[1].spoken[label])
+            found.append({"input_ids": prompt + answer, "labels": [-100] * len(prompt) + answer})
+        return found
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Without padding: of our blocks, and of the peer's prompts with their answers."""
+        spoken = sum(len(self.answers[1].spoken[label]) for label in self.theirs.label)
+        return len(self.ours.tokens.data), len(self.theirs.tokens.data) + spoken
+
+
+def tokenised(layout: Layout, view: Stream, tokenizer: Any, longest: int | None) -> Material:
+    def encoder(template: Template, item_tokens: int = 24) -> Encoder:
+        answers = Answers.of(tokenizer, template)
+        return Encoder(
+            tokenizer, template, answers, Regime(), layout.shape, item_tokens=item_tokens, longest=longest
+        )
+
+    encoders = encoder(layout.timeline), encoder(layout.published)
+    ours, theirs = (e.encode(view) for e in encoders)
+    # With a cap of 0 an item text takes no token, with a cap of 1 exactly one.
+    bare, single = (
+        [len(encoder(t, cap).encode(view).tokens.data) for t in (layout.timeline, layout.published)] for cap in (0, 1)
+    )
+    items = len(ours.tokens.data) - bare[0], len(theirs.tokens.data) - bare[1]
+    texts = single[0] - bare[0], single[1] - bare[1]
+    return Material((encoders[0].answers, encoders[1].answers), ours, theirs, items, texts)
+
+
+def some_users(view: Stream, targets: int, seed: int = SEED) -> Stream:
+    """All examples of random users, as many users as give at least `targets` examples."""
+    users, counts = np.unique(view.users, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(users))
+    enough = int(np.searchsorted(np.cumsum(counts[order]), targets)) + 1
+    return view.of_users(users[order[:enough]])
+
+
+# -- two ways to train -------------------------------------------------------------------------
+
+
+@dataclass
+class Trained:
+    """A base with its adapter, and how it got there."""
+
+    base: BaseModel
+    took: Taken
+    steps: int
+
+
+def train_loop(model: Any, tokenizer: Any, blocks: Blocks, answers: Answers) -> Trained:
+    """regraft's loop on any blocks, one epoch."""
+    base = BaseModel.of(copy.deepcopy(model), tokenizer)
+    grafts = Grafts(base)
+    slot = grafts.put(grafts.fresh(grafts.shape(AdapterOptions()), SEED))
+    # Every target counts alike, as in the peer's loss.
+    judge = Judge(base, blocks, answers, np.ones(len(blocks.block), np.float32), heavy_users="full")
+    steps = [0]
+
+    def count(done: int, total: int, left: float) -> None:
+        steps[0] = total
+
+    options = FitOptions(lr=RATE, targets_per_step=STEP)
+    work = partial(train, judge, slot, options, lr=RATE, epochs=1, seed=SEED, progress=count)
+    return Trained(base, taken(work), steps[0])
+
+
+def train_peer(model: Any, tokenizer: Any, sequences: list[dict[str, list[int]]], answer_only: bool) -> Trained:
+    """transformers.Trainer with PEFT on the same modules at the same rank, one epoch."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import Trainer, TrainingArguments
+
+    options = AdapterOptions()
+    modules = Grafts(BaseModel.of(copy.deepcopy(model), tokenizer)).linear
+    torch.manual_seed(SEED)
+    lora = LoraConfig(r=options.rank, lora_alpha=options.alpha, target_modules=modules, task_type="CAUSAL_LM")
+    adapted = get_peft_model(copy.deepcopy(model), lora)
+    fit = FitOptions()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TrainingArguments(
+            output_dir=folder,
+            per_device_train_batch_size=BATCH,
+            gradient_accumulation_steps=STEP // BATCH,
+            num_train_epochs=1,
+            train_sampling_strategy="group_by_length",
+            learning_rate=RATE,
+            lr_scheduler_type="cosine",
+            warmup_steps=fit.warm_up,
+            max_grad_norm=fit.clip,
+            weight_decay=fit.weight_decay,
+            seed=SEED,
+            use_cpu=True,
+            report_to="none",
+            save_strategy="no",
+            logging_strategy="no",
+            disable_tqdm=True,
+            remove_unused_columns=False,
+        )
+        trainer = Trainer(
+            model=adapted, args=settings, train_dataset=sequences, data_collator=_collator(tokenizer, answer_only)
+        )
+        took = taken(trainer.train)
+    adapted.eval()
+    return Trained(BaseModel.of(adapted.get_base_model(), tokenizer), took, int(trainer.state.global_step))
+
+
+def _collator(tokenizer: Any, answer_only: bool) -> Callable[[list[dict[str, list[int]]]], dict[str, Any]]:
+    """Pads to a multiple of 8, as published; `answer_only` pads on the left and asks for the last logits only."""
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (tokenizer.eos_token_id or 0)
+
+    def collate(examples: list[dict[str, list[int]]]) -> dict[str, Any]:
+        width = -(-max(len(e["input_ids"]) for e in examples) // 8) * 8
+        ids = torch.full((len(examples), width), pad)
+        labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
+        for row, example in enumerate(examples):
+            n = len(example["input_ids"])
+            place = slice(width - n, width) if answer_only else slice(0, n)
+            ids[row, place], labels[row, place] = torch.tensor(example["input_ids"]), torch.tensor(example["labels"])
+            mask[row, place] = 1
+        batch: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+        if answer_only:
+            keep = 1 + max(sum(label != -100 for label in e["labels"]) for e in examples)
+            batch |= {"logits_to_keep": keep, "labels": labels[:, -keep:]}
+        return batch
+
+    return collate
+
+
+# -- measuring ---------------------------------------------------------------------------------
+
+
+def tokens_rows(layout: Layout, view: Stream, tokenizer: Any, longest: int | None) -> list[Row]:
+    """Tokens per target, and what they are spent on."""
+    material, n = tokenised(layout, view, tokenizer, longest), len(view)
+    ours, theirs = material.tokens
+    items, texts = material.item_tokens, material.item_texts
+    fields = len(layout.timeline.fields)
+    return [
+        Row(f"tokens per target, {layout.words}", HF, ours / n, theirs / n, n, layout.targets[0]),
+        Row(f"events read per target, {layout.words}", HF, texts[0] / n / fields, texts[1] / n / fields, n),
+        Row(f"- of titles and genres, {layout.words}", HF, items[0] / n, items[1] / n, n),
+        Row(f"- of all else, {layout.words}", HF, (ours - items[0]) / n, (theirs - items[1]) / n, n),
+    ]
+
+
+def time_rows(
+    layout: Layout, view: Stream, model: Any, tokenizer: Any, longest: int | None, times: int, every_peer: bool
+) -> tuple[list[Row], str, dict[str, Trained]]:
+    """Seconds per target, what was done in words, and the last trained model of each side."""
+    material, n = tokenised(layout, view, tokenizer, longest), len(view)
+    sequences = material.sequences
+    last: dict[str, Trained] = {}
+
+    def side(name: str, work: Callable[[], Trained]) -> Callable[[], Taken]:
+        def run() -> Taken:
+            last[name] = work()
+            return last[name].took.per(n)
+
+        return run
+
+    ours = partial(train_loop, model, tokenizer)
+    sides = {
+        "ours": side("ours", lambda: ours(material.ours, material.answers[0])),
+        HF: side(HF, lambda: train_peer(model, tokenizer, sequences, answer_only=False)),
+    }
+    if every_peer:
+        sides[ANSWER] = side(ANSWER, lambda: train_peer(model, tokenizer, sequences, answer_only=True))
+        sides[LOOP] = side(LOOP, lambda: ours(material.theirs, material.answers[1]))
+    took = alternating(sides, times)
+    rows = []
+    for peer in list(sides)[1:]:
+        target = layout.targets[1] if peer == HF else None
+        rows.append(Row(f"wall s per target, {layout.words}", peer, took["ours"].wall, took[peer].wall, n, target))
+        rows.append(Row(f"CPU s per target, {layout.words}", peer, took["ours"].cpu, took[peer].cpu, n))
+    a, b = material.tokens
+    users = len(np.unique(view.users))
+    copies = np.mean(material.ours.segment[material.ours.tokens.start[material.ours.block] + material.ours.read] > 0)
+    said = (
+        f"{layout.words}: {n:,} targets of {users:,} users timed; on these the token ratio is {number(b / a)}x, and "
+        f"{copies:.0%} of them are read as isolated copies (their second had earlier events of the user). Optimiser "
+        f"steps: ours {last['ours'].steps}, HF Trainer {last[HF].steps}."
+    )
+    return rows, said, last
+
+
+def auc_row(layout: Layout, test: Stream, tokenizer: Any, longest: int | None, last: dict[str, Trained] | None) -> Row:
+    """AUC of both adapters on the same targets of the next period; without trained weights nothing is measured."""
+    name = f"AUC on the next period, {layout.words}"
+    if last is None:
+        return Row(name, HF, None, None, 0, more_is_better=True)
+    material = tokenised(layout, test, tokenizer, longest)
+    scores = [
+        score_blocks(last[side].base, answers, blocks)
+        for side, answers, blocks in (
+            ("ours", material.answers[0], material.ours), (HF, material.answers[1], material.theirs),
+        )
+    ]  # fmt: skip
+    ours, theirs = (auc(test.labels, score) for score in scores)
+    return Row(name, HF, ours, theirs, len(test), more_is_better=True)
+
+
+def measure(
+    stream: Stream, model: Any, tokenizer: Any, compared: Sequence[Layout], period: int, times: int, *,
+    targets: int, tested: int, trained_base: bool,
+) -> tuple[list[Row], list[str]]:  # fmt: skip
+    """Rows of the table, and what was done, in words."""
+    longest = getattr(model.config, "max_position_embeddings", None)
+    view = stream.cases(period)
+    some, test = some_users(view, targets), some_users(stream.cases(period + 1), tested, SEED + 1)
+    rows, words = [], []
+    for number_, layout in enumerate(compared):
+        rows += tokens_rows(layout, view, tokenizer, longest)
+        more, said, last = time_rows(layout, some, model, tokenizer, longest, times, every_peer=number_ == 0)
+        rows += more
+        rows.append(auc_row(layout, test, tokenizer, longest, last if trained_base else None))
+        words.append(said)
+        print(said, flush=True)
+    return rows, words
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--base", type=Path, default=None, help="a Hugging Face directory; default: nano, random weights")
+    parser.add_argument("--targets", type=int, default=None, help="trained targets that are timed; default 1000, quick 150")
+    parser.add_argument("--tested", type=int, default=2000, help="targets of the next period for AUC, with --base")
+    parser.add_argument("--period", type=int, default=11)
+    options = parser.parse_args()
+    stream = ml_1m()
+    compared = layouts()[:1] if options.quick else layouts()
+    templates = [template for layout in compared for template in (layout.timeline, layout.published)]
+    model, tokenizer = open_base(options.base, stream.until(options.period + 2), templates)
+    before = gemm_probe()
+    targets = options.targets or (150 if options.quick else 1000)
+    rows, words = measure(
+        stream, model, tokenizer, compared, options.period, repeats(options), targets=targets, tested=options.tested,
+        trained_base=options.base is not None,
+    )  # fmt: skip
+    write(page(options, model, stream, words, repeats(options)), rows, (before, gemm_probe()), options.out)
+
+
+def page(options: Any, model: Any, stream: Stream, words: Sequence[str], times: int) -> Page:
+    size = sum(p.numel() for p in model.parameters())
+    random = options.base is None
+    name = "nano with random weights (speed does not depend on them)" if random else options.base.name
+    tokenizer = (
+        "The tokenizer is learnt from the texts of all templates compared, each fixed text as often as the most frequent "
+        "title, so that the peer's long instruction is merged as far as ours. Popular titles are one token or two on "
+        "both sides. A general tokenizer spends more on both."
+        if random
+        else "The tokenizer is the base model's own."
+    )
+    return Page(
+        name="bench-tokens",
+        title="Tokens and seconds per trained target",
+        what=f"One period of the preset lsat-ml-1m (period {options.period}, {len(stream.cases(options.period)):,} "
+        f"targets, information full, regime fresh) learnt once. Base: {name}, {size:,} weights, fp32. Tokens are "
+        "counted over all targets of the period, seconds over all targets of some users.",
+        how=[
+            "Ours: the timeline. A block holds W events of context and H targets; each event is followed by its answer, "
+            "every target is read in one pass. Loss: one dot product per target.",
+            f"{HF}: the published layout (template judge-tallrec), one prompt per target with the last W events in a "
+            f"liked and a disliked list; transformers.Trainer, batches of {BATCH} grouped by length and padded to a "
+            "multiple of 8, logits of the whole vocabulary, labels -100 except the answer.",
+            f"{ANSWER}: the same, padded on the left with `logits_to_keep`. {LOOP}: its prompts in our training loop; "
+            "what is left of the ratio there is due to the layout alone.",
+            "Same on both sides: targets, LoRA modules, rank and scale, one epoch, AdamW, cosine rate from "
+            f"{RATE:g}, {STEP} targets per optimiser step (ours ends a step at a block), every target weighs alike.",
+            "Genres stand after every title on both sides. The published layout has two lists and no place for facts "
+            "of past events: the peer's prompt holds the facts of its target, ours those of all events.",
+            f"Timed: training from tokenised examples. Not timed: reading, tokenising, loading. Medians of {times}, "
+            "alternating order, a fresh model each time.",
+            tokenizer,
+            *words,
+        ],
+        caveats=[
+            "The gain grows with the targets per user and period: MovieLens-1M is dense, sparse logs gain less.",
+            "Ours and the peer's do not read the same history: a target of ours knows W to W + H - 1 earlier events in "
+            "order, the peer's exactly W in two lists.",
+            "AUC needs a trained base (--base); one seed, one period, no interval: see the studies for quality."
+            if random
+            else "AUC: one seed, one period, no interval: see the studies for quality.",
+        ],
+        quick=options.quick,
+    )
+
+
+if __name__ == "__main__":
+    main()

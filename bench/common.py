@@ -1,0 +1,290 @@
+"""What all benchmarks share: where the data are, how sides are timed, how results are written.
+
+A ratio above 1 always means that ours is better. Sides run in alternating order and the medians of their
+repeats are compared; a matrix product is timed before and after, so that a machine that slowed down meanwhile
+gives itself away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regraft.arena.compare import machine, versions
+from regraft.data.ingest import ingest
+from regraft.data.presets import lsat_ml_1m
+from regraft.data.regimes import Regime
+from regraft.data.stream import Stream
+from regraft.data.text import clean
+from regraft.prompts.facts import fact_table, rendered
+from regraft.prompts.template import Template
+
+ROOT = Path(__file__).resolve().parent.parent
+COLUMNS = ("measure", "peer", "ours", "theirs", "ratio", "target", "n", "machine")
+STEADY = 0.15  # probes that differ by more than this share make a run doubtful
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison. `ours` and `theirs` are None where nothing was measured, `target` where none is set."""
+
+    measure: str
+    peer: str
+    ours: float | None
+    theirs: float | None
+    n: int
+    target: float | None = None
+    more_is_better: bool = False
+
+    @property
+    def ratio(self) -> float | None:
+        """Above 1: ours is better."""
+        if not self.ours or not self.theirs:
+            return None
+        return self.ours / self.theirs if self.more_is_better else self.theirs / self.ours
+
+    def verdict(self, doubt: str = "") -> str:
+        """met or missed, empty without a target; where there is a doubt about the run, the doubt."""
+        if self.target is None or self.ratio is None:
+            return ""
+        return doubt or ("met" if self.ratio >= self.target else "missed")
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is said about the figures, in Markdown."""
+
+    name: str
+    title: str
+    what: str
+    how: Sequence[str]
+    caveats: Sequence[str]
+    quick: bool = False
+
+    def doubt(self, probes: tuple[float, float]) -> str:
+        """Why no target can be judged: too little was run, or the machine did not keep its speed. Empty: no doubt."""
+        return "quick run" if self.quick else "unsteady" if _moved(probes) > STEADY else ""
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """The options every benchmark has."""
+    parser = argparse.ArgumentParser(description=(description or "").split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="one repeat on little data: does it run?")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
+    parser.add_argument("--repeats", type=int, default=None, help="default 5, quick 1")
+    return parser
+
+
+def repeats(options: argparse.Namespace) -> int:
+    return max(1, options.repeats or (1 if options.quick else 5))
+
+
+def data_file(name: str) -> Path:
+    """The file in $REGRAFT_DATA, or in ../shared/data beside the repository; ends the script where it is absent."""
+    folder = Path(os.environ.get("REGRAFT_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / name).is_file():
+        sys.exit(
+            f"{Path(sys.argv[0]).name}: {name} is not in {folder}.\n"
+            "Set REGRAFT_DATA to the folder that has it (MovieLens: grouplens.org/datasets/movielens)."
+        )
+    return folder / name
+
+
+def ml_1m() -> Stream:
+    """The preset lsat-ml-1m with the information set `full`."""
+    log = ingest(data_file("ml-1m.zip"))
+    return lsat_ml_1m(log.interactions, log.items, "full")
+
+
+# -- base models -------------------------------------------------------------------------------
+
+
+def open_base(path: Path | None, stream: Stream, templates: Sequence[Template]) -> tuple[Any, Any]:
+    """(model, tokenizer) from a folder; without one a nano model with random weights: speed does not depend on them."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
+
+    from regraft.lm import nano
+
+    if path is not None:
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, use_safetensors=True)
+        return model.eval(), AutoTokenizer.from_pretrained(path)
+    options = nano.NanoOptions()
+    tokenizer = fair_tokenizer(stream.warm_up(), templates, options.vocabulary)
+    torch.manual_seed(options.seed)
+    return LlamaForCausalLM(nano._config(options, len(tokenizer))).eval(), tokenizer
+
+
+def fair_tokenizer(warm_up: Stream, templates: Sequence[Template], vocabulary: int) -> Any:
+    """The tokenizer of nano, learnt anew from the texts of all templates alike.
+
+    Its merges cross spaces. Learnt from our template alone it would make our instruction short and spell out the
+    others'; here every template's fixed text counts as often as the most frequent title.
+    """
+    from regraft.lm.nano import train_tokenizer
+
+    few = warm_up.only(np.arange(min(len(warm_up), 100)))
+    blank = Template("{% block head %}{% endblock %}{% block event %}{{ item.title }}{% endblock %}"
+                     "{% block yes %} Yes{% endblock %}{% block no %} No{% endblock %}")  # fmt: skip
+    seed = train_tokenizer(few, blank, 300, Regime(), "event")
+    texts = _texts(warm_up, templates)
+    return seed.train_new_from_iterator(([text] for text in texts), vocabulary, max_token_length=48, show_progress=False)
+
+
+def _texts(warm_up: Stream, templates: Sequence[Template]) -> Iterator[str]:
+    counts = np.bincount(warm_up.item[warm_up.targets], minlength=len(warm_up.items))
+    often = int(counts.max()) + 1
+    for text in dict.fromkeys(text for template in templates for text in fixed_texts(template)):
+        yield from [text] * often
+    for name in dict.fromkeys(name for template in templates for name in template.facts):
+        column = rendered(fact_table(warm_up, Regime())[warm_up.targets], [name])[name]
+        for text in column.unique():
+            yield from [f" {text}"] * often
+    for name in dict.fromkeys(name for template in templates for name in template.fields):
+        for text, count in zip(warm_up.items[name], counts, strict=True):
+            yield from [clean(text)] * int(count)
+
+
+def fixed_texts(template: Template) -> list[str]:
+    """Every piece of the template that is neither an item's text nor a fact."""
+    if template.kind == "timeline":
+        pieces = [template.head, *template.skeleton(template.fields)]
+    else:
+        names, facts = template.fields, dict.fromkeys(template.facts, "0")
+        pieces = template.prompt([(0, names), (1, names)], [(2, names), (3, names)], (4, names), facts)
+    return [piece for piece in (*pieces, template.yes, template.no) if isinstance(piece, str) and piece]
+
+
+# -- timing ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Seconds of one piece of work. CPU seconds of all threads suffer less from what else runs on the machine."""
+
+    wall: float
+    cpu: float
+
+    def per(self, units: int) -> Taken:
+        return Taken(self.wall / units, self.cpu / units)
+
+
+def taken(work: Callable[[], object]) -> Taken:
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return Taken(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def alternating(sides: Mapping[str, Callable[[], Taken]], times: int) -> dict[str, Taken]:
+    """Medians per side. A side prepares itself, then returns what the part to be measured took.
+
+    Every other round runs backwards, so that no side always follows the same one.
+    """
+    found: dict[str, list[Taken]] = {name: [] for name in sides}
+    for turn in range(times):
+        names = list(sides)
+        for name in names if turn % 2 == 0 else reversed(names):
+            found[name].append(sides[name]())
+    return {
+        name: Taken(statistics.median(t.wall for t in all_), statistics.median(t.cpu for t in all_))
+        for name, all_ in found.items()
+    }
+
+
+def gemm_probe(duration: float = 0.5) -> float:
+    """GFLOP/s of an fp32 matrix product, the median over `duration` seconds."""
+    import torch
+
+    a, b = torch.ones(512, 576), torch.ones(576, 1536)
+    a @ b
+    rates = []
+    until = time.perf_counter() + duration
+    while time.perf_counter() < until:
+        rates.append(2 * 512 * 576 * 1536 / taken(lambda: a @ b).wall / 1e9)
+    return statistics.median(rates)
+
+
+# -- results -----------------------------------------------------------------------------------
+
+
+def machine_words() -> str:
+    found = machine()
+    return f"{found['cpu']}, {found['cores']} cores"
+
+
+def write(page: Page, rows: Sequence[Row], probes: tuple[float, float], out: Path) -> None:
+    """Writes NAME.csv and NAME.md into `out`, and prints the table."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / f"{page.name}.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for row in rows:
+            cells = (number(row.ours), number(row.theirs), number(row.ratio), number(row.target, empty=""))
+            table.writerow([row.measure, row.peer, *cells, row.n, machine_words()])
+    lines = markdown(rows, page.doubt(probes))
+    (out / f"{page.name}.md").write_text(_page(page, rows, lines, probes), encoding="utf-8")
+    print("\n".join(lines))
+    print(f"\nwritten: {page.name}.csv and {page.name}.md in {out}")
+
+
+def markdown(rows: Sequence[Row], doubt: str = "") -> list[str]:
+    """The table as lines of Markdown."""
+    lines = ["| measure | peer | ours | theirs | ratio | target | | n |", "|---|---|--:|--:|--:|--:|---|--:|"]
+    for row in rows:
+        target = "" if row.target is None else f">= {number(row.target)}"
+        cells = (row.measure, row.peer, number(row.ours), number(row.theirs), number(row.ratio, empty=""), target)
+        lines.append("| " + " | ".join((*cells, row.verdict(doubt), f"{row.n:,}")) + " |")
+    return lines
+
+
+def number(value: float | None, empty: str = "not measured") -> str:
+    """Four digits that matter."""
+    return empty if value is None else f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+
+
+def _page(page: Page, rows: Sequence[Row], table: Sequence[str], probes: tuple[float, float]) -> str:
+    verdicts = [
+        f"- **{verdict}**: {row.measure}, against {row.peer}: {number(row.ratio)}x, target {number(row.target)}x."
+        for row in rows
+        if (verdict := row.verdict(page.doubt(probes)))
+    ]
+    differ = f" They differ by {_moved(probes):.0%}: other work ran beside this, so no target is judged."
+    if _moved(probes) <= STEADY:
+        differ = ""
+    known = ", ".join(f"{name} {version}" for name, version in versions().items())
+    sections = [
+        f"# {page.title}",
+        f"`python bench/{page.name.replace('-', '_')}.py`",
+        page.what,
+        "A ratio above 1 means that ours is better.",
+        "\n".join(table),
+        "\n".join(verdicts),
+        "## How",
+        "\n".join(f"- {line}" for line in page.how),
+        "## Caveats",
+        "\n".join(f"- {line}" for line in page.caveats),
+        f"Machine: {machine_words()}, {_threads()}. Matrix product, fp32: {probes[0]:.0f} GFLOP/s before, "
+        f"{probes[1]:.0f} after.{differ} Versions: {known}.",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _moved(probes: tuple[float, float]) -> float:
+    return abs(probes[1] / probes[0] - 1)
+
+
+def _threads() -> str:
+    import torch
+
+    count = torch.get_num_threads()
+    return f"{count} thread{'s' if count > 1 else ''} for PyTorch"

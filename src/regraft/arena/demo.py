@@ -1,0 +1,36 @@
+"""The demo: one configuration that ships with regraft, in English or Japanese."""
+
+from __future__ import annotations
+
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from regraft.arena.compare import Arena
+from regraft.arena.config import ArenaConfig
+from regraft.errors import MissingExtraError
+
+NEEDED = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
+TEMPLATES = {"en": "judge-timeline-facts", "ja": "judge-timeline-ja"}
+
+
+def demo_config(lang: str = "en") -> ArenaConfig:
+    """cli/demo.yaml with the words of the language."""
+    raw = yaml.safe_load((resources.files("regraft.cli") / "demo.yaml").read_text(encoding="utf-8"))
+    return ArenaConfig.parse(spoken(raw, lang), "demo.yaml")
+
+
+def spoken(raw: dict[str, Any], lang: str) -> dict[str, Any]:
+    """The configuration with titles, genres and prompt in the language."""
+    data = raw["data"] | {"drift_world": raw["data"]["drift_world"] | {"language": lang}}
+    return raw | {"data": data, "template": TEMPLATES[lang]}
+
+
+def open_demo(out: Path, lang: str = "en") -> Arena:
+    """The demo's arena; its base model will lie beside its results in `out`."""
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise MissingExtraError("the demo", "lm", missing[0])
+    return Arena(demo_config(lang), out / f"run-{lang}")

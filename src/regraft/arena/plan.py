@@ -1,0 +1,194 @@
+"""What a run would take, before it is started: cells, tokens, seconds and disk.
+
+Strategies are run for real on a lab that counts instead of training, so the plan knows any strategy, shared
+fits included. Seconds come from a probe of this machine. Early stopping makes a run shorter than planned.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regraft.arena.compare import Arena
+from regraft.arena.config import ContenderOptions, plugin
+from regraft.arena.counting_lab import CountingLab, Ledger, Work
+from regraft.arena.events import EventCounter
+from regraft.arena.tokens import Reading, measure
+from regraft.data.stream import Stream
+
+if TYPE_CHECKING:
+    from regraft.lm.probe import Speed
+
+SCORE_BYTES, KEPT_BYTES = 12, 16  # per row: in a cell, and kept by adapter
+MOST = 50_000  # examples a baseline is timed on; more are reckoned from them
+CELL_SECONDS = 0.1  # to write a cell
+
+
+@dataclass(frozen=True)
+class Line:
+    """One contender's share of the plan."""
+
+    contender: str
+    cells: int
+    fits: int
+    trained: int  # tokens, epochs counted
+    scored: int  # tokens
+    seconds: float
+    disk: float  # bytes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`build` is the seconds a base model takes that must be built first, `opening` what reading the log took."""
+
+    lines: tuple[Line, ...]
+    tokens_per_event: float
+    counted: str  # how tokens per event are known, in words
+    opening: float
+    build: float
+    build_tokens: int
+    base_bytes: int
+    speed: Speed | None
+
+    @property
+    def seconds(self) -> float:
+        return self.opening + self.build + sum(line.seconds for line in self.lines)
+
+    @property
+    def disk(self) -> float:
+        return self.base_bytes + sum(line.disk for line in self.lines)
+
+    @property
+    def cells(self) -> int:
+        return sum(line.cells for line in self.lines)
+
+
+def plan_run(arena: Arena, opening: float = 0.0) -> Plan:
+    """The plan of a run; nothing is written. `opening` is what it took to open the arena, in seconds.
+
+    Takes as long as reading the prompts of one period, a probe of a few seconds, and two renewals of each baseline.
+    """
+    reader = measure(arena) if any(c.kind == "strategy" for c in arena.config.contenders) else None
+    counter = _counter(arena, reader)
+    ledger = Ledger(counter)
+    lines = []
+    for contender in arena.config.contenders:
+        if contender.kind == "strategy":
+            assert reader is not None
+            lines.append(_strategy(arena, contender, ledger, reader))
+        else:
+            lines.append(_baseline(arena, contender))
+    build, build_tokens, size = _build(arena, counter, reader)
+    return Plan(
+        lines=tuple(lines),
+        tokens_per_event=reader.tokens_per_event if reader else 0.0,
+        counted=reader.counted if reader else "",
+        opening=opening,
+        build=build,
+        build_tokens=build_tokens,
+        base_bytes=size,
+        speed=reader.speed if reader else None,
+    )
+
+
+def _counter(arena: Arena, reader: Reading | None) -> EventCounter:
+    shape = arena.config.timeline.shape
+    per_event = reader.tokens_per_event if reader else 12.0
+    return EventCounter(arena.stream, arena.regime, shape, arena.template.kind, max(1, int(512 / max(1.0, per_event))))
+
+
+def _strategy(arena: Arena, contender: ContenderOptions, ledger: Ledger, reader: Reading) -> Line:
+    """Runs the strategy through all updates and seeds on counting labs."""
+    work, disk, rows = Work(), 0.0, 0
+    seeds = arena.config.seeds
+    for seed in seeds:
+        strategy: Any = plugin(contender)
+        lab = CountingLab(ledger, arena.config.fit, arena.regime, seed)
+        blend = None
+        for update in arena.updates:
+            past = arena.past(update)
+            lab.rng = np.random.default_rng([seed, int(past.period[past.targets[-1]])])
+            if contender.calibration != "none" and blend is not None:
+                lab.score(blend, past.split_last()[0])
+            blend = strategy.update(blend, past, lab)
+            for view in _scored_views(arena, update):
+                lab.score(blend, view)
+                rows += len(view)
+            adapters = {a.hash for a, _ in blend.parts if a is not None} | {a.hash for a in blend.kept.values()}
+            disk += len(adapters) * reader.speed.adapter_bytes
+        work = work + lab.work
+    trained, scored = (round(events * reader.tokens_per_event) for events in (work.trained, work.scored))
+    seconds = trained / reader.speed.train + scored / reader.speed.score
+    cells = len(seeds) * len(arena.updates)
+    if contender.calibration == "stack":
+        seconds += len(seeds) * _baseline(arena, ContenderOptions(use="stack")).seconds
+    disk += work.fits * reader.speed.adapter_bytes + work.rows * KEPT_BYTES + rows * SCORE_BYTES
+    return Line(contender.label, cells, work.fits, trained, scored, seconds + cells * CELL_SECONDS, disk)
+
+
+def _baseline(arena: Arena, contender: ContenderOptions) -> Line:
+    """Two renewals are timed; the others are reckoned by the number of examples they learn from."""
+    timed: Any = plugin(contender)(arena.regime, arena.config.seeds[0], **contender.settings)
+    took, sizes = [], [len(arena.past(update)) for update in arena.updates]
+    for update in list(arena.updates)[:2]:
+        past = arena.past(update)
+        part = past.only(slice(-MOST, None)) if len(past) > MOST else past
+        began = perf_counter()
+        timed.renew(part)
+        took.append((perf_counter() - began) * len(past) / len(part))
+    later = took[-1] * sum(sizes[1:]) / sizes[min(1, len(sizes) - 1)]
+    views = _scored_views(arena, arena.first)
+    began = perf_counter()
+    for view in views[:2]:
+        timed.score(view)
+    per_row = (perf_counter() - began) / max(1, sum(map(len, views[:2])))
+    rows = sum(len(view) for update in arena.updates for view in _scored_views(arena, update))
+    cells = len(arena.updates)
+    seconds = took[0] + later + rows * per_row + cells * CELL_SECONDS
+    return Line(contender.label, cells, 0, 0, 0, seconds, rows * SCORE_BYTES)
+
+
+def _scored_views(arena: Arena, update: int) -> list[Stream]:
+    """What a cell scores: the cases of its period, and the slice of all others."""
+    views = [arena.stream.cases(update + 1)]
+    for period in range(1, arena.stream.n_periods + 1):
+        if period != update + 1 and arena.config.slice:
+            cases = arena.stream.cases(period)
+            views.append(cases.only(arena.slice[cases.targets]))
+    return [view for view in views if len(view)]
+
+
+def _build(arena: Arena, counter: EventCounter, reader: Reading | None) -> tuple[float, int, int]:
+    """(seconds, tokens, bytes) of a nano base that is not there yet."""
+    if reader is None or reader.nano is None:
+        return 0.0, 0, 0
+    warm_up = arena.stream.warm_up()
+    if reader.nano.objective == "labels":
+        events = counter.read(warm_up.targets)
+    else:
+        events = len(warm_up)
+    tokens = round(events * reader.tokens_per_event * reader.nano.epochs)
+    return reader.tokenizer_seconds + tokens / reader.speed.build, tokens, reader.speed.base_bytes
+
+
+def free_disk(folder: Path) -> int:
+    """Bytes free where a run would be written."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def as_dict(plan: Plan, folder: Path) -> dict[str, Any]:
+    """The plan as JSON can hold it; bytes and seconds."""
+    return asdict(plan) | {
+        "cells": plan.cells,
+        "seconds": plan.seconds,
+        "disk": plan.disk,
+        "free_disk": free_disk(folder),
+        "folder": str(folder),
+    }

@@ -1,0 +1,152 @@
+"""A first configuration for a log nobody has looked at yet, sized for the machine at hand."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from regraft.arena.compare import Arena
+from regraft.arena.config import ArenaConfig
+from regraft.arena.folder import whole
+from regraft.arena.opening import RUNS
+from regraft.arena.plan import Plan, plan_run
+from regraft.data.ingest import ingest
+from regraft.data.inspect import Inspection, inspect
+from regraft.data.source import of_share, open_stream
+from regraft.errors import ConfigError
+
+STRATEGIES = ("never", "full-retrain", "fine-tune", "replay", "lsat-ensemble")
+BASELINES = ("popularity", "rates", "stack")
+SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+LEAST_ROWS = 300  # examples per period below which a smaller share tells nothing
+
+
+@dataclass(frozen=True)
+class Started:
+    """What was written and found; `plan` is of the share that was chosen."""
+
+    said: tuple[str, ...]
+    plan: Plan
+    folder: Path
+
+
+def start(
+    path: Path, out: Path, reader: str | None = None, mapping: Mapping[str, Any] | None = None,
+    seconds: float = 900.0, force: bool = False,
+) -> Started:  # fmt: skip
+    """Writes `out` for the log at `path`, with the largest share of the users that runs in about `seconds`."""
+    if out.exists() and not force:
+        raise ConfigError(
+            f"configuration '{out}'", "is there already", "a new name", "Choose one with --out, or add --force"
+        )
+    found = inspect(path, reader=reader, mapping=mapping)
+    template = _template(found, reader, mapping)
+    began = perf_counter()
+    _write(out, found, template, reader, 1.0)
+    config = ArenaConfig.read(out)
+    stream, folder = open_stream(config.data), RUNS / config.name
+    arena = Arena(config, folder, stream)
+    opening = perf_counter() - began
+    plan = plan_run(arena, opening)
+    share = _share(plan, seconds, len(stream) / stream.n_periods)
+    if share < 1.0:
+        _write(out, found, template, reader, share)
+        plan = plan_run(Arena(ArenaConfig.read(out), folder, of_share(stream, share, config.data.seed)), opening)
+    return Started(tuple(_told(found, out, share, seconds, plan)), plan, folder)
+
+
+def _share(plan: Plan, seconds: float, rows: float) -> float:
+    """What is left of the time after what must be done anyway, as a share of what a whole run takes."""
+    fixed = plan.opening + plan.build
+    wanted = (seconds - fixed) / max(1e-9, plan.seconds - fixed)
+    fit = [share for share in SHARES if share <= wanted and share * rows >= LEAST_ROWS]
+    enough = [share for share in SHARES if share * rows >= LEAST_ROWS] or [1.0]
+    return fit[0] if fit else enough[-1]
+
+
+def _template(found: Inspection, reader: str | None, mapping: Mapping[str, Any] | None) -> str:
+    """Japanese titles get the Japanese prompt."""
+    titles = ingest(found.path, reader=reader, mapping=mapping, quarantine=True).items["title"].head(2000)
+    kana = sum(any("\u3040" <= c <= "\u30ff" for c in title) for title in titles)
+    return "judge-timeline-ja" if kana > 0.2 * len(titles) else "judge-timeline-facts"
+
+
+def _told(found: Inspection, out: Path, share: float, seconds: float, plan: Plan) -> list[str]:
+    cut = found.periods.value
+    said = [
+        f"{found.recognised}: {found.accepted:,} rows, {found.users:,} users, {found.items:,} items",
+        f"label     {found.label.value}: {found.label.reason}",
+        f"periods   {cut.n} by {cut.by} after a warm-up of {cut.warm_up:.0%}: {found.periods.reason}",
+        f"timeline  W {found.block.value.context}, H {found.block.value.targets}: {found.block.reason}",
+    ]
+    if found.titled < found.items / 2:
+        said.append(
+            f"warning   {found.items - found.titled:,} of {found.items:,} items have no title: a language model has little to read"
+        )
+    if share < 1:
+        said.append(
+            f"share     examples of {share:.0%} of the users, so that a run takes about {seconds / 60:.0f} minutes"
+        )
+        if plan.seconds > 1.5 * seconds:
+            said.append("warning   even so it takes longer: with fewer users a period would hold too few examples")
+    if not _has_lm():
+        said.append("warning   PyTorch is not installed: strategies are commented out, baselines run")
+    return [*said, f"\n{out} was written; every line in it says why.\n"]
+
+
+def _has_lm() -> bool:
+    return all(find_spec(name) for name in ("torch", "transformers", "peft", "safetensors"))
+
+
+def _write(out: Path, found: Inspection, template: str, reader: str | None, share: float) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    text = _yaml(found, out, template, reader, share)
+    whole(out, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def _yaml(found: Inspection, out: Path, template: str, reader: str | None, share: float) -> str:
+    quoted = json.dumps
+    where = os.path.relpath(found.path.resolve(), out.parent.resolve())
+    cut, block = found.periods.value, found.block.value
+    given = [f"  reader: {quoted(reader)}"] if reader else []
+    given += [f"  mapping: {quoted(dict(found.mapping), default=str, ensure_ascii=False)}"] if found.mapping else []
+    comment = "" if _has_lm() else "# needs the extra lm: "
+    return "\n".join(
+        [
+            "# A run of the arena. All settings and what they mean: regraft arena schema",
+            f"name: {quoted(out.stem, ensure_ascii=False)}",
+            "",
+            "data:",
+            f"  path: {quoted(where, ensure_ascii=False)}",
+            *given,
+            f"  # {found.label.reason}",
+            f"  label: {quoted(found.label.value, ensure_ascii=False)}",
+            f"  # {found.periods.reason}",
+            f"  periods: {{by: {cut.by}, n: {cut.n}, warm_up: {cut.warm_up:g}}}",
+            "  # examples of this share of the users; everybody's history stays",
+            f"  share: {share:g}",
+            *(f"  # {one.rows:,} rows are set aside: {one.meaning}" for one in found.set_aside),
+            "",
+            "# null: a small model is built from the warm-up rows. Or the directory of any Hugging Face causal LM.",
+            "base: {path: null, dtype: fp32, device: cpu}",
+            "# what the model reads; look at it with: regraft prompt preview -c " + out.name,
+            f"template: {template}",
+            "# what is known of earlier events: fresh (all before the event), delayed 24h, frozen (before the period)",
+            f"regime: fresh  # {found.ties:.0%} of the rows share their instant with an earlier one of their user",
+            f"# {found.block.reason}",
+            f"timeline: {{context: {block.context}, targets: {block.targets}}}",
+            "",
+            "contenders:",
+            *(f"  {comment}- {name}" for name in STRATEGIES),
+            *(f"  - {name}" for name in BASELINES),
+            "# a second seed tells how much of a difference is luck, and doubles the time of strategies",
+            "seeds: [0]",
+            "",
+        ]
+    )

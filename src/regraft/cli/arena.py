@@ -1,0 +1,144 @@
+"""`regraft arena`: compare strategies and baselines on one stream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from regraft.cli.options import AsJson, ConfigFile, Lang, Language, pairs
+from regraft.cli.show import duration, say, say_json, show, size
+
+if TYPE_CHECKING:
+    from regraft.arena.plan import Plan
+
+app = typer.Typer(help="Compare strategies and baselines on one stream.", no_args_is_help=True)
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the run; default: runs/NAME, the name in the YAML.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Begin no cell after this time, e.g. 30m or 2h.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and stop.")] = False,
+    lang: Lang = Language.en,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON instead of tables.")] = False,
+) -> None:
+    """Run a comparison and say what pays.
+
+    Every contender is renewed when a period closes and tested on the next one. A run that was stopped goes on with the same command. At the end it prints the verdict and the path of the report.
+    """
+    from regraft.arena.opening import open_arena
+    from regraft.cli.live import follow
+    from regraft.data.regimes import duration as milliseconds
+
+    seconds = milliseconds(budget) / 1000 if budget else None
+    arena, opening = open_arena(config, out)
+    if dry_run:
+        from regraft.arena.plan import plan_run
+
+        show_plan(plan_run(arena, opening), arena.folder, as_json)
+        return
+    say(arena.stream.describe(), error=True)
+    whole = follow(arena, seconds)
+    conclude(arena.folder, lang.value)
+    if not whole:
+        say(f"The budget of {budget} is spent. Go on with: regraft arena run -c {config} --out {arena.folder}")
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run, finished or not.")],
+    lang: Lang = Language.en,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: report.html in the folder.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the leaderboard as CSV as well.")] = None,
+) -> None:
+    """Write the report of a run again.
+
+    It is written from whatever is finished, and the verdict is printed.
+    """
+    conclude(folder, lang.value, out, csv)
+    if csv:
+        say(f"Leaderboard: {csv}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration.
+
+    It names every setting, its default and what it means.
+    """
+    from regraft.arena.config import ArenaConfig
+
+    say_json(ArenaConfig.model_json_schema())
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="Your log: a file, a directory, or an official zip.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Configuration to be written.")] = Path("arena.yaml"),
+    reader: Annotated[str | None, typer.Option(help="Reader to use; by default the content decides.")] = None,
+    mapping: Annotated[
+        list[str],
+        typer.Option(metavar="KEY=COLUMN", help="Name a column of a table, e.g. user_id=customer; repeatable."),
+    ] = [],  # noqa: B006
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    minutes: Annotated[float, typer.Option(min=1, help="Choose a share of the users that takes about so long.")] = 15.0,
+) -> None:
+    """Write a configuration for your own log.
+
+    Every setting in it says why; how long a run would take here, and how much disk, is printed.
+    """
+    from regraft.arena.starter import start
+
+    made = start(path, out, reader, pairs(mapping, "--mapping") or None, minutes * 60, force)
+    for line in made.said:
+        say(line)
+    if made.plan:
+        show_plan(made.plan, made.folder, False)
+    say(f"\nRun it with: regraft arena run -c {out}")
+
+
+def conclude(folder: Path, lang: str, out: Path | None = None, csv: Path | None = None) -> None:
+    """Prints the verdict and writes the report."""
+    from regraft.arena.finish import finish
+
+    finished = finish(folder, lang, out, csv)
+    say("\n" + "\n".join(finished.verdict))
+    say(f"\nReport: {finished.report}")
+
+
+def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
+    """Prints what a run would take."""
+    from regraft.arena.plan import as_dict, free_disk
+
+    if as_json:
+        say_json(as_dict(plan, folder))
+        return
+    show(
+        [
+            {
+                "contender": line.contender,
+                "cells": line.cells,
+                "fits": line.fits,
+                "tokens trained": line.trained,
+                "tokens scored": line.scored,
+                "time": duration(line.seconds),
+                "disk": size(line.disk),
+            }
+            for line in plan.lines
+        ],
+        "What the run would take",
+    )
+    if plan.speed:
+        say(f"tokens per event: {plan.tokens_per_event:.1f}, {plan.counted}")
+        say(f"this machine: {plan.speed.train:,.0f} tokens a second in training, {plan.speed.score:,.0f} in scoring")
+    if plan.build:
+        say(f"base model: {plan.build_tokens:,} tokens, {duration(plan.build)}; it is built once")
+    say(f"in all: {plan.cells} cells, about {duration(plan.seconds)}; work that contenders share is counted once")
+    say(f"disk: {size(plan.disk)} of {size(free_disk(folder))} free in {folder}")

@@ -1,0 +1,77 @@
+"""A run of the arena as it goes: a live table on a terminal, a line per cell elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from regraft.cli.show import console, duration, say, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from regraft.arena.compare import Arena
+    from regraft.arena.scoreboard import Scoreboard
+
+
+def follow(arena: Arena, budget: float | None = None) -> bool:
+    """Runs the arena to its end or until the budget (seconds) is spent; whether every cell is there.
+
+    Stopped with Ctrl-C, it first gathers what was finished.
+    """
+    from regraft.arena.scoreboard import Scoreboard
+
+    board = Scoreboard(arena)
+    try:
+        (_table if sys.stdout.isatty() else _lines)(arena, board, budget)
+    except KeyboardInterrupt:
+        if board.finished:
+            arena.collect()
+        raise
+    return board.next is None
+
+
+def _lines(arena: Arena, board: Scoreboard, budget: float | None) -> None:
+    began, found = time.monotonic(), 0
+    for cell, renewal in arena.run(budget):
+        value = board.add(cell)
+        if renewal is None:
+            found += 1
+            continue
+        if found:
+            say(f"{found} cells were there already")
+            found = 0
+        place = f"[{board.finished}/{len(board.cells)}]"
+        named = f"{cell.contender.label}, seed {cell.seed}, update {cell.update}"
+        say(f"{place} {named}: AUC {value:.4f}, {duration(time.monotonic() - began)} since the start")
+    if found:
+        say(f"{found} cells were there already")
+
+
+def _table(arena: Arena, board: Scoreboard, budget: float | None) -> None:
+    from rich.live import Live
+
+    began = time.monotonic()
+    with Live(console=console(), get_renderable=lambda: _picture(board, began), refresh_per_second=2) as live:
+        for cell, _ in arena.run(budget):
+            board.add(cell)
+        live.refresh()
+
+
+def _picture(board: Scoreboard, began: float) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    rows = [
+        {
+            "contender": name,
+            "cells": f"{score.finished}/{score.cells}",
+            "mean AUC": "" if score.auc is None else f"{score.auc:.4f}",
+            "CPU s": f"{score.seconds:,.1f}",
+        }
+        for name, score in board.scores.items()
+    ]
+    now, elapsed = board.next, duration(time.monotonic() - began)
+    doing = f"now: {now.contender.label}, seed {now.seed}, update {now.update}" if now else "done"
+    return Group(table(rows), Text(f"{board.finished} of {len(board.cells)} cells, {elapsed}; {doing}"))

@@ -1,0 +1,117 @@
+"""The command `regraft`: puts the groups together and turns errors into messages and exit codes.
+
+Exit codes: 0 done, 1 done but something is wrong with what was looked at, 2 could not be done (the message
+says what to do next), 130 stopped with Ctrl-C. Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import Annotated, TextIO
+
+import typer
+
+from regraft import __version__
+from regraft.cli import arena, base, data, demo, doctor, plugins_, prompt
+from regraft.cli.show import say
+from regraft.errors import MissingExtraError, RegraftError
+
+STOPPED = 130
+EXTRAS = {
+    package: "lm" for package in ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
+}  # packages that a plain installation lacks, and what brings them
+
+app = typer.Typer(
+    name="regraft",
+    help="Keep LLM recommenders fresh: LoRA adapters renewed period after period, compared honestly.",
+    epilog="Begin with: regraft demo    Your own log: regraft arena init PATH",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+app.add_typer(data.app, name="data")
+app.add_typer(base.app, name="base")
+app.add_typer(prompt.app, name="prompt")
+app.add_typer(arena.app, name="arena")
+app.command("export")(prompt.export)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("plugins")(plugins_.plugins)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"regraft {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def regraft(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep LLM recommenders fresh: LoRA adapters renewed period after period, compared honestly."""
+
+
+def main() -> None:
+    """Runs the command line; never returns."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars of a library between our own lines
+    for stream in (sys.stdout, sys.stderr):
+        _never_fail_on_a_character(stream)
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        app()
+    except RegraftError as error:
+        say(str(_named(error)), error=True)
+        return 2
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        say(str(MissingExtraError("this command", EXTRAS[error.name], error.name)), error=True)
+        return 2
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        with suppress(OSError):
+            sys.stdout.close()
+        return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        say(f"{error.filename}: {error.strerror}", error=True)
+        return 2
+    except KeyboardInterrupt:
+        return _stopped()
+    except SystemExit as stop:
+        if stop.code == STOPPED:
+            return _stopped()
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0
+
+
+def _named(error: RegraftError) -> RegraftError:
+    """A plug-in that failed because an extra is missing is told as a missing extra."""
+    cause = error.__cause__
+    if isinstance(cause, ModuleNotFoundError) and cause.name in EXTRAS:
+        return MissingExtraError(error.where, EXTRAS[cause.name], cause.name)
+    return error
+
+
+def _stopped() -> int:
+    say("\nStopped. Finished steps are kept: the same command goes on from there.", error=True)
+    return STOPPED
+
+
+def _never_fail_on_a_character(stream: TextIO) -> None:
+    """A console that lacks a character shows a question mark instead of ending the program."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
+
+
+if __name__ == "__main__":
+    main()

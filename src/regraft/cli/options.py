@@ -1,0 +1,55 @@
+"""Options that several commands share, explained once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from regraft.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ConfigFile = Annotated[
+    Path, typer.Option("--config", "-c", metavar="FILE", help="YAML file of the run; see `regraft arena init`.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+MaybeBase = Annotated[
+    Path | None, typer.Option("--base", metavar="DIR", help="Base model: show and count its tokens as well.")
+]
+
+
+class Language(StrEnum):
+    """Languages of reports and verdicts."""
+
+    en = "en"
+    ja = "ja"
+
+
+class ExportFormat(StrEnum):
+    """Formats of other training tools."""
+
+    trl = "trl"
+    alpaca = "alpaca"
+
+
+Lang = Annotated[Language, typer.Option("--lang", help="Language of report and verdict.")]
+
+
+def pairs(given: Sequence[str], option: str) -> dict[str, Any]:
+    """KEY=VALUE arguments as a dictionary; values are read as YAML, so that 3 is a number and null is nothing."""
+    import yaml
+
+    found: dict[str, Any] = {}
+    for one in given:
+        key, sign, value = one.partition("=")
+        if not sign or not key:
+            raise ConfigError(option, f"'{one}' is no pair", f"{option} KEY=VALUE, e.g. {option} user_id=customer")
+        try:
+            found[key] = yaml.safe_load(value) if value else ""
+        except yaml.YAMLError:
+            found[key] = value
+    return found

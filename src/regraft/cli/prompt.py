@@ -1,0 +1,129 @@
+"""`regraft prompt`: see what a model reads, and what is wrong with it, before anything is trained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from regraft.cli.options import AsJson, ConfigFile, ExportFormat, MaybeBase
+from regraft.cli.show import console, plain, say, say_json, show
+
+if TYPE_CHECKING:
+    from regraft.lm.token_view import TokenView
+    from regraft.prompts.preview import Preview
+
+app = typer.Typer(help="See what a model reads, and what is wrong with it.", no_args_is_help=True)
+STYLES = {"item": "bold", "fact": "cyan", "answer": "green", "template": ""}
+
+
+@app.command("list")
+def list_templates(as_json: AsJson = False) -> None:
+    """List the templates that come with regraft."""
+    from regraft.cli.catalogue import entries
+
+    found = [{"name": entry.name, "summary": entry.summary} for entry in entries("templates")]
+    if as_json:
+        say_json(found)
+    else:
+        show(found)
+
+
+@app.command()
+def preview(
+    config: ConfigFile,
+    example: Annotated[int | None, typer.Option(metavar="N", help="Example number, from 0 in time order.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="ID", help="The newest example of this user.")] = None,
+    base: MaybeBase = None,
+) -> None:
+    """Print the prompt of a real user.
+
+    It is shown as the model reads it; with a base model, token by token as well.
+    """
+    from regraft.arena.config import ArenaConfig
+    from regraft.arena.prompting import Desk
+
+    desk = Desk.open(ArenaConfig.read(config))
+    number = desk.newest_of(user) if user is not None else example or 0
+    read = desk.preview(number)
+    stream = desk.stream
+    who = stream.user_ids[int(stream.user[read.row])]
+    say(f"example {number:,} of {len(stream):,}: user {who}, {len(read.history)} events of history\n")
+    _show_text(read)
+    say(f"\n\nThe answer that followed: {read.answer!r}")
+    if base:
+        from regraft.lm.token_view import token_view
+
+        shop = desk.workshop(base)
+        with shop.grafts.bare():
+            _show_tokens(token_view(shop.base, shop.encoder, stream, number))
+
+
+@app.command()
+def lint(
+    template: Annotated[str, typer.Argument(help="Name of a template, or a .jinja file.")],
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", help="Read the items and examples of this run as well."),
+    ] = None,
+    base: MaybeBase = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with a template.
+
+    Exits 1 where something would spoil training. With --config, the items and examples of a log are read as well; with --base also, lengths are counted in tokens.
+    """
+    from regraft.arena.lint import lint_template
+
+    found = lint_template(template, config, base)
+    if as_json:
+        say_json({"findings": [asdict(f) for f in found.findings], "lengths": [asdict(one) for one in found.lengths]})
+    else:
+        for finding in found.findings:
+            say(f"{finding.level}: {finding.where}: {finding.what}\n  {finding.advice}")
+        if found.lengths:
+            show([asdict(one) for one in found.lengths], "Tokens")
+        counted = {level: sum(f.level == level for f in found.findings) for level in ("error", "warning", "note")}
+        say(", ".join(f"{count} {level}{'s' * (count != 1)}" for level, count in counted.items()))
+    if any(finding.level == "error" for finding in found.findings):
+        raise typer.Exit(1)
+
+
+def export(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Argument(help="File to be written, JSON Lines.")],
+    format: Annotated[
+        ExportFormat, typer.Option("--format", help="trl: TRL; alpaca: LLaMA-Factory.")
+    ] = ExportFormat.trl,
+    period: Annotated[int | None, typer.Option(metavar="N", help="Examples of this period only.")] = None,
+) -> None:
+    """Write examples for other training tools."""
+    from regraft.arena.config import ArenaConfig
+    from regraft.arena.prompting import Desk
+
+    count = Desk.open(ArenaConfig.read(config)).export(out, format.value, period)
+    say(f"{count:,} examples in {out}")
+
+
+def _show_text(read: Preview) -> None:
+    from rich.text import Text
+
+    line = Text()
+    for part in read.pieces:
+        line.append(plain(part.text), style=STYLES[part.source])
+    screen = console()
+    screen.print(line, end="", soft_wrap=True)
+    screen.print(Text("◀ read here", style="reverse"), end="", soft_wrap=True)
+
+
+def _show_tokens(tokens: TokenView) -> None:
+    shown = "".join(f"{token}│" for token in tokens.tokens)
+    probability = 1 / (1 + math.exp(-tokens.log_odds))
+    say(f"\n{len(tokens.tokens)} tokens:\n{shown}◀ read here")
+    say(
+        f"\nThe base model compares {tokens.yes!r} with {tokens.no!r}: log-odds {tokens.log_odds:+.3f}, "
+        f"a like with probability {probability:.1%}"
+    )
