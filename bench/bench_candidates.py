@@ -1,6 +1,6 @@
 """Scoring many candidates for one user: one prefix with isolated copies, against one prompt per pair.
 
-    python bench/bench_candidates.py [--quick] [--base DIR] [--out docs/results]
+python bench/bench_candidates.py [--quick] [--base DIR] [--out docs/results]
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def request(stream: Stream, user: int, items: np.ndarray) -> Stream:
         "user": user, "item": items, "time": stream.time[-1] + 1, "label": 0, "period": stream.period[-1],
         "happened": False,
     }  # fmt: skip
-    columns = {}
+    columns: dict[str, Any] = {}
     for name, value in added.items():
         column = getattr(stream, name)
         columns[name] = np.concatenate([column, np.broadcast_to(np.asarray(value, column.dtype), n)])
@@ -237,13 +237,17 @@ def _largest_difference(
         others += [score_pairs(base.model, answers, pair, 0), score_copied(base, answers, pair)]
         largest = max(largest, *(float(np.abs(reference - other).max()) for other in others))
     if largest > EQUAL:
-        raise SystemExit(f"the scores differ by up to {largest:.2g}, at most {EQUAL:g} was expected: nothing is compared")
+        raise SystemExit(
+            f"the scores differ by up to {largest:.2g}, at most {EQUAL:g} was expected: nothing is compared"
+        )
     return largest
 
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--base", type=Path, default=None, help="a Hugging Face directory; default: nano, random weights")
+    parser.add_argument(
+        "--base", type=Path, default=None, help="a Hugging Face directory; default: nano, random weights"
+    )
     parser.add_argument("--users", type=int, default=None, help="requests per round; default 10, quick 2")
     options = parser.parse_args()
     stream, template = ml_1m(), Template.load("judge-timeline")
@@ -276,7 +280,7 @@ def main() -> None:
         caveats=[
             "A prefix is read once per chunk: more chunks read more tokens, a larger chunk pays more attention. Blocks "
             "with isolated copies need an explicit mask, so attention takes the masked path.",
-            "Candidates are drawn uniformly: rare titles take more tokens than the popular ones a shortlist would hold.",
+            "Candidates are drawn uniformly: rare titles take more tokens than the popular ones of a shortlist.",
         ],
         quick=options.quick,
     )

@@ -18,6 +18,10 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from common import Row
 
 PYTHON, C = "pandas, python engine", "pandas, C engine after '::' became tab"
 RATINGS = ["user_id", "item_id", "rating", "timestamp"]
@@ -44,13 +48,11 @@ def stream(path: Path) -> Callable[[], int]:
 
 
 def pandas_python(path: Path) -> Callable[[], int]:
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
 
     def parse(archive: zipfile.ZipFile, name: str, columns: list[str]) -> int:
         with archive.open(_member(archive, name)) as file:
-            return len(
-                pd.read_csv(file, sep="::", engine="python", header=None, names=columns, encoding="iso-8859-1")
-            )
+            return len(pd.read_csv(file, sep="::", engine="python", header=None, names=columns, encoding="iso-8859-1"))
 
     def work() -> int:
         with zipfile.ZipFile(path) as archive:
@@ -110,7 +112,7 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def measure(path: Path, times: int) -> tuple[list, int]:  # type: ignore[type-arg]
+def measure(path: Path, times: int) -> tuple[list[Row], int]:
     """Rows of the table, and the number of rows read."""
     from common import Row
 
@@ -118,7 +120,10 @@ def measure(path: Path, times: int) -> tuple[list, int]:  # type: ignore[type-ar
     for turn in range(times):
         for name in SIDES if turn % 2 == 0 else reversed(SIDES):
             answer = subprocess.run(
-                [sys.executable, __file__, "--side", name, "--file", str(path)], capture_output=True, text=True, check=True
+                [sys.executable, __file__, "--side", name, "--file", str(path)],
+                capture_output=True,
+                text=True,
+                check=True,
             )
             found[name].append(json.loads(answer.stdout))
     counts = {int(run["rows"]) for runs in found.values() for run in runs}

@@ -45,6 +45,7 @@ class Row:
     n: int
     target: float | None = None
     more_is_better: bool = False
+    exact: bool = False  # counted, not timed: how the machine did does not matter
 
     @property
     def ratio(self) -> float | None:
@@ -54,10 +55,12 @@ class Row:
         return self.ours / self.theirs if self.more_is_better else self.theirs / self.ours
 
     def verdict(self, doubt: str = "") -> str:
-        """met or missed, empty without a target; where there is a doubt about the run, the doubt."""
+        """met or missed, empty without a target; the doubt about the run where there is one and seconds are judged."""
         if self.target is None or self.ratio is None:
             return ""
-        return doubt or ("met" if self.ratio >= self.target else "missed")
+        if doubt and not self.exact:
+            return doubt
+        return "met" if self.ratio >= self.target else "missed"
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ def open_base(path: Path | None, stream: Stream, templates: Sequence[Template]) 
     if path is not None:
         model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, use_safetensors=True)
         return model.eval(), AutoTokenizer.from_pretrained(path)
+    if any(template.facts for template in templates):
+        fact_table(stream, Regime())  # the longest table serves all views
     options = nano.NanoOptions()
     tokenizer = fair_tokenizer(stream.warm_up(), templates, options.vocabulary)
     torch.manual_seed(options.seed)
@@ -138,7 +143,9 @@ def fair_tokenizer(warm_up: Stream, templates: Sequence[Template], vocabulary: i
                      "{% block yes %} Yes{% endblock %}{% block no %} No{% endblock %}")  # fmt: skip
     seed = train_tokenizer(few, blank, 300, Regime(), "event")
     texts = _texts(warm_up, templates)
-    return seed.train_new_from_iterator(([text] for text in texts), vocabulary, max_token_length=48, show_progress=False)
+    return seed.train_new_from_iterator(
+        ([text] for text in texts), vocabulary, max_token_length=48, show_progress=False
+    )
 
 
 def _texts(warm_up: Stream, templates: Sequence[Template]) -> Iterator[str]:
@@ -258,7 +265,7 @@ def _page(page: Page, rows: Sequence[Row], table: Sequence[str], probes: tuple[f
         for row in rows
         if (verdict := row.verdict(page.doubt(probes)))
     ]
-    differ = f" They differ by {_moved(probes):.0%}: other work ran beside this, so no target is judged."
+    differ = f" They differ by {_moved(probes):.0%}: other work ran beside this, so no target in seconds is judged."
     if _moved(probes) <= STEADY:
         differ = ""
     known = ", ".join(f"{name} {version}" for name, version in versions().items())

@@ -16,6 +16,7 @@ from regraft.arena.summary import summarise
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+A4 = 703  # pixels between the margins
 LONG = Player("a-contender-with-a-name-that-somebody-made-far-too-long-for-any-table-or-legend-on-a-phone")
 MEASURE = """<!doctype html><meta charset="utf-8"><body>
 <iframe src="{page}" style="width:{width}px;height:900px;border:0"></iframe>
@@ -23,7 +24,7 @@ MEASURE = """<!doctype html><meta charset="utf-8"><body>
 addEventListener("load", () => {{
   const inside = document.querySelector("iframe").contentDocument;
   const outside = [...inside.querySelectorAll("body *")].filter(element =>
-    element.getBoundingClientRect().right > {width} + 1 && !element.closest(".scroll, svg, pre"));
+    element.getBoundingClientRect().right > {width} + 1 && !element.closest("{may_scroll}"));
   document.title = `measured ${{inside.documentElement.scrollWidth}} ${{outside.length}}`;
 }});
 </script></body>"""
@@ -69,17 +70,34 @@ def test_the_dark_theme_is_dark_and_readable(reports: dict[str, Path]) -> None:
     assert (grey > 0.7).mean() > 0.005
 
 
-@pytest.mark.parametrize("width", [390, 768, 1366])
-@pytest.mark.parametrize("lang", ["en", "ja"])
-def test_nothing_is_wider_than_the_screen(reports: dict[str, Path], lang: str, width: int) -> None:
-    page = reports[lang]
-    wrapper = page.with_name(f"measure-{lang}-{width}.html")
-    wrapper.write_text(MEASURE.format(page=page.name, width=width), encoding="utf-8")
+def too_wide(page: Path, width: int, may_scroll: str) -> tuple[int, int]:
+    """Width that the page takes on a screen of that width, and how many elements reach beyond the screen."""
+    wrapper = page.with_name(f"measure-{page.stem}-{width}.html")
+    wrapper.write_text(MEASURE.format(page=page.name, width=width, may_scroll=may_scroll), encoding="utf-8")
     dom = chromium(page.parent / "profile", "--allow-file-access-from-files", "--dump-dom", wrapper.as_uri())
     found = re.search(r"<title>measured (\d+) (\d+)</title>", dom)
     assert found, dom[:500]
-    assert int(found[1]) <= width
-    assert int(found[2]) == 0
+    return int(found[1]), int(found[2])
+
+
+@pytest.mark.parametrize("width", [390, 768, 1366])
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_nothing_is_wider_than_the_screen(reports: dict[str, Path], lang: str, width: int) -> None:
+    taken, outside = too_wide(reports[lang], width, ".scroll, svg, pre")
+    assert taken <= width
+    assert outside == 0
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_no_column_is_lost_on_paper(reports: dict[str, Path], lang: str) -> None:
+    text = reports[lang].read_text(encoding="utf-8")
+    assert "@media print" in text
+    screen_only = re.sub(r"@media \((max-width|prefers)", r"@media speech and (\1", text)
+    paper = reports[lang].with_name(f"paper-{lang}.html")
+    paper.write_text(screen_only.replace("@media print", "@media all"), encoding="utf-8")
+    taken, outside = too_wide(paper, A4, "svg, pre, details")
+    assert taken <= A4
+    assert outside == 0
 
 
 def test_the_report_prints_on_a_handful_of_pages(reports: dict[str, Path]) -> None:

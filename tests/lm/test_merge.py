@@ -152,7 +152,8 @@ def test_adapters_of_another_width_are_refused():
     with pytest.raises(ModelError) as error:
         merge([(one, 0.5), (other, 0.5)])
     assert str(error.value) == (
-        f"merge: adapter {other.hash[:8]} has other matrix sizes than {one.hash[:8]}\nExpected adapters of one base model"
+        f"merge: adapter {other.hash[:8]} has other matrix sizes than {one.hash[:8]}\n"
+        "Expected adapters of one base model"
     )
 
 

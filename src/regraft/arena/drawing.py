@@ -154,13 +154,18 @@ def _cleaned(root: ET.Element, name: str) -> None:
 
 
 def far_out(values: Sequence[float]) -> float:
-    """Below this, a value is so far from the others that it would flatten them: three quartile ranges."""
+    """Below this, a value is so far from the others that it would flatten them on a common scale.
+
+    Three times what the upper half or the middle half of the values spans, whichever is more, below the
+    middle half.
+    """
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
     if not finite.size:
         return -np.inf
-    first, third = np.quantile(finite, [0.25, 0.75])
-    return float(first - 3 * (third - first)) if third > first else -np.inf
+    first, middle, third = np.quantile(finite, [0.25, 0.5, 0.75])
+    span = max(third - first, finite.max() - middle)
+    return float(first - 3 * span) if span > 0 else -np.inf
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:

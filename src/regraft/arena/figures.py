@@ -181,7 +181,9 @@ def quality_and_cost(summary: Summary, words: Words, wide: bool) -> Markup:
             point(axes, x, s.auc.estimate, s)
         axes.set(xlabel=words("cpu per update"), ylabel="AUC")
         axes.set_xlim(min(at) / 1.8, max(at) * 1.8)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: f"{value:g}" if value > CHEAPEST else f"≤ {CHEAPEST:g}")
+        )
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(limits(np.array([s.auc[:3] for s in shown])))
         _numbered(figure, axes, np.column_stack([at, [s.auc.estimate for s in shown]]), shown, size)

@@ -24,8 +24,8 @@ PAGE: dict[str, tuple[str, str]] = {
     "finished": ("finished", "完了"),
     # facts
     "facts": (
-        "{rows} test rows of {users} users in periods {periods}; {contenders} contenders; {seeds} seed(s).",
-        "評価データ {rows} 行、利用者 {users} 人、期間 {periods}、候補 {contenders}、シード {seeds}。",
+        "{rows} test rows of {users} users in periods {periods}; {contenders} contenders; seeds: {seeds}.",
+        "評価データ {rows} 行、利用者 {users} 人、期間 {periods}、候補 {contenders} 個、シード {seeds} 個。",
     ),
     "intervals": (
         "Intervals are 95 %, from {draws} resamples of users; they speak for other users, not for other seeds. AUC "

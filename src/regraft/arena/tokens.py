@@ -12,10 +12,12 @@ from regraft.arena.build import built_beside, nano_options
 from regraft.arena.compare import Arena
 
 if TYPE_CHECKING:
+    from regraft.lm.encode import Encoder
     from regraft.lm.nano import NanoOptions
     from regraft.lm.probe import Speed
 
 ROWS = 5_000  # events whose tokens are counted
+USERS = 100  # whose blocks are what speed is measured on
 TOKENIZER_ROWS = 20_000  # warm-up events from which a tokenizer is learnt where none is there
 
 
@@ -32,10 +34,12 @@ class Reading:
 
 def measure(arena: Arena) -> Reading:
     """Encodes a sample of events and measures the base model, or one of its size where it is not built yet."""
-    config = arena.config
-    path = config.base.path or built_beside(arena.folder, config, arena.stream, arena.template)
+    config, template = arena.config, arena.template
+    path = config.base.path or built_beside(arena.folder, config, arena.stream, template)
     nano = None if path else nano_options(config)
+    from regraft.lm.answers import Answers
     from regraft.lm.base_model import BaseModel
+    from regraft.lm.encode import Encoder
     from regraft.lm.probe import speed, unbuilt
 
     seconds = 0.0
@@ -47,10 +51,14 @@ def measure(arena: Arena) -> Reading:
         base = unbuilt(nano)
         tokenizer, seconds = _tokenizer(arena, nano)
         counted = "counted with a tokenizer learnt from a part of the warm-up"
-    tokens = _tokens_per_event(arena, tokenizer)
-    events = config.timeline.context + config.timeline.targets // 2
-    length = max(16, round(tokens * events))
-    measured = speed(base, config.adapter, length, nano.objective if nano else "")
+    encoder = Encoder(
+        tokenizer, template, Answers.of(tokenizer, template), arena.regime, config.timeline.shape, config.refresh,
+        config.item_tokens, base.longest,
+    )  # fmt: skip
+    cases = arena.stream.cases(arena.first + 1)
+    blocks = encoder.encode(cases.of_users(np.unique(cases.users)[:USERS]))
+    measured = speed(base, encoder.answers, blocks, config.adapter, nano.objective if nano else "")
+    tokens = _tokens_per_event(arena, encoder, blocks.tokens.lengths)
     return Reading(tokens, counted, measured, nano, seconds)
 
 
@@ -65,19 +73,17 @@ def _tokenizer(arena: Arena, nano: NanoOptions) -> tuple[Any, float]:
     return learnt, (perf_counter() - began) * len(warm_up) / max(1, len(part))
 
 
-def _tokens_per_event(arena: Arena, tokenizer: Any) -> float:
-    from regraft.lm.answers import Answers
-    from regraft.lm.encode import Encoder
-
-    config, template, stream = arena.config, arena.template, arena.stream
-    answers = Answers.of(tokenizer, template)
-    encoder = Encoder(
-        tokenizer, template, answers, arena.regime, config.timeline.shape, config.refresh, config.item_tokens
-    )
+def _tokens_per_event(arena: Arena, encoder: Encoder, lengths: np.ndarray) -> float:
+    """Tokens of an event with its answer, and its part of the head that opens every block of these lengths."""
+    stream = arena.stream
     some = np.unique(np.linspace(0, len(stream) - 1, min(ROWS, len(stream))).astype(np.int64))
-    if template.kind == "timeline":
-        events = encoder.events(stream, stream.targets[some]).lengths
-        return float(events.mean()) + float(np.mean([len(spoken) for spoken in answers.spoken]))
-    blocks = encoder.encode(stream.only(some[:: max(1, len(some) // 500)]))
-    history = np.minimum(stream.order.index[stream.targets[some]], config.timeline.context) + 1
-    return float(blocks.tokens.lengths.mean() / history.mean())
+    rows = stream.targets[some]
+    if arena.template.kind == "single":
+        history = np.minimum(stream.order.index[rows], encoder.shape.context) + 1
+        return float(lengths.mean() / history.mean())
+    from regraft.lm.answers import token_ids
+
+    answer = np.mean([len(spoken) for spoken in encoder.answers.spoken])
+    event = float(encoder.events(stream, rows).lengths.mean() + answer)
+    head = len(token_ids(encoder.tokenizer, arena.template.head))
+    return event * float(lengths.mean() / max(1.0, lengths.mean() - head))

@@ -71,7 +71,7 @@ class Stream:
         seen = self._prefix(int(np.searchsorted(self.period, period + 1)))
         return seen.only(seen.period[seen.targets] == period)
 
-    def only(self, keep: np.ndarray) -> Stream:
+    def only(self, keep: np.ndarray | slice) -> Stream:
         """The same history, fewer examples: `keep` is a mask over (or indices into) the examples."""
         return self._with(self.targets[keep])
 

@@ -1,26 +1,31 @@
-"""How fast this machine trains and scores with a base model: a few seconds of the real operations."""
+"""How fast this machine trains and scores with a base model: a few seconds of the real operations on real blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer, models
-from torch.nn import functional as F
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
+from regraft.lm.batches import Batch, batches
+from regraft.lm.encode import Blocks
 from regraft.lm.graft import Grafts
 from regraft.lm.nano import NanoOptions
 from regraft.lm.nano import _config as nano_config
 from regraft.lm.options import AdapterOptions
+from regraft.lm.tasks.judge import Judge, batch_log_odds
+from regraft.lm.tasks.text import Text
 
-LEAST = 0.4  # seconds that a measurement takes at least
-EVERY = 12  # tokens from one verdict to the next
+SIZES = (2, 8, 32, 64)  # blocks tried: more, until a step takes long enough
+ENOUGH = 0.5  # seconds
+MOST_TOKENS = 8192  # of a batch, as in training
+AGAIN = 3  # steps of that size; the fastest one counts
 
 
 @dataclass(frozen=True)
@@ -41,61 +46,54 @@ def unbuilt(options: NanoOptions) -> BaseModel:
     return BaseModel.of(LlamaForCausalLM(nano_config(options, options.vocabulary)), tokenizer, "unbuilt nano")
 
 
-def speed(base: BaseModel, adapter: AdapterOptions, length: int, objective: str = "") -> Speed:
-    """Measured on blocks of `length` tokens. `objective` ("labels", "text") measures the build as well."""
+def speed(base: BaseModel, answers: Answers, blocks: Blocks, adapter: AdapterOptions, objective: str = "") -> Speed:
+    """Measured on `blocks`. `objective` ("labels", "text") measures the build of a base as well."""
     grafts = Grafts(base)
     fresh = grafts.fresh(grafts.shape(adapter), 0)
     slot = list(grafts.put(fresh).values())
+    judge = Judge(base, blocks, answers, np.ones(len(blocks.block), np.float32))
 
-    def forward(ids: torch.Tensor) -> torch.Tensor:
-        states = base.hidden(ids)
-        return base.log_odds(states[:, EVERY - 1 :: EVERY].reshape(-1, states.shape[-1]), 3, 5)
-
-    def score(ids: torch.Tensor) -> None:
+    def score(batch: Batch) -> None:
         with torch.inference_mode():
-            forward(ids)
+            batch_log_odds(base, answers, batch)
 
-    def train(ids: torch.Tensor) -> None:
-        torch.autograd.grad(F.softplus(forward(ids)).mean(), slot)
-
-    scored, trained = _tokens_per_second(base, score, length), _tokens_per_second(base, train, length)
+    scored = _tokens_per_second(base, blocks, score)
+    trained = _tokens_per_second(base, blocks, _backward(judge, slot))
     build = 0.0
+    own = [(n, p) for n, p in base.model.named_parameters() if "lora_" not in n]
     if objective:
+        learning = judge if objective == "labels" else Text(base, blocks)
         with grafts.bare():
             base.model.requires_grad_(True)
-            build = _tokens_per_second(base, _building(base, objective, forward), length)
+            build = _tokens_per_second(base, blocks, _backward(learning, [p for _, p in own]))
             base.model.requires_grad_(False)
-    size = sum(p.numel() * p.element_size() for n, p in base.model.named_parameters() if "lora_" not in n)
+    size = sum(p.numel() * p.element_size() for _, p in own)
     return Speed(scored, trained, build, fresh.bytes, size)
 
 
-def _building(base: BaseModel, objective: str, forward: Callable[[Any], Any]) -> Callable[[Any], None]:
-    weights = [p for n, p in base.model.named_parameters() if "lora_" not in n]
+def _backward(objective: Judge | Text, parameters: Sequence[torch.nn.Parameter]) -> Callable[[Batch], None]:
+    weights = np.ones(len(objective.blocks.block), np.float32)
 
-    def labels(ids: torch.Tensor) -> None:
-        torch.autograd.grad(F.softplus(forward(ids)).mean(), weights, allow_unused=True)
+    def step(batch: Batch) -> None:
+        torch.autograd.grad(objective.loss(batch, weights), parameters, allow_unused=True)
 
-    def text(ids: torch.Tensor) -> None:
-        logits = base.model.get_output_embeddings()(base.hidden(ids)[:, :-1])
-        torch.autograd.grad(F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()), weights, allow_unused=True)
-
-    return text if objective == "text" else labels
+    return step
 
 
-def _tokens_per_second(base: BaseModel, step: Callable[[Any], None], length: int) -> float:
-    """The best of some steps, on few tokens first: a large model must not take minutes here."""
-    length = min(length, base.longest or length)
-    best = 0.0
-    for tokens in (512, 4096):
-        rows = max(1, tokens // length)
-        drawn = np.random.default_rng(0).integers(0, base.config.vocab_size, (rows, length))
-        ids = torch.from_numpy(drawn).to(base.device)
-        step(ids)
-        began = last = perf_counter()
-        while last - began < LEAST:
-            step(ids)
-            now = perf_counter()
-            best, last = max(best, rows * length / (now - last)), now
-        if rows * length / best * (4096 / tokens) > 10:  # seconds that the larger batch would take
+def _tokens_per_second(base: BaseModel, blocks: Blocks, step: Callable[[Batch], None]) -> float:
+    """On few blocks first: a large model must not take minutes here."""
+    for size in SIZES:
+        chosen = np.arange(min(size, len(blocks)))
+        group = list(batches(blocks, chosen, MOST_TOKENS, base.device))
+        took = _seconds(group, step)
+        if took > ENOUGH or size >= len(blocks):
             break
-    return best
+    best = min(took, *(_seconds(group, step) for _ in range(AGAIN if took < 4 * ENOUGH else 1)))
+    return float(sum(batch.tokens for batch in group) / best)
+
+
+def _seconds(group: Sequence[Batch], step: Callable[[Batch], None]) -> float:
+    began = perf_counter()
+    for batch in group:
+        step(batch)
+    return perf_counter() - began

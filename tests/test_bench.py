@@ -1,0 +1,253 @@
+"""The benchmarks run on a tiny drift world, and what they print is computed right."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from regraft.data.build import build_stream
+from regraft.data.drift_world import DriftWorld, simulate
+from regraft.data.periods import Periods
+from regraft.data.stream import Stream
+from regraft.prompts.template import Template
+from regraft.prompts.timeline import Shape
+
+BENCH = Path(__file__).resolve().parent.parent / "bench"
+COLUMNS = ["measure", "peer", "ours", "theirs", "ratio", "target", "n", "machine"]
+STEADY = (50.0, 50.0)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Any:
+    """Imports a benchmark by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCH))
+        yield lambda name: __import__(name)
+    for name in ("common", "bench_tokens", "bench_candidates", "bench_reading"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def stream() -> Stream:
+    world = simulate(DriftWorld(users=60, items=80, periods=4, visits=2.0))
+    periods = Periods(by="time", n=4, warm_up=0.4)
+    return build_stream(world.interactions, world.items, 'event == "click"', periods, name="drift-world")
+
+
+@pytest.fixture(scope="module")
+def small(bench: Any, stream: Stream) -> tuple[Any, Any]:
+    """(model, tokenizer): one narrow layer with random weights."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    templates = [t for layout in bench("bench_tokens").layouts() for t in (layout.timeline, layout.published)]
+    tokenizer = bench("common").fair_tokenizer(stream.warm_up(), templates, 1500)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=2, max_position_embeddings=2048, tie_word_embeddings=True,
+    )  # fmt: skip
+    return LlamaForCausalLM(config).eval(), tokenizer
+
+
+def page(common: ModuleType, quick: bool = False) -> Any:
+    return common.Page("bench-test", "Test", "What.", ["How."], ["Caveat."], quick)
+
+
+def test_a_ratio_above_one_is_always_better_for_ours(bench: Any) -> None:
+    common = bench("common")
+    assert common.Row("s", "peer", ours=2.0, theirs=6.0, n=1).ratio == 3.0
+    assert common.Row("AUC", "peer", ours=0.8, theirs=0.4, n=1, more_is_better=True).ratio == 2.0
+    assert common.Row("s", "peer", ours=None, theirs=6.0, n=1).ratio is None
+
+
+def test_a_target_is_met_at_exactly_its_ratio_and_missed_below(bench: Any) -> None:
+    row = bench("common").Row
+    assert row("s", "peer", 1.0, 7.0, 1, target=7.0).verdict() == "met"
+    assert row("s", "peer", 1.0, 6.9, 1, target=7.0).verdict() == "missed"
+    assert row("s", "peer", 1.0, 6.9, 1).verdict() == ""
+
+
+def test_no_target_is_judged_on_an_unsteady_machine_or_in_a_quick_run(bench: Any) -> None:
+    common = bench("common")
+    assert page(common).doubt((50.0, 52.0)) == ""
+    assert page(common).doubt((50.0, 80.0)) == "unsteady"
+    assert page(common, quick=True).doubt(STEADY) == "quick run"
+    assert "| unsteady |" in common.markdown([common.Row("s", "peer", 1.0, 9.0, 1, target=7.0)], "unsteady")[-1]
+
+
+def test_a_target_in_counted_tokens_is_judged_whatever_the_machine_did(bench: Any) -> None:
+    row = bench("common").Row("tokens", "peer", 1.0, 3.9, 1, target=7.0, exact=True)
+    assert row.verdict("unsteady") == "missed"
+
+
+def test_sides_alternate_and_medians_are_taken(bench: Any) -> None:
+    common, order = bench("common"), []
+
+    def side(name: str, walls: list[float]) -> Any:
+        def run() -> Any:
+            order.append(name)
+            return common.Taken(walls.pop(0), 1.0)
+
+        return run
+
+    found = common.alternating({"a": side("a", [9.0, 1.0, 2.0]), "b": side("b", [5.0, 5.0, 5.0])}, 3)
+    assert "".join(order) == "abbaab"
+    assert found["a"].wall == 2.0
+
+
+def test_the_table_has_the_agreed_columns(bench: Any, tmp_path: Path) -> None:
+    common = bench("common")
+    rows = [common.Row("wall s", "peer", 0.5, 4.0, 1234, target=8.0), common.Row("AUC", "peer", None, None, 0)]
+    common.write(page(common), rows, STEADY, tmp_path)
+    with (tmp_path / "bench-test.csv").open(encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert list(table[0]) == COLUMNS
+    assert [table[0][c] for c in COLUMNS[:7]] == ["wall s", "peer", "0.5", "4", "8", "8", "1234"]
+    assert "cores" in table[0]["machine"]
+    assert (table[1]["ours"], table[1]["ratio"], table[1]["target"]) == ("not measured", "not measured", "")
+    assert "- **met**: wall s, against peer: 8x, target 8x." in (tmp_path / "bench-test.md").read_text(encoding="utf-8")
+
+
+def test_absent_data_end_a_script_with_the_place_that_was_searched(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGRAFT_DATA", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"ml-1m\.zip is not in .*\n.*Set REGRAFT_DATA"):
+        bench("common").data_file("ml-1m.zip")
+
+
+def test_the_fair_tokenizer_merges_the_fixed_texts_of_every_template(bench: Any, small: tuple[Any, Any]) -> None:
+    _, tokenizer = small
+    for name in ("judge-tallrec", "judge-timeline"):
+        for text in bench("common").fixed_texts(Template.load(name)):
+            ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+            assert len(ids) <= 1 + len(text) / 24, text
+            assert tokenizer.decode(ids) == text
+
+
+def test_tokens_and_seconds_are_measured_for_every_layout(
+    bench: Any, stream: Stream, small: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = bench("bench_tokens")
+    monkeypatch.setattr(tokens, "STEP", 32)
+    compared = [layout for layout in tokens.layouts() if layout.shape == Shape(10, 10)]
+    rows, words = tokens.measure(stream, *small, compared, 1, 1, targets=40, tested=40, trained_base=False)
+    assert len(words) == len(compared) == 3
+    peers = [row.peer for row in rows if row.measure == "wall s per target, title, W=10 H=10"]
+    assert peers == [tokens.HF, tokens.ANSWER, tokens.LOOP]
+    whole = len(stream.cases(1))
+    for layout in compared:
+        found = {row.measure: row for row in rows if row.peer == tokens.HF}
+        all_, items, rest = (
+            found[f"{name}, {layout.words}"]
+            for name in ("tokens per target", "- of titles and genres", "- of all else")
+        )
+        assert all_.n == whole
+        assert all_.ratio == all_.theirs / all_.ours > 1
+        assert items.ours + rest.ours == pytest.approx(all_.ours)
+        assert items.theirs + rest.theirs == pytest.approx(all_.theirs)
+    assert [row.target for row in rows if row.measure == "tokens per target, title, W=10 H=10"] == [7.0]
+    assert all(row.ours is None for row in rows if row.measure.startswith("AUC"))
+
+
+def test_events_read_per_target_are_counted_one_by_one(bench: Any, stream: Stream, small: tuple[Any, Any]) -> None:
+    tokens = bench("bench_tokens")
+    layout, view = tokens.layouts()[0], stream.cases(1)
+    material = tokens.tokenised(layout, view, small[1], 2048)
+    known = view.order.known(view.users, np.searchsorted(view.time, view.time[view.targets], side="left"))
+    assert material.item_texts[1] == int(np.minimum(known, layout.shape.context).sum()) + len(view)
+
+
+def test_both_sides_train_the_same_modules_and_their_auc_is_of_all_tested_targets(
+    bench: Any, stream: Stream, small: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = bench("bench_tokens")
+    monkeypatch.setattr(tokens, "STEP", 32)
+    layout, view = tokens.layouts()[0], tokens.some_users(stream.cases(1), 40)
+    _, _, last = tokens.time_rows(layout, view, *small, 2048, 1, every_peer=False)
+    moved = []
+    for side in ("ours", tokens.HF):
+        parameters = dict(last[side].base.model.named_parameters())
+        b = {name.split(".lora_B")[0]: p for name, p in parameters.items() if "lora_B" in name}
+        assert all(float(p.detach().abs().max()) > 0 for p in b.values())
+        moved.append(sorted(b))
+    assert moved[0] == moved[1]
+    row = tokens.auc_row(layout, stream.cases(2), small[1], 2048, last)
+    assert row.n == len(stream.cases(2))
+    assert 0 < row.ours < 1 and 0 < row.theirs < 1
+    assert row.ratio == row.ours / row.theirs
+
+
+def test_a_request_holds_the_asked_history_and_candidates_the_user_has_not_judged(bench: Any, stream: Stream) -> None:
+    candidates = bench("bench_candidates")
+    for view in candidates.requests(stream, users=2, size=12, history=10):
+        user = int(view.users[0])
+        assert len(view) == 12 and not view.happened[view.targets].any()
+        assert not np.isin(view.item[view.targets], stream.item[stream.user == user]).any()
+        assert len(view.order.rows) == len(stream.order.rows)
+
+
+def test_candidates_are_scored_alike_and_their_tokens_counted(
+    bench: Any, stream: Stream, small: tuple[Any, Any]
+) -> None:
+    candidates = bench("bench_candidates")
+    template = Template.load("judge-timeline")
+    rows, words = candidates.measure(
+        stream, *small, template, 1, users=2, sizes=(12,), history=10, chunks=(32, 512)
+    )  # fmt: skip
+    assert "Largest difference" in words[0]
+    found = {(row.measure.split(",")[0], row.peer): row for row in rows if "chunks" not in row.measure}
+    read = found["tokens read per request", candidates.LAST]
+    assert read.ratio == read.theirs / read.ours > 1
+    assert {peer for _, peer in found} == {candidates.LAST, *candidates.OTHERS}
+    assert [row.measure.split("chunks of ")[1] for row in rows if "chunks" in row.measure] == [
+        "512 tokens (default)",
+        "32 tokens",
+    ]
+
+
+def test_scores_that_differ_are_not_compared(
+    bench: Any, stream: Stream, small: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidates = bench("bench_candidates")
+    right = candidates.score_copied
+    monkeypatch.setattr(candidates, "score_copied", lambda *args: right(*args) + 1e-3)
+    with pytest.raises(SystemExit, match="nothing is compared"):
+        candidates.measure(
+            stream, *small, Template.load("judge-timeline"), 1, users=1, sizes=(5,), history=5, chunks=()
+        )
+
+
+def test_every_side_reads_the_same_rows_in_a_process_of_its_own(bench: Any, tmp_path: Path) -> None:
+    reading = bench("bench_reading")
+    path = tmp_path / "ml-1m.zip"
+    ratings = "".join(f"{1 + i % 7}::{1 + i % 11}::{1 + i % 5}::{978300000 + i}\n" for i in range(200))
+    movies = "".join(f"{1 + i}::Film {i} (1999)::Drama|Comedy\n" for i in range(11))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("ml-1m/ratings.dat", ratings.encode("iso-8859-1"))
+        archive.writestr("ml-1m/movies.dat", movies.encode("iso-8859-1"))
+    rows, n = reading.measure(path, 1)
+    assert n == 200
+    assert [row.peer for row in rows if row.target is not None] == [reading.PYTHON]
+    assert all(row.ours > 0 and row.theirs > 0 and row.n == 200 for row in rows)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="VmHWM is a Linux figure")
+def test_peak_memory_does_not_include_the_parents() -> None:
+    # ru_maxrss of a child is at least what its parent used: this one holds 300 MiB when it starts the child.
+    child = f"import sys; sys.path.insert(0, {str(BENCH)!r}); import bench_reading; print(bench_reading.peak_mib())"
+    parent = (
+        "import subprocess, sys\nheld = b'x' * (300 * 2**20)\n"
+        f"print(subprocess.run([sys.executable, '-c', {child!r}], capture_output=True, text=True, check=True).stdout)"
+    )
+    answer = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    assert 0 < float(answer.stdout) < 100
