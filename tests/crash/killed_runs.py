@@ -55,7 +55,7 @@ def main(kind: str, folder: Path, moments: list[str]) -> None:
         child = os.fork()
         if not child:
             killed_at(moment)
-            list(Arena(found, folder / str(number) / "run").run())
+            list(Arena(found, folder / str(number)).run())
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
