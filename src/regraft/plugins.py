@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from regraft.errors import PluginError
+from regraft.errors import MissingExtraError, PluginError
 
 KINDS = {
     "readers": "regraft.data.readers",
@@ -29,6 +29,8 @@ FURNITURE = {
     "regraft.baselines": {"features"},
     "regraft.data.readers": {"lines"},
 }
+# Packages of an extra: without them a plug-in is not broken, something is to be installed.
+EXTRA = dict.fromkeys(("accelerate", "peft", "safetensors", "tokenizers", "torch", "transformers"), "lm")
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,26 @@ def load(kind: str, name: str) -> ModuleType:
         if plugin.name == name:  # the built-in one where a name is taken twice
             try:
                 return importlib.import_module(plugin.module)
+            except ModuleNotFoundError as error:
+                if error.name in EXTRA:
+                    raise MissingExtraError(f"{kind} plug-in '{name}'", EXTRA[error.name], error.name) from error
+                raise _broken(plugin, error) from error
             except Exception as error:
-                raise PluginError(
-                    f"{kind} plug-in '{name}' ({plugin.module})",
-                    f"cannot be loaded: {type(error).__name__}: {error}",
-                    "a module that imports",
-                    "See what is installed with: regraft doctor",
-                ) from error
+                raise _broken(plugin, error) from error
     raise PluginError(
         f"{kind}: '{name}'",
         "there is no such plug-in",
         "one of: " + ", ".join(names(kind)),
         f"List them with: regraft plugins {kind}",
+    )
+
+
+def _broken(plugin: Plugin, error: Exception) -> PluginError:
+    return PluginError(
+        f"{plugin.kind} plug-in '{plugin.name}' ({plugin.module})",
+        f"cannot be loaded: {type(error).__name__}: {error}",
+        "a module that imports",
+        "See what is installed with: regraft doctor",
     )
 
 
@@ -109,6 +119,6 @@ def _third_party(kind: str) -> Iterator[Plugin]:
 def _described(kind: str, name: str, module: str, path: Path) -> Plugin:
     try:
         doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    except (SyntaxError, OSError) as error:
+    except (SyntaxError, ValueError, OSError) as error:
         return Plugin(kind, name, "", module, f"{type(error).__name__}: {error}")
     return Plugin(kind, name, doc.split("\n", 1)[0], module)

@@ -183,7 +183,7 @@ def candidates(each: int) -> Stream:
 
 def separate_prompts(view: Stream, encoder: Encoder) -> list[list[int]]:
     """Token ids of one plain prompt per example, written the long way: no block, no mask, no shared prefix."""
-    p = plan(view, encoder.regime, encoder.shape)
+    p, facts = plan(view, encoder.regime, encoder.shape), fact_texts(view, encoder)
     prompts = []
     for example, row in enumerate(p.rows):
         first = view.order.start[p.user[example]]
@@ -191,21 +191,25 @@ def separate_prompts(view: Stream, encoder: Encoder) -> list[list[int]]:
         ids = token_ids(encoder.tokenizer, encoder.template.head)
         for earlier in past:
             answer = encoder.template.yes if view.label[earlier] else encoder.template.no
-            ids = [*ids, *event_ids(view, int(earlier), encoder), *token_ids(encoder.tokenizer, answer)]
-        prompts.append([*ids, *event_ids(view, int(row), encoder), *encoder.answers.shared])
+            ids = [*ids, *event_ids(view, int(earlier), encoder, facts), *token_ids(encoder.tokenizer, answer)]
+        prompts.append([*ids, *event_ids(view, int(row), encoder, facts), *encoder.answers.shared])
     return prompts
 
 
-def event_ids(view: Stream, row: int, encoder: Encoder) -> list[int]:
-    item = view.items.row(int(view.item[row]), named=True)
+def fact_texts(view: Stream, encoder: Encoder) -> list[dict[str, str]]:
+    """Per row of the stream: the facts its event shows."""
     names = encoder.template.facts
-    facts = rendered(fact_table(view, encoder.regime, encoder.refresh), names).row(row, named=True) if names else {}
+    return rendered(fact_table(view, encoder.regime, encoder.refresh), names).to_dicts() if names else []
+
+
+def event_ids(view: Stream, row: int, encoder: Encoder, facts: list[dict[str, str]]) -> list[int]:
+    item = view.items.row(int(view.item[row]), named=True)
     ids: list[int] = []
     for piece in encoder.template.skeleton([f for f in encoder.template.fields if item.get(f)]):
         if isinstance(piece, str):
             ids += token_ids(encoder.tokenizer, piece)
         else:
-            text = facts[piece.field] if piece.item == FACT else item[piece.field]
+            text = facts[row][piece.field] if piece.item == FACT else item[piece.field]
             found = token_ids(encoder.tokenizer, (" " if piece.space else "") + text)
             ids += found if piece.item == FACT else found[: encoder.item_tokens]
     return ids

@@ -194,7 +194,7 @@ def spans(blocks: Blocks) -> list[tuple[int, int]]:
 @settings(max_examples=50, deadline=None)
 def test_the_text_of_a_title_arrives_without_hidden_characters(title: str):
     view = tiny_stream("ann:i0+@1 ann:i1-@2", titles={"i0": title})
-    spoken = tokenizer().decode(event_ids(view, 0, encoder_for(tokenizer(), item_tokens=1000)))
+    spoken = tokenizer().decode(event_ids(view, 0, encoder_for(tokenizer(), item_tokens=1000), []))
     assert not [c for c in spoken if unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs")]
     assert spoken == f"{view.items['title'][0]}:"
 
@@ -210,7 +210,7 @@ def test_events_come_in_the_order_asked_for_with_repeats():
     view, encoder = random_world(), encoder_for(tokenizer())
     rows = np.array([7, 2, 7, 0])
     assert [list(e) for e in map(np.ndarray.tolist, map(encoder.events(view, rows).__getitem__, range(4)))] == [
-        event_ids(view, int(r), encoder) for r in rows
+        event_ids(view, int(r), encoder, []) for r in rows
     ]
 
 

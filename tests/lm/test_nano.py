@@ -28,6 +28,7 @@ from regraft.metrics.binary import auc
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
+from worlds import tiny_stream
 
 SMALL = NanoOptions(layers=1, width=32, heads=2, vocabulary=600, epochs=3, targets_per_step=64, lr=1e-2)
 SHAPE = Shape(4, 8)
@@ -58,15 +59,26 @@ def test_the_directory_loads_with_transformers_alone(built: Path):
     assert 300 < len(tokenizer) <= 600
 
 
-def test_the_base_scores_blocks_like_separate_prompts_and_has_learnt_the_verdicts(built: Path):
-    base, test = BaseModel.load(built), world().cases(1)
+def test_the_base_scores_blocks_like_separate_prompts(built: Path):
+    base, few = BaseModel.load(built), world().cases(1).only(np.arange(40))
     encoder = encoder_for(base.tokenizer, FACTS, shape=SHAPE, longest=base.longest)
-    scores = score_blocks(base, encoder.answers, encoder.encode(test))
-    few = test.only(np.arange(40))
+    scores = score_blocks(base, encoder.answers, encoder.encode(few))
     expected = plain_log_odds(base.model, separate_prompts(few, encoder), encoder.answers.yes, encoder.answers.no)
-    np.testing.assert_allclose(scores[:40], expected, atol=1e-4)
-    assert auc(test.labels, scores) > 0.55
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
     assert base.objective == "labels"
+
+
+def test_a_base_built_from_labels_knows_the_verdicts(tmp_path: Path):
+    """Everybody likes a, b and c and nobody d, e and f: the periods hold nothing that the warm-up does not tell."""
+    rng = np.random.default_rng(0)
+    rows = [(rng.integers(12), "abcdef"[rng.integers(6)], at) for at in range(400)]
+    log = " ".join(f"u{user}:{item}{'+' if item in 'abc' else '-'}@{at}" for user, item, at in rows)
+    view, template = tiny_stream(log, Periods(by="time", n=2, warm_up=0.7)), Template.load("judge-timeline")
+    options = SMALL.model_copy(update={"targets_per_step": 16, "epochs": 4})
+    build_nano(tmp_path / "base", view.warm_up(), template, options, shape=SHAPE)
+    base, test = BaseModel.load(tmp_path / "base"), view.cases(1)
+    encoder = encoder_for(base.tokenizer, template, shape=SHAPE)
+    assert auc(test.labels, score_blocks(base, encoder.answers, encoder.encode(test))) > 0.95
 
 
 def test_the_lineage_tells_what_it_was_built_from(built: Path):
@@ -227,7 +239,8 @@ def test_the_japanese_template_comes_back_from_its_tokens():
     encoder = encoder_for(tokenizer, template, shape=SHAPE)
     assert tokenizer.decode([*encoder.answers.shared, *encoder.answers.spoken[1]]) == " はい\n"
     assert tokenizer.decode([*encoder.answers.shared, *encoder.answers.spoken[0]]) == " いいえ\n"
-    prompt = tokenizer.decode(separate_prompts(view, encoder)[-1])
+    last = view.only(np.array([-1]))
+    prompt = tokenizer.decode(separate_prompts(last, encoder)[0])
     assert prompt.startswith(template.head)
     title = view.items["title"][int(view.item[view.targets[-1]])]
     assert prompt.rstrip().rsplit("\n", 1)[-1].startswith(title)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from regraft.cost import Cost, Renewal
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import RegraftError
-from regraft.strategies.contender import Contender
 from regraft.testing._ground import demand, learnable, small_stream, turned
+
+if TYPE_CHECKING:
+    from regraft.strategies.contender import Contender
 
 REGIMES = ("fresh", "delayed 6h", "frozen", "paper")
 LAST = 4  # period at whose close a baseline is renewed for the test on the next one
