@@ -34,7 +34,9 @@ def read(study: Path) -> ArenaConfig:
     raw = yaml.safe_load(study.read_text(encoding="utf-8"))
     path = data_folder() / raw["data"]["path"]
     if not path.exists():
-        sys.exit(f"{study}: {raw['data']['path']} is not in {data_folder()}. Set REGRAFT_DATA to the folder that has it.")
+        sys.exit(
+            f"{study}: {raw['data']['path']} is not in {data_folder()}. Set REGRAFT_DATA to the folder that has it."
+        )
     raw["data"]["path"] = str(path)
     return ArenaConfig.parse(raw, str(study))
 
@@ -55,7 +57,10 @@ def main() -> None:
     for number, (cell, renewal) in enumerate(arena.run(options.budget), start=1):
         state = "there" if renewal is None else f"{renewal.cost.cpu_seconds:.1f} CPU s {'; '.join(renewal.notes)}"
         spent = time.monotonic() - began
-        print(f"{number}/{cells} {spent:.0f} s {cell.contender.label} seed {cell.seed} update {cell.update}: {state}", flush=True)
+        print(
+            f"{number}/{cells} {spent:.0f} s {cell.contender.label} seed {cell.seed} update {cell.update}: {state}",
+            flush=True,
+        )
     write(config, folder, options.out, time.monotonic() - began)
 
 

@@ -28,7 +28,10 @@ def checkerboard(seed: int = 0) -> Stream:
         for place, item in enumerate([*others, *rng.permutation(last)]):
             sign = "+" if (colour + item) % 2 == 0 else "-"
             rows.append((place // 2 * 86_400 + user, f"u{user}:i{item}{sign}"))
-    return tiny_stream(" ".join(f"{text}@{at}" for at, text in sorted(rows, key=lambda row: row[0])), Periods(by="calendar", every="1d"))
+    return tiny_stream(
+        " ".join(f"{text}@{at}" for at, text in sorted(rows, key=lambda row: row[0])),
+        Periods(by="calendar", every="1d"),
+    )
 
 
 def first_share(baseline: ItemKnn | Rates, stream: Stream) -> float:

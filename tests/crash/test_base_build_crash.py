@@ -38,7 +38,7 @@ def crashes() -> Iterator[Crashes]:
 def test_a_build_killed_at_a_file_operation_ends_as_an_unbroken_one(crashes: Crashes, tmp_path: Path):
     unbroken = crashes.run(tmp_path / "unbroken")
     assert unbroken.operations > 30
-    early = range(1, unbroken.operations - 12, 9)
+    early = range(1, unbroken.operations - 12, 13)
     last = range(unbroken.operations - 12, unbroken.operations + 1, 3)
     for number in (*early, *last):
         folder = tmp_path / str(number)

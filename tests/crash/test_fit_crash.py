@@ -51,7 +51,7 @@ def assert_same(outcome: Outcome, unbroken: Outcome) -> None:
 
 def test_a_fit_killed_at_a_file_operation_ends_as_an_unbroken_one(crashes: Crashes, unbroken: Outcome, tmp_path: Path):
     assert unbroken.operations > 30
-    early = range(1, unbroken.operations - 12, 7)
+    early = range(1, unbroken.operations - 12, 9)
     last = range(unbroken.operations - 12, unbroken.operations + 1, 2)  # the checkpoint goes, the adapter comes
     for number in (*early, *last):
         folder = tmp_path / str(number)

@@ -14,6 +14,7 @@ from torch import nn
 from transformers import CohereConfig, CohereForCausalLM, GraniteConfig, GraniteForCausalLM
 
 from lm.models import FAMILIES, encoder_for, random_world, saved_base, sizes, tiny_base, tiny_model, tokenizer
+from regraft.data.regimes import Regime
 from regraft.errors import ModelError
 from regraft.lm.base_model import BaseModel, probe_dtype
 from regraft.lm.score import score_blocks
@@ -54,6 +55,29 @@ def test_a_model_whose_logits_are_not_its_head_on_its_states_is_refused():
         BaseModel.of(model, tokenizer(), "odd")
     assert str(error.value).startswith("base model 'odd': its logits differ by ")
     assert str(error.value).endswith("a model whose logits are its output head applied to its last hidden state")
+
+
+def deaf_to(name: str) -> BaseModel:
+    """A model that ignores masks, or positions, as some families do."""
+    base = tiny_base("llama")
+    forward = base.model.model.forward
+    base.model.model.forward = lambda **given: forward(**{**given, name: None})
+    return base
+
+
+@pytest.mark.parametrize("name", ["attention_mask", "position_ids"])
+def test_a_model_that_reads_packed_candidates_otherwise_than_one_by_one_is_refused(name: str):
+    base = deaf_to(name)
+    encoder = encoder_for(base.tokenizer, regime=Regime("paper"))
+    blocks = encoder.encode(random_world(1))
+    assert len(score_blocks(base, encoder.answers, blocks)) == 40
+    with pytest.raises(ModelError) as error:
+        score_blocks(base, encoder.answers, encoder_for(base.tokenizer).encode(random_world(1)))
+    assert str(error.value) == (
+        "base model 'in memory': reads several candidates behind one history otherwise than one by one: "
+        "it does not keep to 4D masks\n"
+        "Expected a model of a family that does, such as Llama, Qwen, Gemma, Mistral or GPT-2"
+    )
 
 
 def test_a_base_is_frozen_and_scores_without_dropout():

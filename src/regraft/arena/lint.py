@@ -33,7 +33,7 @@ def lint_template(name: str, config: Path | None = None, base: Path | None = Non
     if not config:
         template = Template.load(name)
         # Nothing is known of the items: those it speaks of have every field it asks for.
-        fields = dict.fromkeys(["item_id", "title", *template.fields], ["x"])
+        fields = {key: ["x"] for key in ["item_id", "title", *template.fields]}
         return Linted(tuple(lint(template, pl.DataFrame(fields))))
     desk = Desk.open(ArenaConfig.read(config), name)
     found = lint(desk.template, desk.stream.items, [desk.stream])

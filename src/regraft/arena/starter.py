@@ -87,7 +87,8 @@ def _told(found: Inspection, out: Path, share: float, seconds: float, plan: Plan
     ]
     if found.titled < found.items / 2:
         said.append(
-            f"warning   {found.items - found.titled:,} of {found.items:,} items have no title: a language model has little to read"
+            f"warning   {found.items - found.titled:,} of {found.items:,} items have no title: "
+            "a language model has little to read"
         )
     if share < 1:
         said.append(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regraft.cli.options import AsJson, ConfigFile, Lang, Language, pairs
+from regraft.cli.options import ConfigFile, Lang, Language, pairs
 from regraft.cli.show import duration, say, say_json, show, size
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from regraft.cli.show import say
 from regraft.errors import MissingExtraError, RegraftError
 
 STOPPED = 130
-EXTRAS = {
-    package: "lm" for package in ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
-}  # packages that a plain installation lacks, and what brings them
+EXTRAS = dict.fromkeys(
+    ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers"), "lm"
+)  # packages that a plain installation lacks, and what brings them
 
 app = typer.Typer(
     name="regraft",

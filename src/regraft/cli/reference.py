@@ -96,8 +96,9 @@ def _spelled(parameter: Any) -> str:
     names = ", ".join(f"`{name}`" for name in _names(parameter))
     if parameter.is_flag:
         return names
-    choices = getattr(parameter.type, "choices", None)
-    value = "|".join(str(c) for c in choices) if choices else parameter.metavar or parameter.type.name.upper()
+    choices = getattr(parameter.type_descriptor, "choices", None)
+    spelled = "|".join(str(getattr(c, "value", c)) for c in choices) if choices else ""
+    value = spelled or parameter.metavar or parameter.name.upper()
     return f"{names} `{value}`"
 
 

@@ -44,7 +44,7 @@ def label_rule(rows: pl.DataFrame) -> Proposal[str]:
     """A rule under which some rows are liked and others are not; `implicit` where the log tells no two kinds apart."""
     kinds = rows["event"].value_counts(sort=True)["event"].to_list()
     if len(kinds) > 1 and (kind := _positive(kinds)):
-        share = (rows["event"] == kind).mean()
+        share = float((rows["event"] == kind).mean() or 0.0)  # type: ignore[arg-type]
         return Proposal(f'event == "{kind}"', f"{share:.1%} of the rows are of this kind; the log has {_names(kinds)}")
     values = rows["value"]
     if values.null_count() or values.n_unique() < 2:
@@ -56,7 +56,7 @@ def label_rule(rows: pl.DataFrame) -> Proposal[str]:
         if middle >= float(distinct[-1]):
             middle = float(distinct[-2])
         return Proposal(f"value > {middle:g}", f"the middle of {len(distinct):,} different values")
-    shares = {float(v): float((values > v).mean() or 0.0) for v in distinct[:-1]}  # type: ignore[arg-type]
+    shares = {float(v): float((values > v).mean() or 0.0) for v in distinct[:-1]}
     best = min(shares, key=lambda v: abs(shares[v] - 0.5))
     word = "rating" if kinds == ["rating"] else "value"
     steps = ", ".join(f"{float(v):g}" for v in distinct)

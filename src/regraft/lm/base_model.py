@@ -120,8 +120,15 @@ class BaseModel:
         `visible` [rows, tokens, tokens] (True = may look) with `position` for blocks that hold isolated
         copies; without them the model's own causal mask is used.
         """
-        mask = None if visible is None or position is None else self._mask(visible, position)
-        return self.model.base_model(input_ids=ids, attention_mask=mask, position_ids=position, use_cache=False)[0]
+        if visible is None or position is None:
+            return self._states(ids)
+        if not self._isolates:
+            raise ModelError(
+                f"base model '{self.path}'",
+                "reads several candidates behind one history otherwise than one by one: it does not keep to 4D masks",
+                "a model of a family that does, such as Llama, Qwen, Gemma, Mistral or GPT-2",
+            )
+        return self._states(ids, self._mask(visible, position), position)
 
     def log_odds(self, states: Tensor, yes: int, no: int) -> Tensor:
         """logit(yes) - logit(no) in fp32 for states [n, width]; never the whole vocabulary."""
@@ -158,6 +165,34 @@ class BaseModel:
                 del layer.forward
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _states(self, ids: Tensor, mask: Any = None, position: Tensor | None = None) -> Tensor:
+        states: Tensor = self.model.base_model(
+            input_ids=ids, attention_mask=mask, position_ids=position, use_cache=False
+        )[0]
+        return states
+
+    @cached_property
+    def _isolates(self) -> bool:
+        """Two copies behind one prefix, longer than a sliding window where it is short, against plain prompts.
+
+        Not so where a family ignores masks or positions, or knows another kind of layer than those served here.
+        """
+        prefix, own = min(self._window or 8, 128) + 8, 3
+        place = torch.arange(prefix + 2 * own, device=self.device)
+        ids = (place % self.config.vocab_size)[None]
+        copy = torch.clamp((place - prefix) // own, min=-1)
+        visible = ((copy == -1) | (copy == copy[:, None])) & (place <= place[:, None])
+        position = torch.where(copy > 0, place - own * copy, place)
+        ends = [prefix + own - 1, prefix + 2 * own - 1]
+        try:
+            with torch.no_grad():
+                packed = self._states(ids, self._mask(visible[None], position[None]), position[None])[0, ends].float()
+                alone = [self._states(ids[:, visible[end]])[0, -1].float() for end in ends]
+        except (KeyError, TypeError, ValueError, RuntimeError):
+            return False
+        error = (packed - torch.stack(alone)).abs().max() / packed.abs().max()
+        return not bool(error > (1e-3 if self.dtype == torch.float32 else 0.1))  # no number: nothing is shown
 
     @cached_property
     def _cap(self) -> float | None:

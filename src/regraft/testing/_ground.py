@@ -33,6 +33,11 @@ def turned(stream: Stream, first: int) -> Stream:
     return replace(stream, label=label, origin="")
 
 
+def shown(view: Stream) -> str:
+    """Hash of what the view shows now; a view keeps the hash of its rows once computed."""
+    return replace(view).fingerprint
+
+
 def demand(holds: bool, broken: str) -> None:
     """AssertionError with `broken`, the rule in words, unless it holds; not switched off by `python -O`."""
     if not holds:

@@ -18,7 +18,7 @@ from regraft.cost import Cost, Renewal
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import RegraftError
-from regraft.testing._ground import demand, learnable, small_stream, turned
+from regraft.testing._ground import demand, learnable, shown, small_stream, turned
 
 if TYPE_CHECKING:
     from regraft.strategies.contender import Contender
@@ -50,13 +50,13 @@ def check_baseline(make: Callable[[Regime, int], Contender], regimes: tuple[str,
 
 
 def _renewed_and_scored(baseline: Contender, past: Stream, cases: Stream, name: str) -> np.ndarray:
-    shown = past.fingerprint
+    before = shown(past)
     renewal = baseline.renew(past)
     demand(isinstance(renewal, Renewal), f"{name}: renew returned {type(renewal).__name__}, not a Renewal")
     costs = {f.name: getattr(renewal.cost, f.name) for f in fields(Cost)}
     bad = [key for key, value in costs.items() if not (np.isfinite(value) and value >= 0)]
     demand(not bad, f"{name}: the cost has no number, or a negative one, for {', '.join(bad)}")
-    demand(past.only(np.arange(len(past))).fingerprint == shown, f"{name}: renew changed the past")
+    demand(shown(past) == before, f"{name}: renew changed the past")
     return _scores_all(baseline, cases, name)
 
 
