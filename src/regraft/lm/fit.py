@@ -91,6 +91,8 @@ def train(
     state.forget_checkpoint()
     cost.tokens_forward, cost.tokens_backward = state.tokens, state.tokens
     cost.targets_trained = state.targets
+    cost.cpu_seconds += state.cpu_seconds
+    cost.wall_seconds += state.wall_seconds
     return FitResult(state.best or len(plan), state.losses, state.train_loss, cost)
 
 
@@ -134,7 +136,7 @@ def _one_step(objective: Objective, chosen: np.ndarray, state: _State, options: 
 class _State:
     """Everything a killed run needs to go on: weights, optimiser, best weights so far, counters."""
 
-    COUNTERS = ("step", "best", "tokens", "targets", "train_loss", "losses")
+    COUNTERS = ("step", "best", "tokens", "targets", "train_loss", "losses", "cpu_seconds", "wall_seconds")
 
     def __init__(
         self, parameters: Mapping[str, nn.Parameter], options: FitOptions, lr: float, folder: Path | None
@@ -146,6 +148,8 @@ class _State:
         self.losses: list[float] = []
         self.step = self.best = self.tokens = self.targets = 0
         self.train_loss = 0.0
+        self.cpu_seconds = self.wall_seconds = 0.0  # spent by earlier runs that were stopped
+        self.began = time.process_time(), time.monotonic()
         self.saved_at = time.monotonic()
 
     def set_rate(self, done: float, warm_up: float) -> None:
@@ -178,7 +182,10 @@ class _State:
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{key}/{name}"] = value.clone()
         save_file({k: v.contiguous() for k, v in tensors.items()}, staging / "state.safetensors")
-        (staging / "counters.json").write_text(json.dumps({n: getattr(self, n) for n in self.COUNTERS}))
+        counters = {n: getattr(self, n) for n in self.COUNTERS}
+        counters["cpu_seconds"] += time.process_time() - self.began[0]
+        counters["wall_seconds"] += time.monotonic() - self.began[1]
+        (staging / "counters.json").write_text(json.dumps(counters))
         old = _older(self.folder)
         if self.folder.exists():
             shutil.rmtree(old, ignore_errors=True)
