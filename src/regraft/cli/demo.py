@@ -29,5 +29,5 @@ def demo(
     arena = open_demo(out, lang.value)
     say(f"{arena.stream.describe()}\n")
     follow(arena)
-    conclude(arena.folder, lang.value)
+    conclude(arena.folder, lang.value, out / "report.html")
     say(f"The demo took {duration(monotonic() - began)}. Your own log: regraft arena init PATH")
