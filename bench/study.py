@@ -2,7 +2,8 @@
 
     python bench/study.py bench/studies/ml-1m.yaml [--runs runs] [--out docs/results]
 
-The data file is looked up in $REGRAFT_DATA, or in ../shared/data beside the repository.
+The data file is looked up in $REGRAFT_DATA, or in ../shared/data beside the repository; a base model that is
+not a directory here in $REGRAFT_MODELS, or in ../shared/models.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ def data_folder() -> Path:
     return Path(os.environ.get("REGRAFT_DATA", ROOT.parent / "shared" / "data"))
 
 
+def models_folder() -> Path:
+    return Path(os.environ.get("REGRAFT_MODELS", ROOT.parent / "shared" / "models"))
+
+
 def read(study: Path) -> ArenaConfig:
     """The configuration, its data path looked up in the data folder."""
     raw = yaml.safe_load(study.read_text(encoding="utf-8"))
@@ -38,6 +43,9 @@ def read(study: Path) -> ArenaConfig:
             f"{study}: {raw['data']['path']} is not in {data_folder()}. Set REGRAFT_DATA to the folder that has it."
         )
     raw["data"]["path"] = str(path)
+    base = raw.get("base", {})
+    if "path" in base and (model := models_folder() / base["path"]).is_dir():
+        base["path"] = str(model)
     return ArenaConfig.parse(raw, str(study))
 
 
