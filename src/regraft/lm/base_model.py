@@ -41,6 +41,7 @@ class BaseModel:
     path: str
     notes: list[str] = field(default_factory=list)
     slots: dict[Any, str] = field(default_factory=dict, repr=False)  # adapter shape -> its slot in the model (graft.py)
+    tried: dict[str, bool] = field(default_factory=dict, repr=False)  # what the model was found able to do
 
     @classmethod
     def load(
@@ -128,7 +129,7 @@ class BaseModel:
                 "reads several candidates behind one history otherwise than one by one: it does not keep to 4D masks",
                 "a model of a family that does, such as Llama, Qwen, Gemma, Mistral or GPT-2",
             )
-        return self._states(ids, self._mask(visible, position), position)
+        return self._states(ids, self.mask(visible, position, position), position)
 
     def log_odds(self, states: Tensor, yes: int, no: int) -> Tensor:
         """logit(yes) - logit(no) in fp32 for states [n, width]; never the whole vocabulary."""
@@ -178,7 +179,7 @@ class BaseModel:
 
         Not so where a family ignores masks or positions, or knows another kind of layer than those served here.
         """
-        prefix, own = min(self._window or 8, 128) + 8, 3
+        prefix, own = min(self.window or 8, 128) + 8, 3
         place = torch.arange(prefix + 2 * own, device=self.device)
         ids = (place % self.config.vocab_size)[None]
         copy = torch.clamp((place - prefix) // own, min=-1)
@@ -187,7 +188,9 @@ class BaseModel:
         ends = [prefix + own - 1, prefix + 2 * own - 1]
         try:
             with torch.no_grad():
-                packed = self._states(ids, self._mask(visible[None], position[None]), position[None])[0, ends].float()
+                packed = self._states(ids, self.mask(visible[None], position[None], position[None]), position[None])[
+                    0, ends
+                ].float()
                 alone = [self._states(ids[:, visible[end]])[0, -1].float() for end in ends]
         except (KeyError, TypeError, ValueError, RuntimeError):
             return False
@@ -206,7 +209,7 @@ class BaseModel:
         return 1.0 / float(getattr(self.config, "logits_scaling", None) or 1.0)
 
     @cached_property
-    def _window(self) -> int | None:
+    def window(self) -> int | None:
         window = getattr(self.config, "sliding_window", None)
         return window if window and getattr(self.config, "use_sliding_window", True) else None
 
@@ -216,12 +219,15 @@ class BaseModel:
         source = inspect.getsource(type(self.model.base_model).forward)
         return "sliding_attention" in source or "causal_mask_mapping" in source
 
-    def _mask(self, visible: Tensor, position: Tensor) -> Tensor | dict[str, Tensor]:
-        """Additive 4D mask(s): right under every attention implementation, unlike boolean ones."""
+    def mask(self, visible: Tensor, position: Tensor, keys: Tensor) -> Tensor | dict[str, Tensor]:
+        """Additive 4D mask(s) for [rows, queries, keys]: right under every attention, unlike boolean ones.
+
+        `position` is of the queries, `keys` of the keys: layers with a window see only what is near.
+        """
         full = self._additive(visible)
-        if self._window is None:
+        if self.window is None:
             return {"full_attention": full, "sliding_attention": full} if self._takes_mask_per_kind else full
-        near = (position[:, :, None] - position[:, None, :]) < self._window
+        near = (position[:, :, None] - keys[:, None, :]) < self.window
         sliding = self._additive(visible & near)
         return {"full_attention": full, "sliding_attention": sliding} if self._takes_mask_per_kind else sliding
 

@@ -13,6 +13,7 @@ from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.batches import batches
 from regraft.lm.encode import Blocks
+from regraft.lm.shared_prefix import requests, states_of
 from regraft.lm.tasks.judge import batch_log_odds
 
 
@@ -22,7 +23,11 @@ def score_blocks(
     """float64 per example, in the order of the view; `left` pads on the left (the scores are the same)."""
     scores = np.full(len(blocks.block), np.nan)
     with torch.inference_mode():
-        for batch in batches(blocks, np.arange(len(blocks)), max_tokens, base.device, left):
+        shared, others = ([], np.arange(len(blocks))) if left else requests(blocks, base)
+        for request in shared:
+            log_odds = base.log_odds(states_of(base, blocks, request), answers.yes, answers.no)
+            scores[request.examples] = log_odds.double().cpu().numpy()
+        for batch in batches(blocks, others, max_tokens, base.device, left):
             scores[batch.examples] = batch_log_odds(base, answers, batch).double().cpu().numpy()
     if not np.isfinite(scores).all():
         raise ModelError(

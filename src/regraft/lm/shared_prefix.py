@@ -1,0 +1,180 @@
+"""Many copies behind one history: the history is read once, its keys and values serve all copies.
+
+A block with isolated copies can be read in one masked pass; that pays attention for every pair of tokens. Where
+the copies are many (a hundred candidates of one request), it is cheaper to read the history as plain causal text,
+keep its keys and values, and read the copies in a few short rows behind them (the split of Hydragen,
+arXiv 2402.05099, with copies that cannot see each other). The scores are the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from regraft.lm.base_model import BaseModel
+from regraft.lm.encode import Blocks
+
+ROW_TOKENS = 128  # tokens of copies per row: longer rows pay attention, more rows pay copies of the keys and values
+WORTH = 192  # tokens of copies from which a second pass costs less than the masked one
+
+
+@dataclass(frozen=True)
+class Request:
+    """One history line and the copies that stand behind it, packed into rows; -1 marks padding."""
+
+    line: np.ndarray  # tokens of the history
+    source: np.ndarray  # [rows, tokens] index of the copies' tokens in the blocks' token arrays
+    copy: np.ndarray  # [rows, tokens] number of the copy that a token belongs to, from 1
+    row: np.ndarray  # per example: its row; -1: it is read in the history line itself
+    place: np.ndarray  # per example: its token in the row or line
+    examples: np.ndarray  # numbers of the examples in the view
+
+
+def requests(blocks: Blocks, base: BaseModel) -> tuple[list[Request], np.ndarray]:
+    """Blocks worth two passes, those with the same history together; and the numbers of all other blocks."""
+    numbers = np.arange(len(blocks))
+    if not len(blocks):
+        return [], numbers
+    lengths = np.diff(blocks.tokens.start)
+    copied = np.add.reduceat((blocks.segment > 0).astype(np.int64), blocks.tokens.start[:-1])
+    groups: dict[tuple[int, bytes], list[int]] = {}
+    for number in np.flatnonzero(copied):
+        first = blocks.tokens.start[number]
+        line = blocks.tokens.data[first : first + lengths[number] - copied[number]]
+        groups.setdefault((int(blocks.user[number]), line.tobytes()), []).append(int(number))
+    worth = [np.array(g) for g in groups.values() if copied[g].sum() >= WORTH]
+    if not worth or not keeps(base):
+        return [], numbers
+    by_block = np.argsort(blocks.block, kind="stable")
+    starts = np.searchsorted(blocks.block[by_block], np.arange(len(blocks) + 1))
+    found = []
+    for group in worth:
+        examples = np.concatenate([by_block[starts[number] : starts[number + 1]] for number in group])
+        found.append(_request(blocks, group, copied, examples))
+    return found, np.setdiff1d(numbers, np.concatenate(worth))
+
+
+def states_of(base: BaseModel, blocks: Blocks, request: Request) -> Tensor:
+    """[examples, width]: the state that each example of the request is read from."""
+    device = base.device
+    line = torch.from_numpy(request.line.astype(np.int64)).to(device)[None]
+    in_line, cache = _read_line(base, line)
+    rows, width = request.source.shape
+    cache.batch_repeat_interleave(rows)
+    real = request.source >= 0
+    at = np.maximum(request.source, 0)
+
+    def placed(values: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.where(real, values[at], 0).astype(np.int64)).to(device)
+
+    limit, position = placed(blocks.limit), placed(blocks.position)
+    copy = torch.from_numpy(request.copy).to(device)
+    keys = torch.arange(line.shape[1], device=device)
+    place = torch.arange(width, device=device)
+    behind = keys[None, None, :] < limit[:, :, None]
+    # Padding (copy 0) looks at itself, so that no row of the softmax is empty.
+    own = (copy[:, None, :] == copy[:, :, None]) & (place[None, :] <= place[:, None])[None]
+    states = _read_behind(
+        base, cache, placed(blocks.tokens.data), torch.cat([behind, own], dim=2), position,
+        torch.cat([keys.expand(rows, -1), position], dim=1),
+    )  # fmt: skip
+    row, at_token = torch.from_numpy(request.row).to(device), torch.from_numpy(request.place).to(device)
+    return torch.where(
+        (row < 0)[:, None], in_line[at_token.clamp(max=len(in_line) - 1)], states[row, at_token.clamp(max=width - 1)]
+    )
+
+
+def keeps(base: BaseModel) -> bool:
+    """Does this model give the same states behind kept keys and values as in plain text? Tried once per model."""
+    if "keeps" not in base.tried:
+        base.tried["keeps"] = _try(base)
+    return base.tried["keeps"]
+
+
+# -- inside ------------------------------------------------------------------------------------
+
+
+def _request(blocks: Blocks, group: np.ndarray, copied: np.ndarray, examples: np.ndarray) -> Request:
+    first, end = blocks.tokens.start[group], blocks.tokens.start[group + 1]
+    line = blocks.tokens.data[first[0] : end[0] - copied[group[0]]]
+    tokens = np.concatenate([np.arange(e - n, e) for e, n in zip(end, copied[group], strict=True)])
+    chunk = np.repeat(np.arange(len(group)), copied[group])
+    starts = np.flatnonzero(np.concatenate([[True], (np.diff(blocks.segment[tokens]) != 0) | (np.diff(chunk) != 0)]))
+    lengths = np.diff(np.concatenate([starts, [len(tokens)]]))
+    n_rows = max(1, round(len(tokens) / ROW_TOKENS))
+    row = _spread(lengths, n_rows)
+    n_rows = int(row.max()) + 1
+    token_row = np.repeat(row, lengths)
+    order = np.argsort(token_row, kind="stable")
+    counts = np.bincount(token_row, minlength=n_rows)
+    place = np.empty(len(tokens), dtype=np.int64)
+    place[order] = np.concatenate([np.arange(c) for c in counts])
+    source = np.full((n_rows, int(counts.max())), -1, dtype=np.int64)
+    source[token_row, place] = tokens
+    copy = np.zeros(source.shape, dtype=np.int64)
+    copy[token_row, place] = 1 + np.repeat(np.arange(len(lengths)), lengths)
+    read = blocks.tokens.start[blocks.block[examples]] + blocks.read[examples]
+    where = np.minimum(np.searchsorted(tokens, read), len(tokens) - 1)
+    own = tokens[where] == read
+    return Request(
+        line, source, copy, np.where(own, token_row[where], -1), np.where(own, place[where], blocks.read[examples]),
+        examples,
+    )  # fmt: skip
+
+
+def _spread(lengths: np.ndarray, rows: int) -> np.ndarray:
+    """Row per copy: the longest first, each into the row that is shortest so far."""
+    filled = np.zeros(rows, dtype=np.int64)
+    row = np.zeros(len(lengths), dtype=np.int64)
+    for copy in np.argsort(-lengths, kind="stable"):
+        row[copy] = filled.argmin()
+        filled[row[copy]] += lengths[copy]
+    return np.unique(row, return_inverse=True)[1]
+
+
+def _read_line(base: BaseModel, line: Tensor) -> tuple[Tensor, DynamicCache]:
+    """(states [tokens, width], keys and values) of one history."""
+    cache = DynamicCache()  # without a config it keeps everything, windows are left to the mask
+    states: Tensor = base.model.base_model(input_ids=line, use_cache=True, **{_word(base): cache})[0]
+    return states[0], cache
+
+
+def _read_behind(
+    base: BaseModel, cache: DynamicCache, ids: Tensor, visible: Tensor, position: Tensor, keys: Tensor
+) -> Tensor:
+    states: Tensor = base.model.base_model(
+        input_ids=ids, attention_mask=base.mask(visible, position, keys), position_ids=position, use_cache=True,
+        **{_word(base): cache},
+    )[0]  # fmt: skip
+    return states
+
+
+def _word(base: BaseModel) -> str:
+    names = inspect.signature(type(base.model.base_model).forward).parameters
+    return "cache" if "cache" in names and "past_key_values" not in names else "past_key_values"
+
+
+def _try(base: BaseModel) -> bool:
+    """Two copies in two rows and one row behind one line, against plain prompts."""
+    n, own = min(base.window or 8, 128) + 8, 3
+    ids = torch.arange(n + 2 * own, device=base.device) % base.config.vocab_size
+    line, copies = ids[:n], ids[n:].view(2, own)
+    place = torch.arange(own, device=base.device)
+    behind = torch.cat([torch.ones(own, n, dtype=torch.bool, device=base.device), place[None] <= place[:, None]], dim=1)
+    position = (n + place).expand(2, -1)
+    keys = torch.arange(n + own, device=base.device).expand(2, -1)
+    try:
+        with torch.no_grad():
+            _, cache = _read_line(base, line[None])
+            cache.batch_repeat_interleave(2)
+            kept = _read_behind(base, cache, copies, behind.expand(2, -1, -1), position, keys)[:, -1].float()
+            plain = torch.cat([base.hidden(torch.cat([line, c])[None])[:, -1] for c in copies]).float()
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
+        return False
+    error = (kept - plain).abs().max() / plain.abs().max()
+    return bool(error <= (1e-3 if base.dtype == torch.float32 else 0.1))
