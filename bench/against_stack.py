@@ -210,10 +210,10 @@ def page(table: list[dict[str, object]], share: float, users: int) -> str:
         "",
         "`python bench/against_stack.py`",
         "",
-        f"ML-1M, preset lsat-ml-1m, full information, regime fresh, D_{FIRST} to D_{LAST}, {users} users ({share:g} "
-        "of all). Each line fits the same model twice on the same earlier periods: on the columns of `stack`, and on those "
-        "with the log-odds of the never-updated nano base beside them. Means over periods; 95 % intervals of the gain "
-        "from 1,000 resamples of users; one seed.",
+        f"ML-1M, preset lsat-ml-1m, full information, regime fresh, D_{FIRST} to D_{LAST}, {users} users "
+        f"({share:g} of all). Each line fits the same model twice on the same earlier periods: on the columns of "
+        "`stack`, and on those with the log-odds of the never-updated nano base beside them. Means over periods; 95 % "
+        "intervals of the gain from 1,000 resamples of users; one seed.",
         "",
         "| attempt | n | AUC without | with | gain | UAUC without | with | gain |",
         "|---|--:|--:|--:|---|--:|--:|---|",

@@ -6,7 +6,6 @@ python bench/bench_tokens.py [--quick] [--base DIR] [--targets N] [--period P] [
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from common import Page, Row, Taken, alternating, arguments, gemm_probe, ml_1m, number, open_base, repeats, taken, write
+from peers import BATCH, Trained, train_peer
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -31,7 +30,7 @@ from regraft.metrics.binary import auc
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 
-BATCH, STEP = 32, 128  # targets per forward of the peer; targets per optimiser step of both (TALLRec's batch size)
+STEP = 128  # targets per optimiser step of both sides (TALLRec's batch size)
 RATE, SEED = 2e-3, 0
 TOKENS_TARGET, WALL_TARGET = 7.0, 8.0
 FACTS = ("item_rate", "item_count", "user_lean", "recent", "kin")
@@ -138,16 +137,7 @@ def some_users(view: Stream, targets: int, seed: int = SEED) -> Stream:
     return view.of_users(users[order[:enough]])
 
 
-# -- two ways to train -------------------------------------------------------------------------
-
-
-@dataclass
-class Trained:
-    """A base with its adapter, and how it got there."""
-
-    base: BaseModel
-    took: Taken
-    steps: int
+# -- our way to train --------------------------------------------------------------------------
 
 
 def train_loop(model: Any, tokenizer: Any, blocks: Blocks, answers: Answers) -> Trained:
@@ -165,67 +155,6 @@ def train_loop(model: Any, tokenizer: Any, blocks: Blocks, answers: Answers) -> 
     options = FitOptions(lr=RATE, targets_per_step=STEP)
     work = partial(train, judge, slot, options, lr=RATE, epochs=1, seed=SEED, progress=count)
     return Trained(base, taken(work), steps[0])
-
-
-def train_peer(model: Any, tokenizer: Any, sequences: list[dict[str, list[int]]], answer_only: bool) -> Trained:
-    """transformers.Trainer with PEFT on the same modules at the same rank, one epoch."""
-    from peft import LoraConfig, get_peft_model
-    from transformers import Trainer, TrainingArguments
-
-    options = AdapterOptions()
-    modules = Grafts(BaseModel.of(copy.deepcopy(model), tokenizer)).linear
-    torch.manual_seed(SEED)
-    lora = LoraConfig(r=options.rank, lora_alpha=options.alpha, target_modules=modules, task_type="CAUSAL_LM")
-    adapted = get_peft_model(copy.deepcopy(model), lora)
-    fit = FitOptions()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = TrainingArguments(
-            output_dir=folder,
-            per_device_train_batch_size=BATCH,
-            gradient_accumulation_steps=STEP // BATCH,
-            num_train_epochs=1,
-            train_sampling_strategy="group_by_length",
-            learning_rate=RATE,
-            lr_scheduler_type="cosine",
-            warmup_steps=fit.warm_up,
-            max_grad_norm=fit.clip,
-            weight_decay=fit.weight_decay,
-            seed=SEED,
-            use_cpu=True,
-            report_to="none",
-            save_strategy="no",
-            logging_strategy="no",
-            disable_tqdm=True,
-            remove_unused_columns=False,
-        )
-        trainer = Trainer(
-            model=adapted, args=settings, train_dataset=sequences, data_collator=_collator(tokenizer, answer_only)
-        )
-        took = taken(trainer.train)
-    adapted.eval()
-    return Trained(BaseModel.of(adapted.get_base_model(), tokenizer), took, int(trainer.state.global_step))
-
-
-def _collator(tokenizer: Any, answer_only: bool) -> Callable[[list[dict[str, list[int]]]], dict[str, Any]]:
-    """Pads to a multiple of 8, as published; `answer_only` pads on the left and asks for the last logits only."""
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (tokenizer.eos_token_id or 0)
-
-    def collate(examples: list[dict[str, list[int]]]) -> dict[str, Any]:
-        width = -(-max(len(e["input_ids"]) for e in examples) // 8) * 8
-        ids = torch.full((len(examples), width), pad)
-        labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
-        for row, example in enumerate(examples):
-            n = len(example["input_ids"])
-            place = slice(width - n, width) if answer_only else slice(0, n)
-            ids[row, place], labels[row, place] = torch.tensor(example["input_ids"]), torch.tensor(example["labels"])
-            mask[row, place] = 1
-        batch: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-        if answer_only:
-            keep = 1 + max(sum(label != -100 for label in e["labels"]) for e in examples)
-            batch |= {"logits_to_keep": keep, "labels": labels[:, -keep:]}
-        return batch
-
-    return collate
 
 
 # -- measuring ---------------------------------------------------------------------------------
@@ -263,12 +192,13 @@ def time_rows(
         return run
 
     ours = partial(train_loop, model, tokenizer)
+    theirs = partial(train_peer, model, tokenizer, sequences, step=STEP, rate=RATE, seed=SEED)
     sides = {
         "ours": side("ours", lambda: ours(material.ours, material.answers[0])),
-        HF: side(HF, lambda: train_peer(model, tokenizer, sequences, answer_only=False)),
+        HF: side(HF, partial(theirs, answer_only=False)),
     }
     if every_peer:
-        sides[ANSWER] = side(ANSWER, lambda: train_peer(model, tokenizer, sequences, answer_only=True))
+        sides[ANSWER] = side(ANSWER, partial(theirs, answer_only=True))
         sides[LOOP] = side(LOOP, lambda: ours(material.theirs, material.answers[1]))
     took = alternating(sides, times)
     rows = []

@@ -94,13 +94,23 @@ def repeats(options: argparse.Namespace) -> int:
 
 def data_file(name: str) -> Path:
     """The file in $REGRAFT_DATA, or in ../shared/data beside the repository; ends the script where it is absent."""
-    folder = Path(os.environ.get("REGRAFT_DATA", ROOT.parent / "shared" / "data"))
-    if not (folder / name).is_file():
+    folder = _folder("data")
+    if not (folder / name).exists():
         sys.exit(
             f"{Path(sys.argv[0]).name}: {name} is not in {folder}.\n"
             "Set REGRAFT_DATA to the folder that has it (MovieLens: grouplens.org/datasets/movielens)."
         )
     return folder / name
+
+
+def model_folder(name: str) -> Path | None:
+    """The model in $REGRAFT_MODELS, or in ../shared/models beside the repository; None where it is absent."""
+    folder = _folder("models") / name
+    return folder if folder.is_dir() else None
+
+
+def _folder(kind: str) -> Path:
+    return Path(os.environ.get(f"REGRAFT_{kind.upper()}", ROOT.parent / "shared" / kind))
 
 
 def ml_1m() -> Stream:
@@ -118,13 +128,14 @@ def open_base(path: Path | None, stream: Stream, templates: Sequence[Template]) 
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
     from regraft.lm import nano
+    from regraft.lm.options import NanoOptions
 
     if path is not None:
         model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, use_safetensors=True)
         return model.eval(), AutoTokenizer.from_pretrained(path)
     if any(template.facts for template in templates):
         fact_table(stream, Regime())  # the longest table serves all views
-    options = nano.NanoOptions()
+    options = NanoOptions()
     tokenizer = fair_tokenizer(stream.warm_up(), templates, options.vocabulary)
     torch.manual_seed(options.seed)
     return LlamaForCausalLM(nano._config(options, len(tokenizer))).eval(), tokenizer

@@ -2,19 +2,18 @@
 
     python bench/study.py bench/studies/ml-1m.yaml [--runs runs] [--out docs/results]
 
-The data file is looked up in $REGRAFT_DATA, or in ../shared/data beside the repository; a base model that is
-not a directory here in $REGRAFT_MODELS, or in ../shared/models.
+The data file is looked up in $REGRAFT_DATA, or in ../shared/data beside the repository; a base model first in
+$REGRAFT_MODELS, or in ../shared/models.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import time
 from pathlib import Path
 
 import yaml
+from common import ROOT, data_file, model_folder
 
 from regraft.arena.compare import Arena
 from regraft.arena.config import ArenaConfig
@@ -23,28 +22,13 @@ from regraft.arena.results import Results
 from regraft.arena.summary import markdown_table, results_csv, summarise
 from regraft.arena.verdict import verdict
 
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def data_folder() -> Path:
-    return Path(os.environ.get("REGRAFT_DATA", ROOT.parent / "shared" / "data"))
-
-
-def models_folder() -> Path:
-    return Path(os.environ.get("REGRAFT_MODELS", ROOT.parent / "shared" / "models"))
-
 
 def read(study: Path) -> ArenaConfig:
     """The configuration, its data path looked up in the data folder."""
     raw = yaml.safe_load(study.read_text(encoding="utf-8"))
-    path = data_folder() / raw["data"]["path"]
-    if not path.exists():
-        sys.exit(
-            f"{study}: {raw['data']['path']} is not in {data_folder()}. Set REGRAFT_DATA to the folder that has it."
-        )
-    raw["data"]["path"] = str(path)
+    raw["data"]["path"] = str(data_file(raw["data"]["path"]))
     base = raw.get("base", {})
-    if "path" in base and (model := models_folder() / base["path"]).is_dir():
+    if "path" in base and (model := model_folder(base["path"])):
         base["path"] = str(model)
     return ArenaConfig.parse(raw, str(study))
 

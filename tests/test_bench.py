@@ -31,7 +31,7 @@ def bench() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCH))
         yield lambda name: __import__(name)
-    for name in ("common", "bench_tokens", "bench_candidates", "bench_reading"):
+    for name in ("common", "peers", "study", "bench_tokens", "bench_candidates", "bench_reading"):
         sys.modules.pop(name, None)
 
 
@@ -123,6 +123,24 @@ def test_absent_data_end_a_script_with_the_place_that_was_searched(
     monkeypatch.setenv("REGRAFT_DATA", str(tmp_path))
     with pytest.raises(SystemExit, match=r"ml-1m\.zip is not in .*\n.*Set REGRAFT_DATA"):
         bench("common").data_file("ml-1m.zip")
+
+
+def test_a_study_finds_its_data_and_its_base_model_in_the_folders_of_the_environment(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGRAFT_DATA", str(tmp_path))
+    monkeypatch.setenv("REGRAFT_MODELS", str(tmp_path))
+    (tmp_path / "log.csv").touch()
+    (tmp_path / "small").mkdir()
+    study = tmp_path / "study.yaml"
+    study.write_text("data: {path: log.csv}\nbase: {path: small}\n")
+    config = bench("study").read(study)
+    assert (config.data.path, config.base.path) == (tmp_path / "log.csv", str(tmp_path / "small"))
+    study.write_text("data: {path: log.csv}\nbase: {path: org/hub-model}\n")
+    assert bench("study").read(study).base.path == "org/hub-model"
+    study.write_text("data: {path: gone.csv}\n")
+    with pytest.raises(SystemExit, match=r"gone\.csv is not in .*\n.*Set REGRAFT_DATA"):
+        bench("study").read(study)
 
 
 def test_the_fair_tokenizer_merges_the_fixed_texts_of_every_template(bench: Any, small: tuple[Any, Any]) -> None:

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from regraft import plugins
-from regraft.arena.base import nano_folder
 from regraft.arena.compare import Arena
 from regraft.arena.config import DEFAULT_CONTENDERS, ArenaConfig, ContenderOptions, camel, plugin
-from regraft.data.regimes import Regime
 from regraft.errors import ConfigError, DataError, PluginError, RegraftError
-from regraft.prompts.template import Template
+from regraft.lm.options import NanoOptions
 
 WORLD: dict[str, Any] = {
     "drift_world": {"users": 60, "items": 30, "periods": 8},
@@ -298,13 +297,13 @@ def test_updates_must_leave_a_period_to_be_tested_on(first: int, last: int | Non
 @pytest.mark.parametrize(
     ("world", "message"),
     [
-        ({"users": 0}, "drift world: users: found 0\nExpected 1 or more"),
-        ({"people": 5}, "data.drift_world: DriftWorld.__init__() got an unexpected keyword argument 'people'"),
-        ({"users": "many"}, "data.drift_world: '>=' not supported between instances of 'str' and 'int'"),
+        ({"users": 0}, "drift world: users: found 0\nExpected a whole number, 1 or more"),
+        ({"people": 5}, "drift world: has no setting people\nExpected some of users, items, periods, "),
+        ({"users": "many"}, "drift world: users: found 'many'\nExpected a whole number, 1 or more"),
     ],
 )
-def test_a_world_that_cannot_be_is_refused(world: dict[str, Any], message: str, tmp_path: Path) -> None:
-    assert opened(data(drift_world=world), tmp_path).startswith(message)
+def test_a_world_that_cannot_be_is_refused(world: dict[str, Any], message: str) -> None:
+    assert refused(data(drift_world=world)).startswith(message)
 
 
 def test_a_label_rule_that_nothing_meets_is_refused(tmp_path: Path) -> None:
@@ -313,15 +312,36 @@ def test_a_label_rule_that_nothing_meets_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_wrong_settings_of_the_base_that_is_built_are_told_with_their_place(tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed")
-    config = ArenaConfig.parse({"data": WORLD, "base": {"nano": {"layers": 0, "depth": 3}}, "contenders": ["never"]})
-    arena = Arena(config, tmp_path / "run")
-    with pytest.raises(ConfigError) as caught:
-        nano_folder(config, arena.stream, Template.load(config.template), Regime(), tmp_path / "run")
-    assert str(caught.value) == (
+def test_wrong_settings_of_the_base_that_is_built_are_told_with_their_place() -> None:
+    assert refused({"base": {"nano": {"layers": 0, "depth": 3}}}) == (
         "base.nano: \n  layers: Input should be greater than or equal to 1 (found 0)\n"
         "  depth: Extra inputs are not permitted (found 3)\nExpected the fields shown by: regraft arena schema"
+    )
+
+
+@pytest.mark.parametrize("width", [30, 20])
+def test_heads_of_a_base_must_share_its_width_evenly(width: int) -> None:
+    assert refused({"base": {"nano": {"width": width, "heads": 4}}}) == (
+        f"base.nano.width: found {width} with 4 heads\nExpected a multiple of 8: every head gets an even share"
+    )
+
+
+def test_settings_of_the_base_stay_as_written_so_that_a_begun_run_goes_on() -> None:
+    config = ArenaConfig.parse({"data": WORLD, "base": {"nano": {"epochs": 1}}})
+    assert json.loads(config.model_dump_json())["base"]["nano"] == {"epochs": 1}
+
+
+def test_the_settings_that_name_a_base_folder_keep_their_names_order_and_defaults() -> None:
+    """A folder's name is a hash over them: with another text, every base that was built would be built again."""
+    assert json.dumps(NanoOptions().model_dump()) == (
+        '{"objective": "labels", "layers": 4, "width": 128, "heads": 4, "vocabulary": 6000, "positions": 2048, '
+        '"epochs": 3, "lr": 0.002, "targets_per_step": 512, "seed": 0}'
+    )
+
+
+def test_the_schema_names_the_settings_of_the_base() -> None:
+    assert set(NanoOptions.model_fields) == set(
+        ArenaConfig.model_json_schema()["$defs"]["BaseOptions"]["properties"]["nano"]["properties"]
     )
 
 

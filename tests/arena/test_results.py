@@ -4,7 +4,9 @@ import polars as pl
 import pytest
 
 from arena.synthetic_results import DEFAULT, Player, unfinish, write_results
+from regraft.arena.report import write_report
 from regraft.arena.results import Results
+from regraft.arena.summary import markdown_table, summarise, verdict
 from regraft.errors import ResultsError
 
 SMALL = {"n_users": 20, "rows_per_period": 40, "n_periods": 4, "first_update": 2, "seeds": (0, 1)}
@@ -131,6 +133,24 @@ def test_an_update_without_its_prequential_cell_is_refused(folder: Path) -> None
     rewrite(path, pl.read_parquet(path).filter((pl.col("update") != 3) | (pl.col("period") != 4)))
     with pytest.raises(ResultsError, match="has no scores on period 4"):
         Results.load(folder)
+
+
+@pytest.mark.parametrize("slice_share", [0.3, 0.0])
+@pytest.mark.parametrize("empty", [[3], [4], [3, 4]], ids=["first", "last", "all"])
+def test_a_tested_period_without_cases_has_no_rows_and_breaks_nothing(
+    tmp_path: Path, slice_share: float, empty: list[int]
+) -> None:
+    folder = write_results(tmp_path / "run", TWO, **SMALL, slice_share=slice_share)
+    for name in ("cases.parquet", "scores.parquet"):
+        rewrite(folder / name, pl.read_parquet(folder / name).filter(~pl.col("period").is_in(empty)))
+    results = Results.load(folder)
+    left = [period for period in (3, 4) if period not in empty]
+    assert sorted(results.headline["period"].unique()) == left
+    assert results.cells_done() == results.cells_planned() == 2 * (2 + 1)
+    summary = summarise(results, 50)
+    assert (summary.compared_periods, summary.rows) == (tuple(left), 40 * len(left))
+    assert verdict(summary, "en") and markdown_table(summary)
+    assert write_report(results, folder / "report.html").is_file()
 
 
 def test_a_score_that_occurs_twice_is_refused(folder: Path) -> None:

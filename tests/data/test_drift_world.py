@@ -373,6 +373,15 @@ def test_a_title_says_its_genres_and_no_title_is_given_twice(world):
         {"season_every": 0},
         {"impressions": 65},
         {"language": "fr"},
+        {"language": ["en"]},
+        {"users": "many"},
+        {"users": 60.0},
+        {"users": None},
+        {"items": True},
+        {"visits": "1.1"},
+        {"visits": float("inf")},
+        {"new_items_at": "never"},
+        {"season_every": 2.5},
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(wrong):
@@ -384,7 +393,19 @@ def test_a_wrong_setting_is_refused_by_name(wrong):
 def test_the_refusal_tells_what_was_found_and_expected():
     with pytest.raises(ConfigError) as refusal:
         DriftWorld(churn=3)
-    assert str(refusal.value) == "drift world: churn: found 3\nExpected a share from 0 to 1"
+    assert str(refusal.value) == "drift world: churn: found 3\nExpected a number, from 0 to 1"
+    with pytest.raises(ConfigError) as refusal:
+        DriftWorld(taste_change_at="late")
+    assert str(refusal.value) == (
+        "drift world: taste_change_at: found 'late'\nExpected a whole number, 1 or more, or None for never"
+    )
+
+
+def test_a_setting_that_no_world_has_is_refused_with_those_there_are():
+    with pytest.raises(ConfigError) as refusal:
+        DriftWorld.of({"people": 5, "users": 3})
+    assert str(refusal.value).startswith("drift world: has no setting people\nExpected some of users, items, ")
+    assert DriftWorld.of({"users": 3, "season_every": None}) == DriftWorld(users=3, season_every=None)
 
 
 @settings(max_examples=40, deadline=None)

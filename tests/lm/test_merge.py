@@ -157,6 +157,18 @@ def test_adapters_of_another_width_are_refused():
     )
 
 
+@pytest.mark.parametrize("sizes", [SIZES, {"layers.0.q": (7, 6)}], ids=["same sizes", "other modules"])
+def test_adapters_of_another_base_are_refused_whatever_their_size(sizes: dict[str, tuple[int, int]]):
+    one, drawn_ = drawn(0), drawn(1, sizes=sizes)
+    other = replace(drawn_, lineage={**drawn_.lineage, "base": "c"})
+    with pytest.raises(ModelError) as error:
+        merge([(one, 0.5), (one, 0.2), (other, 0.3)])
+    assert str(error.value) == (
+        f"merge: adapter {other.hash[:8]} was made for base c, {one.hash[:8]} for b\n"
+        "Expected adapters of one base model"
+    )
+
+
 @pytest.mark.parametrize("other", [drawn(1, 3), drawn(1, alpha=7.0)])
 def test_lsat_paper_refuses_adapters_of_another_rank_or_scale(other: Adapter):
     with pytest.raises(ModelError) as error:
@@ -169,7 +181,9 @@ def test_lsat_paper_refuses_adapters_of_another_rank_or_scale(other: Adapter):
 def test_adapters_of_other_layers_are_refused():
     one = drawn(0)
     other = Adapter(
-        replace(one.shape, layers=(1,)), {n.replace("layers.0", "layers.1"): w for n, w in one.weights.items()}
+        replace(one.shape, layers=(1,)),
+        {n.replace("layers.0", "layers.1"): w for n, w in one.weights.items()},
+        one.lineage,
     )
     with pytest.raises(ModelError, match="has other modules than"):
         merge([(one, 0.5), (other, 0.5)])

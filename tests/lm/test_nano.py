@@ -22,7 +22,8 @@ from regraft.lm import nano
 from regraft.lm.answers import token_ids
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks
-from regraft.lm.nano import NanoOptions, build_nano, train_tokenizer
+from regraft.lm.nano import build_nano, train_tokenizer
+from regraft.lm.options import NanoOptions
 from regraft.lm.score import score_blocks
 from regraft.metrics.binary import auc
 from regraft.prompts.facts import fact_table, rendered

@@ -123,6 +123,33 @@ def test_numbers_about_items_are_as_old_as_refresh_allows(refresh: str, item_cou
     assert column(text, "user_count", FRESH, refresh, periods) == [0, 1, 2, 3, 4]
 
 
+def test_warm_up_rows_have_no_period_that_begins_and_are_refreshed_by_day():
+    text = "ann:heat+@1h ann:heat-@25h ann:heat+@26h ann:heat+@100h ann:heat+@102h"
+    periods = Periods(by="time", n=2, warm_up=0.6)
+    assert tiny_stream(text, periods).period.tolist() == [0, 0, 0, 1, 2]
+    assert column(text, "item_count", FRESH, "period", periods) == [0, 1, 1, 3, 4]
+    assert column(text, "item_count", FRESH, "day", periods)[:3] == [0, 1, 1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs(items=4), st.sampled_from(["fresh", "delayed 6h", "frozen"]), st.sampled_from(REFRESH), st.data())
+def test_no_row_sees_anything_from_its_own_time_or_later(log: str, regime: str, refresh: str, data):
+    """Every row at or after the row's time gets another verdict and, but for the row itself, another item."""
+    stream, words = tiny_stream(log, THREE), log.split()
+    row = data.draw(st.integers(0, len(words) - 1))
+    others = []
+    for n, word in enumerate(words):
+        if stream.time[n] >= stream.time[row]:
+            user, _, rest = word.partition(":")
+            item = rest.rstrip("+-").partition("@")[0].rstrip("+-") if n == row else f"new{n}"
+            word = f"{user}:{item}{'-' if '+' in word else '+'}@{word.partition('@')[2]}"
+        others.append(word)
+    if len({"+" in w for w in others}) == 2:  # the label rule needs both verdicts
+        other = tiny_stream(" ".join(others), THREE)
+        known = Regime.parse(regime)
+        assert not differing(table_of(stream, known, refresh)[row], table_of(other, known, refresh)[row])
+
+
 def test_an_unknown_refresh_is_refused():
     with pytest.raises(ConfigError) as caught:
         fact_table(tiny_stream(DAILY), FRESH, "hourly")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,9 +78,18 @@ def test_a_long_timeline_starts_where_the_block_rule_says():
 def test_a_single_prompt_lists_what_was_liked_and_disliked_in_time_order():
     log = "ann:heat+@1 ann:up-@2 ann:it+@3 ann:big-@4 ann:jaws+@5"
     text = read("judge-tallrec", 4, log).text
-    assert 'Liked: "Heat (1995)", "千と千尋の神隠し"\n' in text
-    assert 'Not liked: "Up", "big"\n' in text
-    assert text.endswith('Further item: "jaws"\n\n### Reply\n')
+    assert text.endswith(
+        '### What is known\nLiked: "Heat (1995)", "千と千尋の神隠し"\nNot liked: "Up", "big"\n'
+        'Further item: "jaws"\n\n### Reply\n'
+    )
+
+
+def test_the_published_layout_reads_line_by_line_as_its_file_says():
+    """Its file: what a reader of it sees between the block's two tags, with empty lists."""
+    template = Template.load("judge-tallrec")
+    shown = template.source.partition("{% block prompt %}\n")[2].partition("{% endblock %}")[0]
+    shown = re.sub(r"\{% for .*?endfor \+?%\}", "", shown).replace("{{ target.title }}", "jaws")
+    assert read("judge-tallrec", 0, "ann:jaws+@1 bob:up-@2").text == shown
 
 
 def test_a_single_prompt_holds_the_last_w_known_events():

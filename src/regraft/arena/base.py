@@ -7,12 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from regraft.arena.config import ArenaConfig, explained
+from regraft.arena.config import ArenaConfig
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
-from regraft.errors import ConfigError, MissingExtraError
+from regraft.errors import MissingExtraError
+from regraft.lm.options import NanoOptions
 from regraft.prompts.template import Template
 
 
@@ -37,12 +36,9 @@ def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regim
 def nano_folder(config: ArenaConfig, stream: Stream, template: Template, regime: Regime, folder: Path) -> Path:
     """The nano base of this stream and these settings, built if it is not there."""
     from regraft.lm.fit import progress_lines
-    from regraft.lm.nano import NanoOptions, build_nano
+    from regraft.lm.nano import build_nano
 
-    try:
-        options = NanoOptions(**config.base.nano)
-    except ValidationError as error:
-        raise ConfigError("base.nano", *explained(error)) from error
+    options = NanoOptions(**config.base.nano)
     warm_up = stream.warm_up()
     parts = (
         options.model_dump(),

@@ -13,22 +13,18 @@ from regraft.cost import Cost
 from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
-from regraft.errors import ConfigError, MissingExtraError, ModelError
+from regraft.errors import ConfigError, ModelError
+from regraft.lm.options import NanoOptions
 from regraft.prompts.template import Template
 
 if TYPE_CHECKING:
     from regraft.lm.fit import Progress
-    from regraft.lm.nano import NanoOptions
 
 LINEAGE = "lineage.json"
 
 
 def nano_options(config: ArenaConfig, objective: str | None = None) -> NanoOptions:
     """The settings of the build; `objective` takes the place of the configuration's."""
-    try:
-        from regraft.lm.nano import NanoOptions
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("a base model", "lm", error.name or "torch") from error
     try:
         return NanoOptions(**config.base.nano | ({"objective": objective} if objective else {}))
     except ValidationError as error:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from regraft.data.regimes import Regime
 from regraft.data.source import DataOptions
 from regraft.errors import ConfigError, PluginError, RegraftError
-from regraft.lm.options import AdapterOptions, FitOptions, TimelineOptions
+from regraft.lm.options import AdapterOptions, FitOptions, NanoOptions, TimelineOptions
 from regraft.plugins import load, names
 
 
@@ -22,10 +22,24 @@ class BaseOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str | None = Field(None, description="directory or hub id; None: build `nano`")
-    nano: dict[str, Any] = Field(default_factory=dict, description="settings of the nano build")
+    nano: dict[str, Any] = Field(
+        default_factory=dict,
+        description="settings of the nano build",
+        json_schema_extra={"properties": NanoOptions.model_json_schema()["properties"], "additionalProperties": False},
+    )
     dtype: Literal["fp32", "bf16", "auto"] = "fp32"
     device: str = "cpu"
     trust_remote_code: bool = False
+
+    @field_validator("nano")
+    @classmethod
+    def _settings_of_nano(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Checked, and kept as written: a run's folder remembers the configuration it was begun with."""
+        try:
+            NanoOptions(**value)
+        except ValidationError as error:
+            raise ConfigError("base.nano", *explained(error)) from error
+        return value
 
 
 class ContenderOptions(BaseModel):

@@ -117,7 +117,8 @@ class Results:
         return joined.filter("slice") if joined["slice"].any() else joined
 
     def cells_done(self) -> int:
-        return self.scores.select("contender", "seed", "update").n_unique()
+        """A cell whose periods all lack cases has a cost and no score."""
+        return pl.concat([self.scores.select(*CELL), self.costs.select(*CELL)]).n_unique()
 
     def cells_planned(self) -> int:
         """Baselines run with the first seed only."""
@@ -184,8 +185,10 @@ class Results:
                 "cells are like this",
                 "a score for every row: no test row is ever dropped",
             )
-        tested = cells.filter("headline").select("contender", "seed", "update")
-        untested = self.scores.select("contender", "seed", "update").unique().join(tested, on=[*CELL], how="anti")
+        tested = cells.filter("headline").select(*CELL)
+        # An update whose period has no cases was made for nothing that could be scored.
+        due = (pl.col("update") + 1).is_in(self.cases["period"].unique().implode())
+        untested = self.scores.select(*CELL).unique().filter(due).join(tested, on=[*CELL], how="anti")
         if untested.height:
             row = untested.row(0, named=True)
             raise _damaged(

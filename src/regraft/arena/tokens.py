@@ -13,7 +13,7 @@ from regraft.arena.compare import Arena
 
 if TYPE_CHECKING:
     from regraft.lm.encode import Encoder
-    from regraft.lm.nano import NanoOptions
+    from regraft.lm.options import NanoOptions
     from regraft.lm.probe import Speed
 
 ROWS = 5_000  # events whose tokens are counted

@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 
 from regraft.data.drift_world import DriftWorld, simulate
-from regraft.errors import ConfigError
 
 LOG, ITEMS = "interactions.parquet", "items.parquet"
 
@@ -20,10 +19,7 @@ def write_drift_world(folder: Path, settings: Mapping[str, Any]) -> tuple[Path, 
 
     `settings` are fields of DriftWorld. The log appears last, when everything else is there.
     """
-    known = DriftWorld.__dataclass_fields__
-    if unknown := [name for name in settings if name not in known]:
-        raise ConfigError("drift world", f"has no setting {', '.join(unknown)}", "some of " + ", ".join(known))
-    world = simulate(DriftWorld(**settings))
+    world = simulate(DriftWorld.of(settings))
     folder.mkdir(parents=True, exist_ok=True)
     _write(world.items, folder / ITEMS)
     log = world.interactions.drop("line")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,17 +20,21 @@ DAY = 86_400_000  # ms
 # Random streams, one per purpose: what happens from some period on cannot change what was drawn before it.
 RELEASES, TITLES, PEOPLE, APPEALS, SEASON, CHANGE, PERIOD = range(7)
 
-LOWEST = {
-    "users": 1,
-    "items": 1,
-    "periods": 1,
-    "seed": 0,
-    "days_per_period": 0.05,  # a long visit must fit
-    "changed_share": 0,
-    "churn": 0,
-    "visits": 0,
-    "impressions": 1,
+NUMBERS: dict[str, tuple[type, float, float]] = {  # kind, lowest, highest
+    "users": (Integral, 1, math.inf),
+    "items": (Integral, 1, math.inf),
+    "periods": (Integral, 1, math.inf),
+    "seed": (Integral, 0, math.inf),
+    "days_per_period": (Real, 0.05, math.inf),  # a long visit must fit
+    "taste_change_at": (Integral, 1, math.inf),
+    "changed_share": (Real, 0, 1),
+    "new_items_at": (Integral, 1, math.inf),
+    "season_every": (Integral, 1, math.inf),
+    "churn": (Real, 0, 1),
+    "visits": (Real, 0, math.inf),
+    "impressions": (Integral, 1, 64),
 }
+NEVER = ("taste_change_at", "new_items_at", "season_every")  # may be None
 
 
 @dataclass(frozen=True)
@@ -54,19 +61,26 @@ class DriftWorld:
     language: Literal["en", "ja"] = "en"
 
     def __post_init__(self) -> None:
-        for name, least in LOWEST.items():
-            if not getattr(self, name) >= least:
-                self._refuse(name, f"{least} or more")
-        for name in ("changed_share", "churn"):
-            if getattr(self, name) > 1:
-                self._refuse(name, "a share from 0 to 1")
-        for name in ("taste_change_at", "new_items_at", "season_every"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                self._refuse(name, "1 or more, or None for never")
-        if self.impressions > 64:
-            self._refuse("impressions", "64 or fewer")
-        if self.language not in LANGUAGES:
+        for name, (kind, least, most) in NUMBERS.items():
+            value = getattr(self, name)
+            if value is None and name in NEVER:
+                continue
+            right = isinstance(value, kind) and not isinstance(value, bool)  # to Python, True is an Integral
+            if right and least <= value <= most and value < math.inf:
+                continue
+            limits = f"{least} or more" if most == math.inf else f"from {least} to {most}"
+            never = ", or None for never" if name in NEVER else ""
+            self._refuse(name, f"{'a whole number' if kind is Integral else 'a number'}, {limits}{never}")
+        if self.language not in list(LANGUAGES):  # a list: what cannot be hashed is refused, too
             self._refuse("language", " or ".join(LANGUAGES))
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> DriftWorld:
+        """From settings as a file or a command line gives them."""
+        known = cls.__dataclass_fields__
+        if unknown := [str(name) for name in settings if name not in known]:
+            raise ConfigError("drift world", f"has no setting {', '.join(unknown)}", "some of " + ", ".join(known))
+        return cls(**settings)
 
     def _refuse(self, name: str, expected: str) -> None:
         raise ConfigError(f"drift world: {name}", f"found {getattr(self, name)!r}", expected)

@@ -11,6 +11,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from regraft.data.build import build_stream
+from regraft.data.drift_world_settings import DriftWorld
 from regraft.data.labels import LabelRule
 from regraft.data.periods import Periods
 from regraft.data.presets import PRESETS, lsat_ml_1m
@@ -40,6 +41,8 @@ class DataOptions(BaseModel):
     def _one_source(self) -> DataOptions:
         if (self.path is None) == (self.drift_world is None):
             raise ConfigError("data", "needs exactly one of path and drift_world", "e.g. path: ml-1m.zip")
+        if self.drift_world is not None:
+            DriftWorld.of(self.drift_world)
         LabelRule(self.label)
         return self
 
@@ -47,14 +50,9 @@ class DataOptions(BaseModel):
 def read(options: DataOptions) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(interactions, items) of the log named in the options."""
     if options.drift_world is not None:
-        from regraft.data.drift_world import DriftWorld, simulate
+        from regraft.data.drift_world import simulate
 
-        try:
-            world = simulate(DriftWorld(**options.drift_world))
-        except TypeError as error:
-            raise ConfigError(
-                "data.drift_world", str(error), "fields of regraft.data.drift_world.DriftWorld"
-            ) from error
+        world = simulate(DriftWorld.of(options.drift_world))
         return world.interactions, world.items
     from regraft.data.ingest import ingest
 

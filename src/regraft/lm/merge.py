@@ -55,6 +55,14 @@ def _same_modules(parts: Parts) -> list[str]:
         raise ModelError("merge", "no adapter was given", "at least one")
     first = parts[0][0]
     for adapter, _ in parts[1:]:
+        # First, because other modules or sizes may only follow from it.
+        base, other = first.lineage.get("base"), adapter.lineage.get("base")
+        if base != other:
+            raise ModelError(
+                "merge",
+                f"adapter {adapter.hash[:8]} was made for base {other}, {first.hash[:8]} for {base}",
+                "adapters of one base model",
+            )
         pair = f"adapter {adapter.hash[:8]} has other %s than {first.hash[:8]}"
         if adapter.modules != first.modules:
             raise ModelError("merge", pair % "modules", "adapters of one shape")

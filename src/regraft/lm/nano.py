@@ -17,11 +17,9 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -34,7 +32,7 @@ from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fit import Progress, train
-from regraft.lm.options import FitOptions, Options
+from regraft.lm.options import FitOptions, NanoOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.staging import staging_for
 from regraft.lm.tasks.judge import Judge
@@ -46,21 +44,6 @@ from regraft.prompts.timeline import Shape
 
 END = "<|end|>"
 NUMBERS = r" [+-]?\d+[kdy]?(?=\s|$)"  # a fact is a token of its own, whatever stands beside it
-
-
-class NanoOptions(Options):
-    """Size and training of a nano base."""
-
-    objective: Literal["labels", "text"] = "labels"
-    layers: int = Field(4, ge=1, le=64)
-    width: int = Field(128, ge=16)
-    heads: int = Field(4, ge=1)
-    vocabulary: int = Field(6000, ge=300)
-    positions: int = Field(2048, ge=64)
-    epochs: int = Field(3, ge=1)
-    lr: float = Field(2e-3, gt=0)
-    targets_per_step: int = Field(512, ge=1)
-    seed: int = 0
 
 
 def build_nano(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from regraft.errors import ConfigError
 from regraft.prompts.timeline import Shape
 
 
@@ -33,6 +34,30 @@ class AdapterOptions(Options):
         "auto", description="module names; auto: every linear layer of a block"
     )
     adapt: Literal["all"] | int = Field("all", description="all layers, or the top k")
+
+
+class NanoOptions(Options):
+    """Size and training of a nano base."""
+
+    objective: Literal["labels", "text"] = "labels"
+    layers: int = Field(4, ge=1, le=64)
+    width: int = Field(128, ge=16)
+    heads: int = Field(4, ge=1)
+    vocabulary: int = Field(6000, ge=300)
+    positions: int = Field(2048, ge=64)
+    epochs: int = Field(3, ge=1)
+    lr: float = Field(2e-3, gt=0)
+    targets_per_step: int = Field(512, ge=1)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> NanoOptions:
+        if self.width % (2 * self.heads):
+            raise ConfigError(
+                "base.nano.width", f"found {self.width} with {self.heads} heads",
+                f"a multiple of {2 * self.heads}: every head gets an even share",
+            )  # fmt: skip
+        return self
 
 
 class FitOptions(Options):

@@ -16,9 +16,8 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.batches import Batch, batches
 from regraft.lm.encode import Blocks
 from regraft.lm.graft import Grafts
-from regraft.lm.nano import NanoOptions
 from regraft.lm.nano import _config as nano_config
-from regraft.lm.options import AdapterOptions
+from regraft.lm.options import AdapterOptions, NanoOptions
 from regraft.lm.tasks.judge import Judge, batch_log_odds
 from regraft.lm.tasks.text import Text
 

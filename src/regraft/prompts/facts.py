@@ -85,8 +85,9 @@ def fact_table(stream: Stream, regime: Regime, refresh: str = "event") -> pl.Dat
     """One Float64 column per fact, one row per row of the stream, each as of that row.
 
     `refresh` says how old the numbers about *items* may be: as of the event, the start of its day, or of
-    its period. Numbers about the user are always as of the event. A row's facts do not depend on later
-    rows, so the longest table computed for a log serves all its views.
+    its period. The warm-up is no period that begins: with "period" its rows are served as with "day".
+    Numbers about the user are always as of the event. A row's facts do not depend on later rows, so the
+    longest table computed for a log serves all its views.
     """
     if refresh not in REFRESH:
         raise ConfigError(f"facts.refresh '{refresh}'", "is unknown", "one of " + ", ".join(REFRESH))
@@ -142,6 +143,7 @@ def _compute(stream: Stream, regime: Regime, refresh: str) -> pl.DataFrame:
 def _refreshed(stream: Stream, known: np.ndarray, refresh: str) -> np.ndarray:
     if refresh == "event":
         return known
-    if refresh == "day":
-        return np.minimum(known, np.searchsorted(stream.time, stream.time // UNITS["d"] * UNITS["d"]))
-    return np.minimum(known, np.searchsorted(stream.period, stream.period))
+    start = np.searchsorted(stream.time, stream.time // UNITS["d"] * UNITS["d"])
+    if refresh == "period":
+        start = np.where(stream.period == 0, start, np.searchsorted(stream.period, stream.period))
+    return np.minimum(known, start)

@@ -1,0 +1,94 @@
+"""What the benchmarks compare with: the same adapter trained by the Hugging Face Trainer."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from common import Taken, taken
+
+from regraft.lm.base_model import BaseModel
+from regraft.lm.graft import Grafts
+from regraft.lm.options import AdapterOptions, FitOptions
+
+BATCH = 32  # targets per forward
+
+
+@dataclass
+class Trained:
+    """A base with its adapter, and how it got there."""
+
+    base: BaseModel
+    took: Taken
+    steps: int
+
+
+def train_peer(
+    model: Any, tokenizer: Any, sequences: list[dict[str, list[int]]], answer_only: bool, *,
+    step: int, rate: float, seed: int,
+) -> Trained:  # fmt: skip
+    """transformers.Trainer with PEFT on the same modules at the same rank as ours, one epoch.
+
+    `sequences` are prompts with their answers, labels -100 before the answer. `step` targets per optimiser step.
+    """
+    from peft import LoraConfig, get_peft_model
+    from transformers import Trainer, TrainingArguments
+
+    options = AdapterOptions()
+    modules = Grafts(BaseModel.of(copy.deepcopy(model), tokenizer)).linear
+    torch.manual_seed(seed)
+    lora = LoraConfig(r=options.rank, lora_alpha=options.alpha, target_modules=modules, task_type="CAUSAL_LM")
+    adapted = get_peft_model(copy.deepcopy(model), lora)
+    fit = FitOptions()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TrainingArguments(
+            output_dir=folder,
+            per_device_train_batch_size=BATCH,
+            gradient_accumulation_steps=step // BATCH,
+            num_train_epochs=1,
+            train_sampling_strategy="group_by_length",
+            learning_rate=rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=fit.warm_up,
+            max_grad_norm=fit.clip,
+            weight_decay=fit.weight_decay,
+            seed=seed,
+            use_cpu=True,
+            report_to="none",
+            save_strategy="no",
+            logging_strategy="no",
+            disable_tqdm=True,
+            remove_unused_columns=False,
+        )
+        trainer = Trainer(
+            model=adapted, args=settings, train_dataset=sequences, data_collator=_collator(tokenizer, answer_only)
+        )
+        took = taken(trainer.train)
+    adapted.eval()
+    return Trained(BaseModel.of(adapted.get_base_model(), tokenizer), took, int(trainer.state.global_step))
+
+
+def _collator(tokenizer: Any, answer_only: bool) -> Callable[[list[dict[str, list[int]]]], dict[str, Any]]:
+    """Pads to a multiple of 8, as published; `answer_only` pads on the left and asks for the last logits only."""
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (tokenizer.eos_token_id or 0)
+
+    def collate(examples: list[dict[str, list[int]]]) -> dict[str, Any]:
+        width = -(-max(len(e["input_ids"]) for e in examples) // 8) * 8
+        ids = torch.full((len(examples), width), pad)
+        labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
+        for row, example in enumerate(examples):
+            n = len(example["input_ids"])
+            place = slice(width - n, width) if answer_only else slice(0, n)
+            ids[row, place], labels[row, place] = torch.tensor(example["input_ids"]), torch.tensor(example["labels"])
+            mask[row, place] = 1
+        batch: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+        if answer_only:
+            keep = 1 + max(sum(label != -100 for label in e["labels"]) for e in examples)
+            batch |= {"logits_to_keep": keep, "labels": labels[:, -keep:]}
+        return batch
+
+    return collate
