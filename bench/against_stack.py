@@ -59,9 +59,10 @@ class Attempt:
     rows: np.ndarray  # bool per tested row
 
 
-def gather(stream: Stream, lab: Lab) -> Rows:
+def gather(past: Stream, stream: Stream, lab: Lab) -> Rows:
+    """`stream`: the examples of `past` from the second period on, before which boosting can be fitted."""
     stack = Stack(lab.regime)
-    columns = stack.seen_before(stream, stream)
+    columns = stack.seen_before(past, stream)
     names = list(stack.names)
     return Rows(
         columns, lab.score_adapter(None, stream), stream.labels, stream.users, stream.period[stream.targets],
@@ -84,7 +85,7 @@ def over_periods(rows: Rows, columns: np.ndarray, scorer: Scorer, memory: int) -
     """Scores of the tested periods, each fitted on the `memory` periods before it."""
     scores = np.zeros(len(rows.label))
     for period in range(FIRST, LAST + 1):
-        old = (rows.period < period) & (rows.period >= max(2, period - memory))
+        old = (rows.period < period) & (rows.period >= period - memory)
         now = rows.period == period
         scores[now] = scorer(columns[old], rows.label[old], columns[now])
     return scores[rows.period >= FIRST]
@@ -93,7 +94,7 @@ def over_periods(rows: Rows, columns: np.ndarray, scorer: Scorer, memory: int) -
 def residual(stream: Stream, rows: Rows, shop: Workshop, stack_scores: np.ndarray) -> np.ndarray:
     """Tested rows: stack's log-odds plus what an adapter trained on stack's residual of D_2..D_10 adds."""
     # Stack itself out of sample on D_2..D_10 would leave too few periods; boosting's blind log-odds stand in.
-    old = (rows.period < FIRST) & (rows.period >= 2)
+    old = rows.period < FIRST
     start = rows.columns[:, -1]
     view = stream.only(old)
     blocks = shop.blocks(view)
@@ -130,7 +131,8 @@ def tensor(values: np.ndarray) -> Tensor:
 
 
 def attempts(stream: Stream, shop: Workshop) -> tuple[Rows, list[Attempt]]:
-    rows = gather(stream, Lab(shop))
+    past, stream = stream, stream.in_periods(2, LAST)
+    rows = gather(past, stream, Lab(shop))
     both = np.column_stack([rows.columns, rows.bare])
     tested = rows.period >= FIRST
     everywhere = np.ones(int(tested.sum()), dtype=bool)

@@ -67,7 +67,7 @@ def layouts() -> list[Layout]:
     return [
         Layout("title", title, tallrec, Shape(10, 10), (TOKENS_TARGET, WALL_TARGET)),
         Layout("title", title, tallrec, Shape(10, 20)),
-        Layout("title", title, tallrec, Shape(30, 30)),
+        Layout("title", title, tallrec, Shape(30, 30), (TOKENS_TARGET, WALL_TARGET)),
         Layout("title and genres", genres, tallrec_genres, Shape(10, 10)),
         Layout("title, genres and facts", facts, tallrec_facts, Shape(10, 10)),
     ]

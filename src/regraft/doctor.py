@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import Any
 
 from regraft import __version__, plugins
-from regraft.errors import PluginError
+from regraft.errors import MissingExtraError, PluginError
 
 ENABLES = {
     "lm": "base models, strategies, the arena with them, `regraft base`, `regraft demo`",
@@ -151,7 +151,7 @@ def _plugin_problems(missing: dict[str, tuple[str, ...]]) -> list[str]:
                 if plugin.problem:
                     raise PluginError(plugin.module, plugin.problem)
                 plugins.load(kind, plugin.name)
-            except PluginError as error:
+            except (MissingExtraError, PluginError) as error:
                 cause = error.__cause__
                 if not (isinstance(cause, ModuleNotFoundError) and cause.name in absent):
                     problems.append(f"{kind} plug-in '{plugin.name}' ({plugin.module}): {error.found}")

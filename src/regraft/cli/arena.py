@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regraft.cli.options import ConfigFile, Lang, Language, pairs
-from regraft.cli.show import duration, say, say_json, show, size
+from regraft.cli.options import ConfigFile, Lang, Language, columns
+from regraft.cli.show import command, duration, say, say_json, show, size
+from regraft.errors import ConfigError
 
 if TYPE_CHECKING:
     from regraft.arena.plan import Plan
@@ -37,6 +38,8 @@ def run(
     from regraft.cli.live import follow
     from regraft.data.regimes import duration as milliseconds
 
+    if as_json and not dry_run:
+        raise ConfigError("--json", "is given without --dry-run", "both, or none of them")
     seconds = milliseconds(budget) / 1000 if budget else None
     arena, opening = open_arena(config, out)
     if dry_run:
@@ -48,7 +51,8 @@ def run(
     whole = follow(arena, seconds)
     conclude(arena.folder, lang.value)
     if not whole:
-        say(f"The budget of {budget} is spent. Go on with: regraft arena run -c {config} --out {arena.folder}")
+        again = command("arena", "run", "-c", config, "--out", arena.folder)
+        say(f"The budget of {budget} is spent. Go on with: {again}")
 
 
 @app.command()
@@ -80,7 +84,7 @@ def schema() -> None:
 
 @app.command()
 def init(
-    path: Annotated[Path, typer.Argument(help="Your log: a file, a directory, or an official zip.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Your log: a file, a directory, or an official zip.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Configuration to be written.")] = Path("arena.yaml"),
     reader: Annotated[str | None, typer.Option(help="Reader to use; by default the content decides.")] = None,
     mapping: Annotated[
@@ -96,12 +100,12 @@ def init(
     """
     from regraft.arena.starter import start
 
-    made = start(path, out, reader, pairs(mapping, "--mapping") or None, minutes * 60, force)
+    made = start(path, out, reader, columns(mapping), minutes * 60, force)
     for line in made.said:
         say(line)
     if made.plan:
         show_plan(made.plan, made.folder, False)
-    say(f"\nRun it with: regraft arena run -c {out}")
+    say(f"\nRun it with: {command('arena', 'run', '-c', out)}")
 
 
 def conclude(folder: Path, lang: str, out: Path | None = None, csv: Path | None = None) -> None:

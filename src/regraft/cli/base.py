@@ -10,7 +10,7 @@ import typer
 
 from regraft.cli.options import AsJson, ConfigFile
 from regraft.cli.progress import steps
-from regraft.cli.show import duration, say, say_json, show, size, text
+from regraft.cli.show import command, duration, say, say_json, show, size, text
 
 app = typer.Typer(help="Build a small base model, or look at any.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ class Objective(StrEnum):
 @app.command()
 def build(
     config: ConfigFile,
-    out: Annotated[Path, typer.Argument(help="Folder to be made; a build that was stopped goes on.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to be made; a build that was stopped goes on.")],
     objective: Annotated[
         Objective | None,
         typer.Option(help="labels: the verdicts themselves; text: titles and sequences, never a verdict."),
@@ -44,7 +44,7 @@ def build(
         say(f"{out} is there already, built from these rows with these settings.")
     else:
         say(f"{out} was built in {duration(cost.wall_seconds)}: {cost.tokens_backward:,} tokens trained on.")
-    say(f"Look at it with: regraft base show {out}\nUse it with base.path: {out} in the configuration.")
+    say(f"Look at it with: {command('base', 'show', out)}\nUse it with base.path: {out} in the configuration.")
 
 
 @app.command("show")

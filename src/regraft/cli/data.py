@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regraft.cli.options import AsJson, pairs
-from regraft.cli.show import say, say_json, show
+from regraft.cli.options import AsJson, columns, pairs
+from regraft.cli.show import command, say, say_json, show
 
 if TYPE_CHECKING:
     from regraft.data.inspect import Inspection
@@ -18,7 +18,7 @@ app = typer.Typer(help="Look at a log, or make one whose causes are known.", no_
 
 @app.command()
 def inspect(
-    path: Annotated[Path, typer.Argument(help="Log: a file, a directory, or an official zip.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Log: a file, a directory, or an official zip.")],
     reader: Annotated[str | None, typer.Option(help="Reader to use; by default the content decides.")] = None,
     mapping: Annotated[
         list[str],
@@ -45,7 +45,7 @@ def inspect(
     found = look(
         path,
         reader=reader,
-        mapping=pairs(mapping, "--mapping") or None,
+        mapping=columns(mapping),
         label=label,
         n_periods=periods,
         quarantine=quarantine_file or quarantine,
@@ -58,6 +58,8 @@ def inspect(
     _show_inspection(found)
     if plot:
         say(f"Picture: {plot}")
+    asked = [*(["--reader", reader] if reader else []), *(word for one in mapping for word in ("--mapping", one))]
+    say(f"\nNext: {command('arena', 'init', path, *asked)}")
 
 
 @app.command()
@@ -81,7 +83,7 @@ def simulate(
 
     given = {"users": users, "items": items, "periods": periods, "seed": seed, "language": language}
     log, rows = write_drift_world(out, given | pairs(setting, "--set"))
-    say(f"{rows:,} interactions in {log}\nLook at them with: regraft data inspect {log}")
+    say(f"{rows:,} interactions in {log}\nLook at them with: {command('data', 'inspect', log)}")
 
 
 def _show_inspection(found: Inspection) -> None:
@@ -112,7 +114,6 @@ def _show_inspection(found: Inspection) -> None:
     say("Proposals\n")
     for name, value, reason in proposals:
         say(f"{name:<9} {value}\n          {reason}")
-    say(f"\nNext: regraft arena init {found.path}")
 
 
 def _middle(found: Inspection) -> float:

@@ -81,9 +81,8 @@ def _run() -> int:
             sys.stdout.close()
         return 0
     except OSError as error:
-        if error.filename is None:
-            raise
-        say(f"{error.filename}: {error.strerror}", error=True)
+        # Libraries that write files themselves (Polars) put the name into the text only.
+        say(f"{error.filename}: {error.strerror}" if error.filename else str(error), error=True)
         return 2
     except KeyboardInterrupt:
         return _stopped()

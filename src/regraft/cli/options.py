@@ -39,6 +39,13 @@ class ExportFormat(StrEnum):
 Lang = Annotated[Language, typer.Option("--lang", help="Language of report and verdict.")]
 
 
+def columns(given: Sequence[str]) -> dict[str, Any] | None:
+    """--mapping as a dictionary, None where it is not given; a column may be called `no` or `7`."""
+    read = pairs(given, "--mapping")
+    named = {key: value for key, _, value in (one.partition("=") for one in given)}
+    return {key: value if isinstance(value, dict) else named[key] for key, value in read.items()} or None
+
+
 def pairs(given: Sequence[str], option: str) -> dict[str, Any]:
     """KEY=VALUE arguments as a dictionary; values are read as YAML, so that 3 is a number and null is nothing."""
     import yaml

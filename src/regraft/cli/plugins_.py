@@ -13,7 +13,8 @@ from regraft.cli.show import say_json, show
 
 def plugins(
     kind: Annotated[
-        str | None, typer.Argument(help="readers, strategies, baselines, templates or facts; all by default.")
+        str | None,
+        typer.Argument(metavar="KIND", help="readers, strategies, baselines, templates or facts; all by default."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from regraft.cli.options import AsJson, ConfigFile, ExportFormat, MaybeBase
-from regraft.cli.show import console, plain, say, say_json, show
+from regraft.cli.show import command, console, plain, say, say_json, show
+from regraft.errors import ConfigError
 
 if TYPE_CHECKING:
     from regraft.lm.token_view import TokenView
@@ -33,6 +34,27 @@ def list_templates(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def copy(
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Name of a template; see `regraft prompt list`.")],
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="Copy to be written, e.g. my-shop.jinja.")],
+) -> None:
+    """Copy a template to edit it.
+
+    A configuration uses the copy with `template: FILE`; the path is as seen from the configuration.
+    """
+    from regraft.prompts.template import SUFFIX, Template
+
+    source = Template.load(template).source
+    if out.suffix != SUFFIX:
+        raise ConfigError(f"file '{out}'", f"ends with '{out.suffix}'", f"a name ending in {SUFFIX}")
+    if out.exists():
+        raise ConfigError(f"file '{out}'", "is there already", "a new name")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(source, encoding="utf-8")
+    say(f"{out} is a copy of {template}. When it is edited, check it with: {command('prompt', 'lint', out)}")
+
+
+@app.command()
 def preview(
     config: ConfigFile,
     example: Annotated[int | None, typer.Option(metavar="N", help="Example number, from 0 in time order.")] = None,
@@ -46,6 +68,8 @@ def preview(
     from regraft.arena.config import ArenaConfig
     from regraft.arena.prompting import Desk
 
+    if user is not None and example is not None:
+        raise ConfigError("prompt preview", "--example and --user are both given", "one of them")
     desk = Desk.open(ArenaConfig.read(config))
     number = desk.newest_of(user) if user is not None else example or 0
     read = desk.preview(number)
@@ -64,7 +88,7 @@ def preview(
 
 @app.command()
 def lint(
-    template: Annotated[str, typer.Argument(help="Name of a template, or a .jinja file.")],
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Name of a template, or a .jinja file.")],
     config: Annotated[
         Path | None,
         typer.Option("--config", "-c", metavar="FILE", help="Read the items and examples of this run as well."),
@@ -94,7 +118,7 @@ def lint(
 
 def export(
     config: ConfigFile,
-    out: Annotated[Path, typer.Argument(help="File to be written, JSON Lines.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="File to be written, JSON Lines.")],
     format: Annotated[
         ExportFormat, typer.Option("--format", help="trl: TRL; alpaca: LLaMA-Factory.")
     ] = ExportFormat.trl,

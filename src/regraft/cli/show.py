@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -39,12 +40,14 @@ def say_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_as_json, allow_nan=False))
 
 
-def show(rows: Sequence[Row], title: str = "", note: str = "") -> None:
+def command(*words: object) -> str:
+    """A command of regraft, to be copied into a shell as it is."""
+    return shlex.join(["regraft", *map(str, words)])
+
+
+def show(rows: Sequence[Row], title: str = "") -> None:
     """A table; the columns are the keys of the first row, numbers stand to the right."""
-    screen = console()
-    screen.print(table(rows, title))
-    if note:
-        say(note)
+    console().print(table(rows, title))
 
 
 def table(rows: Sequence[Row], title: str = "") -> Table:

@@ -25,7 +25,7 @@ from regraft.data.interactions import REASONS, empty_quarantine, empty_rows
 from regraft.data.readers._files import Source, is_zip
 from regraft.data.readers.lines import set_aside
 from regraft.data.readers.table import Mapping
-from regraft.errors import DataError, PluginError
+from regraft.errors import DataError, MissingExtraError, PluginError
 
 LIMIT = 0.01  # share of rows that may be set aside for one reason
 KEY = ("user_id", "item_id", "timestamp", "event", "value")  # what makes two rows copies of each other
@@ -57,7 +57,7 @@ def detect(path: Path) -> tuple[str, str]:
     for plugin in known:
         try:
             reader = plugins.load("readers", plugin.name)
-        except PluginError:  # `regraft doctor` tells; detection goes on with the others
+        except (MissingExtraError, PluginError):  # `regraft doctor` tells; detection goes on with the others
             continue
         if found := reader.sniff(path):
             return plugin.name, found

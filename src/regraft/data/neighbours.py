@@ -106,7 +106,7 @@ class _CoSums:
             cosine = self.products / norm[:, None] / norm[None, :]
             return np.maximum(cosine * (self.joint / (self.joint + SHRINK)), 0.0)
         cosine = self.products.tocoo()
-        joint = np.asarray(self.joint[cosine.row, cosine.col]).ravel()
+        joint = _pick(self.joint, cosine.row, cosine.col).astype(np.float32)
         data = cosine.data / norm[cosine.row] / norm[cosine.col] * (joint / (joint + SHRINK))
         return sparse.csr_matrix((np.maximum(data, 0.0), (cosine.row, cosine.col)), shape=cosine.shape)
 
@@ -119,7 +119,9 @@ def _ranges(start: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 
 def _pick(matrix: Matrix, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    return np.asarray(matrix[row, column], dtype=np.float64).ravel()
+    found = matrix[row, column]
+    # Where nothing is stored, scipy answers with a sparse matrix.
+    return np.asarray(found.toarray() if sparse.issparse(found) else found, dtype=np.float64).ravel()
 
 
 def _block(matrix: Matrix, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

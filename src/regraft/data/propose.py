@@ -55,12 +55,13 @@ def label_rule(rows: pl.DataFrame) -> Proposal[str]:
         middle = float(values.median() or 0.0)  # type: ignore[arg-type]
         if middle >= float(distinct[-1]):
             middle = float(distinct[-2])
-        return Proposal(f"value > {middle:g}", f"the middle of {len(distinct):,} different values")
+        return Proposal(f"value > {_plain(middle)}", f"the middle of {len(distinct):,} different values")
     shares = {float(v): float((values > v).mean() or 0.0) for v in distinct[:-1]}
     best = min(shares, key=lambda v: abs(shares[v] - 0.5))
     word = "rating" if kinds == ["rating"] else "value"
-    steps = ", ".join(f"{float(v):g}" for v in distinct)
-    return Proposal(f"{word} > {best:g}", f"{shares[best]:.1%} liked, the split nearest to half of the values {steps}")
+    steps = ", ".join(_plain(float(v)) for v in distinct)
+    why = f"{shares[best]:.1%} liked, the split nearest to half of the values {steps}"
+    return Proposal(f"{word} > {_plain(best)}", why)
 
 
 def _positive(kinds: list[str]) -> str | None:
@@ -145,3 +146,8 @@ def events_read(order: UserOrder, period: np.ndarray, block: Block) -> float:
     last[:-1] = (np.diff(user) != 0) | (np.diff(when) != 0) | (np.diff(number) != 0)
     start = np.maximum(number[last] * block.targets - block.context, 0)
     return float((index[last] + 1 - start).sum() / len(index))
+
+
+def _plain(number: float) -> str:
+    """As a label rule can read it, without an exponent: 3, 0.5, 1000000."""
+    return np.format_float_positional(number, trim="-")

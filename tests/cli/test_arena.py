@@ -1,0 +1,220 @@
+"""`regraft arena`: from a log to a configuration, to what a run would take, to a verdict and a report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli.conftest import written
+from cli.door import Heard, regraft
+
+JAPANESE = "助言："  # "Advice:"
+
+
+# -- init ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Heard, Path]:
+    """`arena init` of a very small log: most of its time goes into measuring this machine."""
+    folder = tmp_path_factory.mktemp("begun")
+    regraft("data", "simulate", "log", "--users", 20, "--items", 20, at=folder)
+    heard = regraft("arena", "init", "log/interactions.parquet", "--minutes", 1, at=folder)
+    assert heard.code == 0, heard.err
+    return heard, folder
+
+
+def test_init_says_what_was_chosen_and_why_and_what_a_run_would_take(begun: tuple[Heard, Path]) -> None:
+    said = begun[0].out
+    for words in (
+        'label     event == "click": ',
+        "periods   4 by time after a warm-up of 30%: ",
+        "timeline  W 10, H 8: ",
+    ):
+        assert words in said
+    for words in ("What the run would take", "lsat-ensemble", "in all: 16 cells, about ", "free in runs/arena"):
+        assert words in said
+    assert said.splitlines()[-1] == "Run it with: regraft arena run -c arena.yaml"
+
+
+def test_init_writes_a_configuration_that_runs_and_says_why(begun: tuple[Heard, Path]) -> None:
+    text = (begun[1] / "arena.yaml").read_text()
+    found = yaml.safe_load(text)
+    assert found["data"]["label"] == 'event == "click"'
+    assert found["data"]["path"] == "log/interactions.parquet"
+    assert found["data"]["periods"]["n"] == 4
+    assert {"never", "full-retrain", "rates", "stack"} <= set(found["contenders"])
+    assert text.count("#") > 8
+    shown = regraft("prompt", "preview", "-c", "arena.yaml", at=begun[1])
+    assert shown.code == 0, shown.err
+
+
+def test_init_does_not_overwrite_a_configuration(begun: tuple[Heard, Path]) -> None:
+    before = (begun[1] / "arena.yaml").read_text()
+    heard = regraft("arena", "init", "log/interactions.parquet", at=begun[1])
+    assert heard.code == 2
+    assert heard.err == (
+        "configuration 'arena.yaml': is there already\nExpected a new name\nChoose one with --out, or add --force\n"
+    )
+    assert (begun[1] / "arena.yaml").read_text() == before
+
+
+def test_init_of_a_log_that_is_not_there_writes_nothing(tmp_path: Path) -> None:
+    heard = regraft("arena", "init", "ratings.csv", at=tmp_path)
+    assert heard.code == 2
+    assert heard.err.startswith("ratings.csv: does not exist")
+    assert not (tmp_path / "arena.yaml").exists()
+
+
+# -- dry run ---------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_what_it_would_take_and_writes_nothing(shop: Path, base: Path) -> None:
+    before = sorted(shop.iterdir())
+    heard = regraft("arena", "run", "--dry-run", "-c", "with-base.yaml", at=shop)
+    assert heard.code == 0, heard.err
+    for words in ("never", "fine-tune", "rates", "in all: 6 cells, about ", "counted with the tokenizer of "):
+        assert words in heard.out
+    assert sorted(shop.iterdir()) == before
+
+
+def test_a_dry_run_for_programs_counts_the_base_that_must_be_built(shop: Path) -> None:
+    heard = regraft("arena", "run", "--dry-run", "--json", "-c", "shop.yaml", at=shop)
+    told = json.loads(heard.out)
+    assert [line["contender"] for line in told["lines"]] == ["never", "fine-tune", "rates"]
+    assert [line["fits"] for line in told["lines"]] == [1, 1, 0]  # both begin with the same fit
+    assert told["build_tokens"] > 1000
+    assert told["seconds"] > told["build"] > 0
+    assert told["folder"] == "runs/shop"
+
+
+def test_json_without_a_dry_run_is_refused_before_anything_runs(shop: Path) -> None:
+    heard = regraft("arena", "run", "--json", "-c", "cheap.yaml", "--out", "unwanted", at=shop)
+    assert heard.code == 2
+    assert heard.err.startswith("--json: is given without --dry-run")
+    assert not (shop / "unwanted").exists()
+
+
+# -- run -------------------------------------------------------------------------------------------
+
+
+def test_a_run_tells_every_cell_then_the_verdict_then_where_the_report_is(shop: Path, finished: Path) -> None:
+    said = (shop / "said.txt").read_text()
+    assert [line.split("]")[0] for line in said.splitlines()[:6]] == [f"[{n}/6" for n in range(1, 7)]
+    assert "[1/6] never, seed 0, update 2: AUC 0." in said
+    assert "Whether this stream can rank strategies is unknown" in said
+    assert "\nAdvice: " in said
+    assert said.endswith("\nReport: run/report.html\n")
+    assert "<html" in (finished / "report.html").read_text()
+
+
+def test_the_same_command_again_finds_all_cells_there(shop: Path, finished: Path) -> None:
+    heard = regraft("arena", "run", "-c", "with-base.yaml", "--out", "run", at=shop)
+    assert heard.code == 0, heard.err
+    assert heard.out.startswith("6 cells were there already\n")
+    assert (shop / "said.txt").read_text().split("\n\n", 1)[1] == heard.out.split("\n\n", 1)[1]
+
+
+def test_a_folder_that_holds_another_run_is_left_alone(shop: Path, finished: Path) -> None:
+    heard = regraft("arena", "run", "-c", "cheap.yaml", "--out", "run", at=shop)
+    assert heard.code == 2
+    assert "run folder 'run': " in heard.err
+    assert "Choose another folder with: --out DIR" in heard.err
+    assert heard.out == ""
+
+
+def test_without_a_name_for_it_the_folder_is_called_as_the_configuration_says(tmp_path: Path, shop: Path) -> None:
+    shutil.copytree(shop / "log", tmp_path / "log")
+    written(tmp_path / "any.yaml", contenders="[popularity, rates]")
+    heard = regraft("arena", "run", "-c", "any.yaml", at=tmp_path)
+    assert heard.code == 0, heard.err
+    assert heard.out.endswith("\nReport: runs/shop/report.html\n")
+
+
+def test_a_spent_budget_says_so_and_the_command_it_prints_goes_on(shop: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a run"
+    heard = regraft("arena", "run", "-c", "cheap.yaml", "--out", out, "--budget", "0s", at=shop)
+    assert heard.code == 0, heard.err
+    last = heard.out.splitlines()[-1]
+    assert last == f"The budget of 0s is spent. Go on with: regraft arena run -c cheap.yaml --out '{out}'"
+    again = regraft("arena", "run", "-c", "cheap.yaml", "--out", out, at=shop)
+    assert again.code == 0, again.err
+    assert "[4/4]" in again.out
+    assert again.out.endswith(f"\nReport: {out / 'report.html'}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "configuration 'bad.yaml': cannot be read: No such file or directory"),
+        ("name: x\n", "bad.yaml: data: Field required"),
+        ("data: {path: a.csv}\ncontenders: [magic]\n", "contender 'magic': is neither a strategy nor a baseline"),
+        ("data: {path: a.csv}\ncontenders: [rates]\nepochs: 3\n", "bad.yaml: epochs: Extra inputs are not permitted"),
+        ("data: [a.csv\n", "configuration 'bad.yaml': is not YAML"),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_is_said_and_exits_2(text: str | None, said: str, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "bad.yaml").write_text(text)
+    heard = regraft("arena", "run", "-c", "bad.yaml", at=tmp_path)
+    assert heard.code == 2
+    assert heard.err.startswith(said)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--budget", "soon"], "duration 'soon': cannot be read\nExpected a number and a unit, e.g. 90s"),
+        (["--lang", "fr"], "'fr' is not one of 'en', 'ja'"),
+    ],
+)
+def test_an_option_that_cannot_be_read_is_said_and_exits_2(words: list[str], said: str, shop: Path) -> None:
+    heard = regraft("arena", "run", "-c", "cheap.yaml", *words, at=shop)
+    assert heard.code == 2
+    assert said in heard.err
+
+
+# -- report ----------------------------------------------------------------------------------------
+
+
+def test_a_report_in_japanese_says_its_verdict_in_japanese(shop: Path, finished: Path, tmp_path: Path) -> None:
+    heard = regraft("arena", "report", "run", "--lang", "ja", "--out", tmp_path / "ja.html", at=shop)
+    assert heard.code == 0, heard.err
+    assert JAPANESE in heard.out
+    assert heard.out.endswith(f"\nReport: {tmp_path / 'ja.html'}\n")
+    page = (tmp_path / "ja.html").read_text()
+    assert 'lang="ja"' in page
+    assert JAPANESE in page
+
+
+def test_the_leaderboard_is_written_for_programs_where_wanted(shop: Path, finished: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "tables" / "board.csv"
+    heard = regraft("arena", "report", "run", "--out", tmp_path / "a.html", "--csv", csv, at=shop)
+    assert heard.code == 0, heard.err
+    assert heard.out.endswith(f"\nLeaderboard: {csv}\n")
+    header, *rows = csv.read_text().splitlines()
+    assert header.startswith("contender,")
+    assert {row.split(",")[0] for row in rows} == {"never", "fine-tune", "rates"}
+
+
+def test_a_folder_without_a_run_is_told_with_the_command_that_makes_one(shop: Path) -> None:
+    heard = regraft("arena", "report", "log", at=shop)
+    assert heard.code == 2
+    assert heard.err.startswith("results folder 'log': has no run.json\n")
+    assert "Make one with: regraft arena run" in heard.err
+
+
+# -- schema ----------------------------------------------------------------------------------------
+
+
+def test_the_schema_names_every_section_and_says_what_settings_mean(tmp_path: Path) -> None:
+    heard = regraft("arena", "schema", at=tmp_path)
+    assert heard.code == 0
+    schema = json.loads(heard.out)
+    assert {"data", "base", "timeline", "adapter", "fit", "contenders", "seeds"} <= set(schema["properties"])
+    assert schema["$defs"]["DataOptions"]["properties"]["share"]["description"]

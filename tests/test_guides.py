@@ -1,0 +1,114 @@
+"""What the guides show is what happens: every snippet of every guide is run, in order, in an empty folder.
+
+A fence with a title is a file; `sh` lines and `python` blocks are run; every line of a `text` block must have been
+printed by the commands right before it. pip is not run: what it would leave is written instead.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+class Reader:
+    """Does what a guide says, in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.said = folder, ""
+        path = [str(folder), os.environ.get("PYTHONPATH", "")]
+        self.environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+
+    def follow(self, language: str, title: str, text: str) -> None:
+        if title:
+            (self.folder / title).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / title).write_text(text, encoding="utf-8")
+        elif language == "sh":
+            self.said = "".join(self.run(shlex.split(line)) for line in text.splitlines())
+        elif language == "python":
+            self.python("-c", text)
+        elif language == "text":
+            said = {line.strip() for line in self.said.splitlines()}
+            for line in text.splitlines():
+                assert line.strip() in said, f"not printed: {line}\n{self.said}"
+        else:
+            raise AssertionError(f"a {language} block without a title")
+
+    def run(self, words: list[str]) -> str:
+        if words[:2] == ["pip", "install"]:
+            return self.install()
+        if words[0] == "regraft":
+            return self.python("-m", *words)
+        assert words[0] == "python", words
+        return self.python(*words[1:])
+
+    def python(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *words], cwd=self.folder, env=self.environment,
+            capture_output=True, text=True, encoding="utf-8", timeout=280, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def install(self) -> str:
+        """The metadata of the package in the folder, as an editable installation would leave it."""
+        project = tomllib.loads((self.folder / "pyproject.toml").read_text())["project"]
+        info = self.folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
+        points = (
+            f"[{group}]\n" + "".join(f"{name} = {place}\n" for name, place in named.items())
+            for group, named in project["entry-points"].items()
+        )
+        (info / "entry_points.txt").write_text("\n".join(points))
+        return ""
+
+
+def snippets(path: Path) -> list[tuple[str, str, str]]:
+    return FENCE.findall(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
+def test_every_snippet_of_a_guide_does_what_it_says(path: Path, tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    for language, title, text in snippets(path):
+        reader.follow(language, title, text)
+    if path.stem == "your-own-data":
+        for name in ("shop.svg", "bad.csv", "arena.yaml", "runs/arena/report.html", "board.csv", "report-ja.html"):
+            assert (tmp_path / name).stat().st_size > 0, name
+    elif path.stem == "adding-a-strategy":
+        assert "fading" in (tmp_path / "runs" / "rules" / "report.html").read_text(encoding="utf-8")
+    elif path.stem == "templates":
+        assert "再生" in (tmp_path / "my-shop.jinja").read_text(encoding="utf-8")
+
+
+def test_the_edited_template_of_the_guide_has_nothing_against_it(tmp_path: Path) -> None:
+    (edited,) = [text for _, title, text in snippets(ROOT / "docs/guides/templates.md") if title == "my-shop.jinja"]
+    (tmp_path / "my-shop.jinja").write_text(edited, encoding="utf-8")
+    said = Reader(tmp_path).run(["regraft", "prompt", "lint", "my-shop.jinja"])
+    assert said == "0 errors, 0 warnings, 0 notes\n"
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
+def test_a_guide_can_be_read_in_one_sitting_and_is_linked_from_the_readme(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 120
+    assert f"(docs/guides/{path.name})" in README
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
+def test_every_fence_of_a_guide_is_run_or_written(path: Path) -> None:
+    fences = re.findall(r"^```\w", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(fences) == len(snippets(path)) > 4
