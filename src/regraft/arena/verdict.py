@@ -9,7 +9,7 @@ import numpy as np
 from regraft.arena.report_words import Words
 
 if TYPE_CHECKING:
-    from regraft.arena.standings import Standing, Summary
+    from regraft.arena.standings import Paired, Standing, Summary
     from regraft.metrics.intervals import Difference, Interval
 
 
@@ -98,12 +98,20 @@ def _llm_or_baseline(summary: Summary, words: Words) -> list[str]:
     if winner is None:
         key = f"llm_{paired.relation}"
     said = [words(key, llm=llm.name, baseline=baseline.name, **_gap(words, paired.difference))]
+    corrected = _only_by_correction(paired)
     inside, reference = summary.best("uauc", "strategy"), summary.best("uauc", "baseline")
     if inside is not None and reference is not None:
         paired = summary.against(reference.name, "uauc")[inside.name]
         gap = _gap(words, paired.difference)
         said.append(words(f"uauc_{paired.relation}", llm=inside.name, baseline=reference.name, **gap))
-    return said
+        corrected = corrected or _only_by_correction(paired)
+    return [*said, words("corrected", n=str(len(summary.compared)))] if corrected else said
+
+
+def _only_by_correction(paired: Paired) -> bool:
+    """An interval without zero that Holm's correction still calls luck: said, or it reads as a contradiction."""
+    gap = paired.difference
+    return paired.relation == "same" and not gap.low <= 0 <= gap.high
 
 
 def beats_every_llm(summary: Summary) -> Standing | None:

@@ -106,6 +106,11 @@ VERDICT: dict[str, tuple[str, str]] = {
         "In UAUC {llm}, the best LLM contender there, beats {baseline}: {gap} {interval}.",
         "UAUC では、LLM で最も良い {llm} が {baseline} に勝っています（{gap} {interval}）。",
     ),
+    "corrected": (
+        "An interval that leaves out zero is not enough there: among {n} contenders one such gap comes by luck "
+        "(Holm's correction).",
+        "区間が 0 を含まなくても十分ではありません。候補が {n} あれば、その程度の差は偶然に生じます（Holm の補正）。",
+    ),
     "cheapest": (
         "Cheapest within the noise of the best: {name}, with {cpu} of CPU time per update against {best_cpu} for {best}.",
         "最も良いものと誤差の範囲で並ぶうち、最も安いのは {name} です（更新 1 回の CPU 時間 {cpu}、{best} は {best_cpu}）。",
