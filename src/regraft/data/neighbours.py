@@ -17,7 +17,8 @@ from regraft.data.stream import Stream
 
 SHRINK = 50.0  # people who judged both items at which a similarity counts half
 FLOOR = 0.5  # similarity mass below which the vote fades to 0
-DENSE_ITEMS = 12_000  # up to here item-item sums are dense arrays, above sparse ones
+DENSE_ITEMS = 12_000  # up to here item-item sums may be dense arrays, above they are sparse
+DENSE_PAIRS = 0.02  # joint judgements per pair of items in the first period from which dense arrays are faster
 
 Matrix = Any  # np.ndarray where dense, sparse.csr_matrix where not
 
@@ -70,7 +71,10 @@ class _CoSums:
     def __init__(self, stream: Stream, residual: np.ndarray) -> None:
         self.stream, self.residual, self.taken = stream, residual, 0
         n = len(stream.items)
-        self.dense = n <= DENSE_ITEMS
+        # Decided by the first period, so that later rows cannot move a bit of an earlier vote.
+        early = stream.happened & (stream.period == stream.period[0]) if len(stream.period) else stream.happened
+        judged = np.bincount(stream.user[early], minlength=1).astype(np.float64)
+        self.dense = n <= DENSE_ITEMS and float((judged**2).sum()) >= DENSE_PAIRS * n**2
         self.products: Matrix = (
             np.zeros((n, n), np.float32) if self.dense else sparse.csr_matrix((n, n), dtype=np.float32)
         )
