@@ -169,9 +169,12 @@ class Stream:
         return self.origin or self.rows_hash
 
     def warm_up(self) -> Stream:
-        """The warm-up rows as examples: what a small base model is built from."""
+        """The warm-up rows as examples: what a small base model is built from.
+
+        Sampled negatives are examples too, or the base of an implicit log would learn that everything is liked.
+        """
         before = self._prefix(int(np.searchsorted(self.period, WARM_UP + 1)))
-        return before._with(np.flatnonzero(before.happened))
+        return before._with(np.arange(len(before.time)))
 
     def describe(self) -> str:
         """One line: rows, examples, users, items, span."""
