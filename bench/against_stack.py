@@ -19,7 +19,7 @@ import numpy as np
 from common import ROOT
 from sklearn.ensemble import HistGradientBoostingClassifier
 from study import read
-from torch import Tensor
+from torch import Tensor, from_numpy
 from torch.nn import functional as F
 
 from regraft.arena.compare import Arena
@@ -31,7 +31,7 @@ from regraft.lm.fit import progress_lines, train
 from regraft.lm.lab import Lab, Workshop
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
-from regraft.lm.tasks.judge import Judge
+from regraft.lm.tasks.judge import Judge, batch_log_odds
 from regraft.metrics.intervals import bootstrap
 
 FIRST, LAST = 11, 20  # periods tested
@@ -102,9 +102,9 @@ def residual(stream: Stream, rows: Rows, shop: Workshop, stack_scores: np.ndarra
 
     class Residual(Judge):
         def loss(self, batch, weights):  # type: ignore[no-untyped-def]
-            log_odds: Tensor = super_log_odds(self, batch) + tensor(offset[batch.examples])
-            label = tensor(self.blocks.label[batch.examples].astype(np.float32))
-            weight = tensor(weights[batch.examples])
+            log_odds: Tensor = batch_log_odds(self.base, self.answers, batch) + from_numpy(offset[batch.examples])
+            label = from_numpy(self.blocks.label[batch.examples].astype(np.float32))
+            weight = from_numpy(weights[batch.examples])
             return (weight * F.binary_cross_entropy_with_logits(log_odds, label, reduction="none")).sum()
 
     adapter = shop.grafts.fresh(shop.grafts.shape(AdapterOptions()), seed=0)
@@ -118,18 +118,6 @@ def residual(stream: Stream, rows: Rows, shop: Workshop, stack_scores: np.ndarra
     return stack_scores + score_blocks(shop.base, shop.answers, shop.blocks(tested)) - rows.bare[rows.period >= FIRST]
 
 
-def super_log_odds(judge: Judge, batch):  # type: ignore[no-untyped-def]
-    from regraft.lm.tasks.judge import batch_log_odds
-
-    return batch_log_odds(judge.base, judge.answers, batch)
-
-
-def tensor(values: np.ndarray) -> Tensor:
-    import torch
-
-    return torch.from_numpy(values)
-
-
 def attempts(stream: Stream, shop: Workshop) -> tuple[Rows, list[Attempt]]:
     past, stream = stream, stream.in_periods(2, LAST)
     rows = gather(past, stream, Lab(shop))
@@ -141,8 +129,8 @@ def attempts(stream: Stream, shop: Workshop) -> tuple[Rows, list[Attempt]]:
         for memory in (3, 20):
             without = over_periods(rows, rows.columns, scorer, memory)
             with_model = over_periods(rows, both, scorer, memory)
-            past = f"{memory} periods" if memory < 20 else "all earlier periods"
-            found.append(Attempt(f"{word} on {past}", without, with_model, everywhere))
+            span = f"{memory} periods" if memory < 20 else "all earlier periods"
+            found.append(Attempt(f"{word} on {span}", without, with_model, everywhere))
     best = found[1]
     interactions = np.column_stack(
         [both, rows.bare / (1 + np.log1p(rows.item_count)), rows.bare * np.log1p(rows.history)]

@@ -5,7 +5,6 @@ python bench/bench_candidates.py [--quick] [--base DIR] [--out docs/results]
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.score import score_blocks
+from regraft.lm.shared_prefix import cache_word
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 
@@ -127,7 +127,7 @@ def score_pairs(model: Any, answers: Answers, pairs: Pairs, keep: int) -> np.nda
 def score_copied(base: BaseModel, answers: Answers, pairs: Pairs) -> np.ndarray:
     """What a careful user of transformers does: the prefix once, its keys and values copied to every candidate."""
     decoder = base.model.base_model
-    word = "cache" if "cache" in inspect.signature(type(decoder).forward).parameters else "past_key_values"
+    word = cache_word(decoder)
     prefix = torch.from_numpy(pairs.prefix.astype(np.int64))[None]
     with torch.inference_mode():
         cache = decoder(input_ids=prefix, use_cache=True)[word]
@@ -264,7 +264,8 @@ def main() -> None:
         f"history; the mean over {users} requests. Base: {name}, {size:,} weights, fp32.",
         how=[
             "Ours: `Encoder` on a view whose examples are C rows at one instant that did not happen, then "
-            "`score_blocks`: the prefix once per chunk, every candidate an isolated copy at its end.",
+            "`score_blocks`: the prefix once, candidates as isolated copies in rows behind its keys and values; in "
+            "one masked pass where they are few.",
             f"{LAST}: the same tokens as separate prompts (prefix + candidate), {BATCH} per forward, left padded, "
             "`logits_to_keep=1`. The target is set against this one: it does less than the next.",
             f"{FULL}: the same with the default of transformers, logits of the whole vocabulary at all positions.",
@@ -278,8 +279,7 @@ def main() -> None:
             *found,
         ],
         caveats=[
-            "A prefix is read once per chunk: more chunks read more tokens, a larger chunk pays more attention. Blocks "
-            "with isolated copies need an explicit mask, so attention takes the masked path.",
+            "Our tokens count the prefix once per chunk, as the blocks hold it; with many candidates it is read once.",
             "Candidates are drawn uniformly: rare titles take more tokens than the popular ones of a shortlist.",
         ],
         quick=options.quick,

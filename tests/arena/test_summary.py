@@ -9,12 +9,12 @@ import pytest
 
 from arena.synthetic_results import Player, unfinish, write_results
 from regraft.arena.results import Results
-from regraft.arena.standings import Summary
+from regraft.arena.standings import Paired, Summary
 from regraft.arena.summary import markdown_table, results_csv, summarise, verdict
 from regraft.arena.tables import CSV_COLUMNS
-from regraft.arena.verdict import cheapest_within_noise
+from regraft.arena.verdict import _only_by_correction, cheapest_within_noise
 from regraft.metrics.binary import auc
-from regraft.metrics.intervals import holm
+from regraft.metrics.intervals import Difference, holm
 
 NEVER = Player("never", noise=0.9, stale=0.3, frozen=True, cpu=2.0)
 FULL = Player("full-retrain", noise=0.9, fades=0.0, cpu=60.0)
@@ -317,3 +317,10 @@ def test_an_unknown_statistic_of_one_class_is_a_dash_not_a_crash(tmp_path: Path)
     assert math.isnan(summary["never"].auc.estimate)
     assert verdict(summary)
     assert markdown_table(summary)
+
+
+def test_an_interval_without_zero_that_is_luck_after_correction_is_told_apart() -> None:
+    clear, wide = Difference(-0.01, -0.02, -0.001, 0.03, 100), Difference(-0.01, -0.03, 0.01, 0.4, 100)
+    assert _only_by_correction(Paired(clear, 0.2))
+    assert not _only_by_correction(Paired(clear, 0.03))
+    assert not _only_by_correction(Paired(wide, 1.0))

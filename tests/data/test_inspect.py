@@ -313,5 +313,6 @@ def test_another_ending_is_refused_and_nothing_is_written(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("scale", [1e-7, 1.0, 1e6])
 def test_a_proposed_rule_can_be_read_whatever_the_size_of_the_values(scale: float) -> None:
-    rows = pl.DataFrame({"event": ["rating"] * 40, "value": [scale * (1 + n % 5) for n in range(40)]})
-    LabelRule(propose.label_rule(rows).value)
+    rows = pl.DataFrame({"event": ["rating"] * 40, "value": [scale * (1 + n % 4) for n in range(40)]})
+    liked = LabelRule(propose.label_rule(rows).value).apply(rows)["label"]
+    assert liked.to_list() == [int(n % 4 >= 2) for n in range(40)]

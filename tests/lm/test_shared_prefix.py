@@ -68,7 +68,7 @@ def test_a_model_that_forgets_its_prefix_is_read_in_one_pass() -> None:
     view, base = candidates(each=8), tiny_base("llama")
     encoder = encoder_for(base.tokenizer, shape=Shape(4, 6))
     blocks = encoder.encode(view)
-    base.tried["keeps"] = False
+    base.keeps_prefix = False
     found, others = shared_prefix.requests(blocks, base)
     assert not found
     assert len(others) == len(blocks)

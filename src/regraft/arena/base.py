@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from regraft.arena.build import nano_options
 from regraft.arena.config import ArenaConfig
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import MissingExtraError
-from regraft.lm.options import NanoOptions
 from regraft.prompts.template import Template
 
 
@@ -38,7 +38,7 @@ def nano_folder(config: ArenaConfig, stream: Stream, template: Template, regime:
     from regraft.lm.fit import progress_lines
     from regraft.lm.nano import build_nano
 
-    options = NanoOptions(**config.base.nano)
+    options = nano_options(config)
     warm_up = stream.warm_up()
     parts = (
         options.model_dump(),

@@ -72,7 +72,7 @@ class _CoSums:
         self.stream, self.residual, self.taken = stream, residual, 0
         n = len(stream.items)
         # Decided by the first period, so that later rows cannot move a bit of an earlier vote.
-        early = stream.happened & (stream.period == stream.period[0]) if len(stream.period) else stream.happened
+        early = stream.happened & (stream.period == stream.period[:1])
         judged = np.bincount(stream.user[early], minlength=1).astype(np.float64)
         self.dense = n <= DENSE_ITEMS and float((judged**2).sum()) >= DENSE_PAIRS * n**2
         self.products: Matrix = (

@@ -41,7 +41,7 @@ class BaseModel:
     path: str
     notes: list[str] = field(default_factory=list)
     slots: dict[Any, str] = field(default_factory=dict, repr=False)  # adapter shape -> its slot in the model (graft.py)
-    tried: dict[str, bool] = field(default_factory=dict, repr=False)  # what the model was found able to do
+    keeps_prefix: bool | None = None  # found out once, when it is first needed (shared_prefix.py)
 
     @classmethod
     def load(
@@ -188,9 +188,8 @@ class BaseModel:
         ends = [prefix + own - 1, prefix + 2 * own - 1]
         try:
             with torch.no_grad():
-                packed = self._states(ids, self.mask(visible[None], position[None], position[None]), position[None])[
-                    0, ends
-                ].float()
+                mask = self.mask(visible[None], position[None], position[None])
+                packed = self._states(ids, mask, position[None])[0, ends].float()
                 alone = [self._states(ids[:, visible[end]])[0, -1].float() for end in ends]
         except (KeyError, TypeError, ValueError, RuntimeError):
             return False

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from regraft.lm.encode import Blocks
+from regraft.lm.ragged import ranges
 
 STEP = 16  # block lengths are rounded up to this when they are grouped
 
@@ -32,10 +33,8 @@ def batches(
     blocks: Blocks, chosen: np.ndarray, max_tokens: int, device: torch.device, left: bool = False
 ) -> Iterator[Batch]:
     """The chosen blocks, longest first, at most `max_tokens` padded tokens per batch (one block at least)."""
-    by_block = np.argsort(blocks.block, kind="stable")
-    starts = np.searchsorted(blocks.block[by_block], np.arange(len(blocks) + 1))
     for group in grouped(blocks, chosen, max_tokens):
-        yield _batch(blocks, group, by_block, starts, device, left)
+        yield _batch(blocks, group, device, left)
 
 
 def grouped(blocks: Blocks, chosen: np.ndarray, max_tokens: int) -> Iterator[np.ndarray]:
@@ -51,9 +50,7 @@ def grouped(blocks: Blocks, chosen: np.ndarray, max_tokens: int) -> Iterator[np.
             first += rows
 
 
-def _batch(
-    blocks: Blocks, group: np.ndarray, by_block: np.ndarray, starts: np.ndarray, device: torch.device, left: bool
-) -> Batch:
+def _batch(blocks: Blocks, group: np.ndarray, device: torch.device, left: bool) -> Batch:
     lengths = blocks.tokens.lengths[group]
     width = int(lengths.max())
     shape = (len(group), width)
@@ -61,16 +58,16 @@ def _batch(
     shift = np.zeros(len(group), dtype=np.int64)
     if left:
         inside, shift = inside[:, ::-1], width - lengths
-    source = np.concatenate([np.arange(blocks.tokens.start[b], blocks.tokens.start[b + 1]) for b in group])
+    source = ranges(blocks.tokens.start[group], lengths)
 
     def padded(values: np.ndarray) -> Tensor:
         out = np.zeros(shape, dtype=np.int64)
         out[inside] = values[source]
         return torch.from_numpy(out).to(device)
 
-    examples = np.concatenate([by_block[starts[b] : starts[b + 1]] for b in group])
-    counts = starts[group + 1] - starts[group]
-    row = np.repeat(np.arange(len(group)), counts)
+    held = blocks.examples.take(group)
+    examples = held.data
+    row = np.repeat(np.arange(len(group)), held.lengths)
     visible = position = None
     if left or bool(blocks.isolated[group].any()):
         position = padded(blocks.position)

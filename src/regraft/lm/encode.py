@@ -48,6 +48,12 @@ class Blocks:
         """Per block: does it hold isolated copies?"""
         return np.maximum.reduceat(self.segment, self.tokens.start[:-1]) > 0 if len(self) else np.zeros(0, bool)
 
+    @cached_property
+    def examples(self) -> Ragged:
+        """Per block: the numbers of its examples."""
+        order = np.argsort(self.block, kind="stable")
+        return Ragged(order, np.searchsorted(self.block[order], np.arange(len(self) + 1)))
+
 
 @dataclass(frozen=True)
 class Encoder:

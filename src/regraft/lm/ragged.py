@@ -36,7 +36,7 @@ class Ragged:
         """The sequences at `index`, repeats allowed."""
         lengths = self.lengths[index]
         start = np.concatenate([[0], np.cumsum(lengths)])
-        return Ragged(self.data[_spread(self.start[:-1][index], lengths)], start)
+        return Ragged(self.data[ranges(self.start[:-1][index], lengths)], start)
 
     def grouped(self, sizes: np.ndarray) -> Ragged:
         """Consecutive sequences joined, `sizes[g]` of them into the g-th."""
@@ -50,7 +50,7 @@ def stack(parts: Sequence[Ragged]) -> Ragged:
     return Ragged(np.concatenate([p.data for p in parts]), start)
 
 
-def _spread(start: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def ranges(start: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """start[i], start[i] + 1, ... start[i] + lengths[i] - 1 for every i, one after the other."""
     before = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(lengths) else lengths
     return np.repeat(start - before, lengths) + np.arange(int(lengths.sum()))

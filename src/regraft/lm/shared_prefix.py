@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from transformers import DynamicCache
 
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks
+from regraft.lm.ragged import ranges
 
 ROW_TOKENS = 128  # tokens of copies per row: longer rows pay attention, more rows pay copies of the keys and values
 WORTH = 192  # tokens of copies from which a second pass costs less than the masked one
@@ -40,23 +42,15 @@ def requests(blocks: Blocks, base: BaseModel) -> tuple[list[Request], np.ndarray
     numbers = np.arange(len(blocks))
     if not len(blocks):
         return [], numbers
-    lengths = np.diff(blocks.tokens.start)
     copied = np.add.reduceat((blocks.segment > 0).astype(np.int64), blocks.tokens.start[:-1])
     groups: dict[tuple[int, bytes], list[int]] = {}
     for number in np.flatnonzero(copied):
-        first = blocks.tokens.start[number]
-        line = blocks.tokens.data[first : first + lengths[number] - copied[number]]
+        line = _line(blocks, int(number), copied)
         groups.setdefault((int(blocks.user[number]), line.tobytes()), []).append(int(number))
     worth = [np.array(g) for g in groups.values() if copied[g].sum() >= WORTH]
     if not worth or not keeps(base):
         return [], numbers
-    by_block = np.argsort(blocks.block, kind="stable")
-    starts = np.searchsorted(blocks.block[by_block], np.arange(len(blocks) + 1))
-    found = []
-    for group in worth:
-        examples = np.concatenate([by_block[starts[number] : starts[number + 1]] for number in group])
-        found.append(_request(blocks, group, copied, examples))
-    return found, np.setdiff1d(numbers, np.concatenate(worth))
+    return [_request(blocks, group, copied) for group in worth], np.setdiff1d(numbers, np.concatenate(worth))
 
 
 def states_of(base: BaseModel, blocks: Blocks, request: Request) -> Tensor:
@@ -91,43 +85,44 @@ def states_of(base: BaseModel, blocks: Blocks, request: Request) -> Tensor:
 
 def keeps(base: BaseModel) -> bool:
     """Does this model give the same states behind kept keys and values as in plain text? Tried once per model."""
-    if "keeps" not in base.tried:
-        base.tried["keeps"] = _try(base)
-    return base.tried["keeps"]
+    if base.keeps_prefix is None:
+        base.keeps_prefix = _try(base)
+    return base.keeps_prefix
 
 
 # -- inside ------------------------------------------------------------------------------------
 
 
-def _request(blocks: Blocks, group: np.ndarray, copied: np.ndarray, examples: np.ndarray) -> Request:
-    first, end = blocks.tokens.start[group], blocks.tokens.start[group + 1]
-    line = blocks.tokens.data[first[0] : end[0] - copied[group[0]]]
-    tokens = np.concatenate([np.arange(e - n, e) for e, n in zip(end, copied[group], strict=True)])
+def _line(blocks: Blocks, number: int, copied: np.ndarray) -> np.ndarray:
+    """Tokens of the block's history: copies stand at its end."""
+    tokens = blocks.tokens[number]
+    return tokens[: len(tokens) - copied[number]]
+
+
+def _request(blocks: Blocks, group: np.ndarray, copied: np.ndarray) -> Request:
+    examples = blocks.examples.take(group).data
+    tokens = ranges(blocks.tokens.start[group + 1] - copied[group], copied[group])
     chunk = np.repeat(np.arange(len(group)), copied[group])
     starts = np.flatnonzero(np.concatenate([[True], (np.diff(blocks.segment[tokens]) != 0) | (np.diff(chunk) != 0)]))
     lengths = np.diff(np.concatenate([starts, [len(tokens)]]))
-    n_rows = max(1, round(len(tokens) / ROW_TOKENS))
-    row = _spread(lengths, n_rows)
-    n_rows = int(row.max()) + 1
+    row = _row_per_copy(lengths, max(1, round(len(tokens) / ROW_TOKENS)))
     token_row = np.repeat(row, lengths)
-    order = np.argsort(token_row, kind="stable")
-    counts = np.bincount(token_row, minlength=n_rows)
+    counts = np.bincount(token_row)
     place = np.empty(len(tokens), dtype=np.int64)
-    place[order] = np.concatenate([np.arange(c) for c in counts])
-    source = np.full((n_rows, int(counts.max())), -1, dtype=np.int64)
+    place[np.argsort(token_row, kind="stable")] = ranges(np.zeros_like(counts), counts)
+    source = np.full((len(counts), int(counts.max())), -1, dtype=np.int64)
     source[token_row, place] = tokens
     copy = np.zeros(source.shape, dtype=np.int64)
     copy[token_row, place] = 1 + np.repeat(np.arange(len(lengths)), lengths)
     read = blocks.tokens.start[blocks.block[examples]] + blocks.read[examples]
     where = np.minimum(np.searchsorted(tokens, read), len(tokens) - 1)
     own = tokens[where] == read
-    return Request(
-        line, source, copy, np.where(own, token_row[where], -1), np.where(own, place[where], blocks.read[examples]),
-        examples,
-    )  # fmt: skip
+    row_read = np.where(own, token_row[where], -1)
+    place_read = np.where(own, place[where], blocks.read[examples])
+    return Request(_line(blocks, group[0], copied), source, copy, row_read, place_read, examples)
 
 
-def _spread(lengths: np.ndarray, rows: int) -> np.ndarray:
+def _row_per_copy(lengths: np.ndarray, rows: int) -> np.ndarray:
     """Row per copy: the longest first, each into the row that is shortest so far."""
     filled = np.zeros(rows, dtype=np.int64)
     row = np.zeros(len(lengths), dtype=np.int64)
@@ -140,22 +135,23 @@ def _spread(lengths: np.ndarray, rows: int) -> np.ndarray:
 def _read_line(base: BaseModel, line: Tensor) -> tuple[Tensor, DynamicCache]:
     """(states [tokens, width], keys and values) of one history."""
     cache = DynamicCache()  # without a config it keeps everything, windows are left to the mask
-    states: Tensor = base.model.base_model(input_ids=line, use_cache=True, **{_word(base): cache})[0]
+    decoder = base.model.base_model
+    states: Tensor = decoder(input_ids=line, use_cache=True, **{cache_word(decoder): cache})[0]
     return states[0], cache
 
 
 def _read_behind(
     base: BaseModel, cache: DynamicCache, ids: Tensor, visible: Tensor, position: Tensor, keys: Tensor
 ) -> Tensor:
-    states: Tensor = base.model.base_model(
-        input_ids=ids, attention_mask=base.mask(visible, position, keys), position_ids=position, use_cache=True,
-        **{_word(base): cache},
-    )[0]  # fmt: skip
+    decoder, mask = base.model.base_model, base.mask(visible, position, keys)
+    kept = {cache_word(decoder): cache}
+    states: Tensor = decoder(input_ids=ids, attention_mask=mask, position_ids=position, use_cache=True, **kept)[0]
     return states
 
 
-def _word(base: BaseModel) -> str:
-    names = inspect.signature(type(base.model.base_model).forward).parameters
+def cache_word(decoder: Any) -> str:
+    """What the decoder calls its keys and values: releases of transformers differ."""
+    names = inspect.signature(type(decoder).forward).parameters
     return "cache" if "cache" in names and "past_key_values" not in names else "past_key_values"
 
 
