@@ -13,6 +13,7 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
@@ -51,8 +52,7 @@ def names(kind: str) -> list[str]:
 
 def plugins(kind: str) -> list[Plugin]:
     """All plug-ins of a kind, without importing any of them."""
-    if kind not in KINDS:
-        raise PluginError(f"plug-ins of kind '{kind}'", "do not exist", "one of: " + ", ".join(KINDS))
+    _known(kind)
     own = list(_built_in(kind))
     taken = {plugin.name for plugin in own}
     return [*own, *(_unless_taken(plugin, taken) for plugin in _third_party(kind))]
@@ -60,8 +60,10 @@ def plugins(kind: str) -> list[Plugin]:
 
 def load(kind: str, name: str) -> ModuleType:
     """The plug-in's module; errors name what exists."""
-    for plugin in plugins(kind):
-        if plugin.name == name:  # the built-in one where a name is taken twice
+    _known(kind)
+    # Built-in ones first: they win where a name is taken twice, and other packages need not be searched.
+    for plugin in chain(_built_in(kind), _third_party(kind)):
+        if plugin.name == name:
             try:
                 return importlib.import_module(plugin.module)
             except ModuleNotFoundError as error:
@@ -76,6 +78,11 @@ def load(kind: str, name: str) -> ModuleType:
         "one of: " + ", ".join(names(kind)),
         f"List them with: regraft plugins {kind}",
     )
+
+
+def _known(kind: str) -> None:
+    if kind not in KINDS:
+        raise PluginError(f"plug-ins of kind '{kind}'", "do not exist", "one of: " + ", ".join(KINDS))
 
 
 def _broken(plugin: Plugin, error: Exception) -> PluginError:

@@ -21,3 +21,15 @@ def test_sparse_sums_give_the_votes_of_dense_ones(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(neighbours, "DENSE_ITEMS", 0)
     np.testing.assert_allclose(neighbours.kin(stream, known, residual), dense, atol=1e-5)
     assert np.count_nonzero(dense) > 20
+
+
+def test_new_items_after_a_row_cannot_move_a_bit_of_its_vote() -> None:
+    log = " ".join(f"u{n % 7}:i{n % 5}{'+-'[n * n % 3 % 2]}@{n}h" for n in range(60))
+    later = " ".join(f"u{n % 7}:new{n}+@{n}h" for n in range(60, 120))
+    days = Periods(by="calendar", every="1d")
+    votes = []
+    for text in (log, f"{log} {later}"):
+        stream = tiny_stream(text, periods=days)
+        votes.append(neighbours.kin(stream, Regime("fresh").known(stream), stream.label - 0.3))
+    assert np.count_nonzero(votes[0]) > 20
+    assert votes[0].tobytes() == votes[1][:60].tobytes()

@@ -14,7 +14,7 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError
 from regraft.prompts import facts
-from regraft.prompts.facts import FACTS, PRIOR_ITEM, PRIOR_USER, RECENT, REFRESH, fact_table, rendered
+from regraft.prompts.facts import FACTS, PRIOR_IMPLICIT, PRIOR_ITEM, PRIOR_USER, RECENT, REFRESH, fact_table, rendered
 from worlds import logs, tiny_stream
 
 FRESH = Regime()
@@ -167,6 +167,23 @@ def test_sampled_negatives_get_facts_but_count_as_nobodys_verdict():
     assert table["item_count"].to_list() == seen
 
 
+def test_without_dislikes_an_items_rate_is_its_popularity_beside_the_average_item():
+    stream = tiny_stream("ann:a+@0 bob:a+@1 cid:a+@2 ann:b+@3 bob:b+@4", label="implicit")
+    rate = table_of(stream, FRESH)["item_rate"].to_numpy()[stream.happened]
+    # Before the third choice of a, a is all there is; before the second of b: 4 choices, 2 items.
+    assert rate[[0, 2, 4]] == pytest.approx([1 / 2, 2.5 / 5, 1.5 / 4])
+
+
+def test_without_dislikes_kin_tells_what_goes_with_the_users_items_from_what_does_not():
+    people = " ".join(f"p{n}:{a}+@{n} p{n}:{b}+@{n}.1" for n in range(40) for a, b in [("ab" if n % 2 else "cd")])
+    stream = tiny_stream(
+        f"{people} ann:a+@1000 ann:b+@1001 bob:c+@1002 bob:b+@1003", Periods(by="time", n=2), label="implicit"
+    )
+    kin = table_of(stream, FRESH)["kin"].to_numpy()[stream.happened][-4:]
+    assert kin[0] == kin[2] == 0
+    assert kin[1] > 0.1 > abs(kin[3])
+
+
 # -- an independent reckoning ------------------------------------------------------------------------
 
 
@@ -180,6 +197,9 @@ def by_loops(stream: Stream, regime: Regime) -> dict[str, list[float]]:
         about = [k for k in past if stream.item[k] == stream.item[r]]
         mine = [k for k in past if stream.user[k] == stream.user[r]]
         rate = (stream.label[about].sum() + PRIOR_ITEM * average) / (len(about) + PRIOR_ITEM)
+        if stream.implicit:
+            usual = len(past) / max(len({stream.item[k] for k in past}), 1)
+            rate = (len(about) + PRIOR_IMPLICIT) / (len(about) + usual + 2 * PRIOR_IMPLICIT)
         residual.append(stream.label[r] - rate)
         out["item_rate"].append(rate)
         out["item_count"].append(len(about))

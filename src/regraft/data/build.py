@@ -27,13 +27,14 @@ def build_stream(
 ) -> Stream:
     """A stream whose examples are all rows from period 1 on.
 
-    `interactions` has the canonical schema, `items` one row per item with `item_id, title` and string
-    attributes. `negatives` (per positive) and `seed` matter under the label rule `implicit` only.
+    `interactions` has the canonical schema; its order decides between equal times. `items` has one row per
+    item with `item_id, title` and string attributes. `negatives` (per positive) and `seed` matter under the
+    label rule `implicit` only.
     """
     if not len(interactions):
         raise DataError(f"stream '{name}'", "the log has no rows", "at least one accepted interaction")
     rule = LabelRule(label)
-    rows = rule.apply(interactions).sort("timestamp", "line", maintain_order=True)
+    rows = rule.apply(interactions).sort("timestamp", maintain_order=True)
     time = rows["timestamp"].dt.epoch("ms").to_numpy()
     user, user_ids = code_by_first_appearance(rows["user_id"])
     item, item_ids = code_by_first_appearance(rows["item_id"])
@@ -65,6 +66,7 @@ def build_stream(
         cuts=cuts,
         gap=duration(periods.gap),
         name=name,
+        implicit=rule.implicit,
     )
 
 

@@ -94,7 +94,7 @@ def inspect(
     """
     recognised = _recognised(path, reader, mapping)
     log = ingest(path, reader=reader, mapping=mapping, quarantine=quarantine, now=now)
-    rows = log.interactions.sort("timestamp", "line", maintain_order=True)
+    rows = log.interactions.sort("timestamp", maintain_order=True)
     rule = Proposal(label, "given") if label else propose.label_rule(rows)
     liked = LabelRule(rule.value).apply(rows)["label"].to_numpy()
     time = rows["timestamp"].dt.epoch("ms").to_numpy()

@@ -18,7 +18,7 @@ from regraft.data.stream import Stream
 SHRINK = 50.0  # people who judged both items at which a similarity counts half
 FLOOR = 0.5  # similarity mass below which the vote fades to 0
 DENSE_ITEMS = 12_000  # up to here item-item sums may be dense arrays, above they are sparse
-DENSE_PAIRS = 0.02  # joint judgements per pair of items in the first period from which dense arrays are faster
+DENSE_PAIRS = 0.02  # joint judgements per pair of items in the first sums from which dense arrays are faster
 
 Matrix = Any  # np.ndarray where dense, sparse.csr_matrix where not
 
@@ -30,8 +30,9 @@ def kin(stream: Stream, known: np.ndarray, residual: np.ndarray) -> np.ndarray:
     are nobody's history. Positive similarities only: a person who disagrees is no evidence for liking.
     """
     votes = np.zeros(len(stream.time))
-    sums = _CoSums(stream, residual)
-    for first, end in chunks(stream):
+    parts = chunks(stream)
+    sums = _CoSums(stream, residual, int(known[parts[1][0]]) if len(parts) > 1 else 0)
+    for first, end in parts:
         sums.take_until(int(known[first]))
         votes[first:end] = _votes(stream, known, residual, sums.similarity(), first, end)
     return votes
@@ -68,13 +69,13 @@ def _votes(
 class _CoSums:
     """Sums over users of residual products and of joint judgements, for every pair of items."""
 
-    def __init__(self, stream: Stream, residual: np.ndarray) -> None:
+    def __init__(self, stream: Stream, residual: np.ndarray, early: int) -> None:
         self.stream, self.residual, self.taken = stream, residual, 0
         n = len(stream.items)
-        # Decided by the first period, so that later rows cannot move a bit of an earlier vote.
-        early = stream.happened & (stream.period == stream.period[:1])
-        judged = np.bincount(stream.user[early], minlength=1).astype(np.float64)
-        self.dense = n <= DENSE_ITEMS and float((judged**2).sum()) >= DENSE_PAIRS * n**2
+        # Decided by the rows [0, early) of the first sums, so that later rows cannot move a bit of an earlier vote.
+        judged = np.bincount(stream.user[:early][stream.happened[:early]], minlength=1).astype(np.float64)
+        met = int(stream.item[:early].max(initial=-1)) + 1
+        self.dense = n <= DENSE_ITEMS and float((judged**2).sum()) >= DENSE_PAIRS * met**2 > 0
         self.products: Matrix = (
             np.zeros((n, n), np.float32) if self.dense else sparse.csr_matrix((n, n), dtype=np.float32)
         )

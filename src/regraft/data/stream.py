@@ -45,6 +45,7 @@ class Stream:
     cuts: tuple[int, ...]
     gap: int = 0  # ms between the end of what an update may see and the period it is tested on
     name: str = "stream"
+    implicit: bool = False  # every row that happened is a like: there are no dislikes but sampled ones
     origin: str = ""  # fingerprint of the whole log this is a view of; empty for the whole log itself
 
     def __len__(self) -> int:

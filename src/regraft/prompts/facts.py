@@ -2,6 +2,8 @@
 
 A fact is a count or a rate that anyone can explain, never the score of a fitted model. It uses only
 rows known at the event's time under the regime; the same table serves prompts, baselines and serving.
+A log without dislikes has no like-rates: there, an item's rate is its chance of being the chosen one beside an
+average item (50: as popular as the average), which is also what the residuals behind `kin` are taken from.
 Adding a fact is adding one entry to FACTS.
 """
 
@@ -20,6 +22,7 @@ from regraft.data.stream import Stream
 from regraft.errors import ConfigError
 
 PRIOR_ITEM = 10.0  # average ratings added to an item's own, so that one like is not "100 %"
+PRIOR_IMPLICIT = 0.5  # choices added on both sides where there are no dislikes
 PRIOR_USER = 5.0
 RECENT = 10
 REFRESH = ("event", "day", "period")
@@ -119,8 +122,12 @@ def _compute(stream: Stream, regime: Regime, refresh: str) -> pl.DataFrame:
     average = (total[item_known] + 1) / (verdicts[item_known] + 2)
 
     item_count = of_item.count(stream.item, item_known)
-    item_rate = (of_item.sums(liked, stream.item, item_count) + PRIOR_ITEM * average) / (item_count + PRIOR_ITEM)
-    first_seen = stream.time[of_item.order.rows[of_item.order.start[stream.item]]] if len(stream.time) else stream.time
+    first = of_item.order.rows[of_item.order.start[:-1]] if len(stream.time) else np.zeros(0, dtype=np.int64)
+    if stream.implicit:
+        usual = verdicts[item_known] / np.maximum(np.searchsorted(np.sort(first), item_known), 1)
+        item_rate = (item_count + PRIOR_IMPLICIT) / (item_count + usual + 2 * PRIOR_IMPLICIT)
+    else:
+        item_rate = (of_item.sums(liked, stream.item, item_count) + PRIOR_ITEM * average) / (item_count + PRIOR_ITEM)
 
     user_count = of_user.count(stream.user, known)
     likes = of_user.sums(liked, stream.user, user_count)
@@ -130,7 +137,7 @@ def _compute(stream: Stream, regime: Regime, refresh: str) -> pl.DataFrame:
         {
             "item_rate": item_rate,
             "item_count": item_count.astype(np.float64),
-            "item_age": np.where(item_count > 0, stream.time - first_seen, 0) / UNITS["d"],
+            "item_age": np.where(item_count > 0, stream.time - stream.time[first[stream.item]], 0) / UNITS["d"],
             "user_rate": (likes + PRIOR_USER * average) / (user_count + PRIOR_USER),
             "user_lean": of_user.sums(residual, stream.user, user_count) / (user_count + PRIOR_USER),
             "user_count": user_count.astype(np.float64),
