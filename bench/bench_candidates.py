@@ -22,7 +22,7 @@ from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.score import score_blocks
-from regraft.lm.shared_prefix import cache_word
+from regraft.lm.shared_prefix import cache_word, tokens_read
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 
@@ -191,7 +191,7 @@ def _one_size(
     rows = [Row(f"wall s per request, {what}", LAST, ours.wall, times_of[LAST].wall, n, target)]
     rows += [Row(f"wall s per request, {what}", peer, ours.wall, times_of[peer].wall, n) for peer in OTHERS]
     rows += [Row(f"CPU s per request, {what}", peer, ours.cpu, times_of[peer].cpu, n) for peer in (LAST, *OTHERS)]
-    read = {tokens: float(np.mean([len(one.tokens.data) for one in ones])) for tokens, ones in blocks.items()}
+    read = {tokens: float(np.mean([tokens_read(one, base) for one in ones])) for tokens, ones in blocks.items()}
     theirs = float(np.mean([pair.tokens for pair in pairs]))
     rows.append(Row(f"tokens read per request, {what}", LAST, read[usual], theirs, n))
     for tokens in blocks:
@@ -279,7 +279,6 @@ def main() -> None:
             *found,
         ],
         caveats=[
-            "Our tokens count the prefix once per chunk, as the blocks hold it; with many candidates it is read once.",
             "Candidates are drawn uniformly: rare titles take more tokens than the popular ones of a shortlist.",
         ],
         quick=options.quick,

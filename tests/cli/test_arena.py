@@ -218,3 +218,17 @@ def test_the_schema_names_every_section_and_says_what_settings_mean(tmp_path: Pa
     schema = json.loads(heard.out)
     assert {"data", "base", "timeline", "adapter", "fit", "contenders", "seeds"} <= set(schema["properties"])
     assert schema["$defs"]["DataOptions"]["properties"]["share"]["description"]
+
+
+def test_init_takes_a_log_with_many_bad_rows_where_the_share_is_accepted(tmp_path: Path) -> None:
+    rows = [f"u{n % 5},i{n % 7},{1_600_000_000 + 86_400 * n},{1 + n % 5}" for n in range(60)] + ["u1,i1,soon,3"] * 2
+    (tmp_path / "log.csv").write_text("\n".join(["user_id,item_id,timestamp,rating", *rows]))
+    refused = regraft("arena", "init", "log.csv", at=tmp_path)
+    assert refused.code == 2
+    assert "arena init --limit bad-time=0.04" in refused.err
+    heard = regraft("arena", "init", "log.csv", "--limit", "bad-time=0.04", at=tmp_path)
+    assert heard.code == 0, heard.err
+    assert yaml.safe_load((tmp_path / "arena.yaml").read_text())["data"]["limits"] == {"bad-time": 0.04}
+    assert regraft("arena", "run", "-c", "arena.yaml", "--dry-run", at=tmp_path).code == 0
+    wrong = regraft("arena", "init", "log.csv", "--limit", "bad-time=few", "--force", at=tmp_path)
+    assert (wrong.code, wrong.err.split("\n")[0]) == (2, "limits: bad-time: few is not a share")

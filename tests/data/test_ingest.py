@@ -194,7 +194,7 @@ def test_too_many_bad_rows_are_an_error_that_says_where_what_and_what_next() -> 
         "Expected user::item::rating::timestamp, e.g. 1::1193::5::978300760. "
         "4 of 205 rows (1.95%) are like this; the limit is 1.00%.\n"
         "See them with: regraft data inspect ratings.dat --quarantine\n"
-        "Or accept them with the limit bad-time: 0.02"
+        "Or accept them: data.limits {bad-time: 0.02} in the YAML, arena init --limit bad-time=0.02"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -303,6 +304,11 @@ def test_an_implicit_log_has_no_share_of_likes_in_its_picture(tmp_path: Path) ->
     found = inspect(written(tmp_path, rows, "user_id,item_id,timestamp"), n_periods=2)
     assert found.label.value == "implicit"
     assert "liked (" not in plot(found, tmp_path / "a.svg").read_text()
+
+
+def test_what_was_found_is_plain_json(tmp_path: Path) -> None:
+    told = json.loads(json.dumps(looked(tmp_path).as_dict()))
+    assert told["periods"][0]["start"] == looked(tmp_path).table["start"][0].isoformat()
 
 
 def test_another_ending_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

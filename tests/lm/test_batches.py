@@ -23,7 +23,7 @@ def plain_blocks(lengths: list[int], isolated: list[bool] | None = None) -> Bloc
     position = np.concatenate([np.arange(n) for n in lengths]).astype(np.int32)
     segment = np.repeat(np.array(isolated or [False] * len(lengths)).astype(np.int32), lengths)
     number = np.arange(len(lengths))
-    return Blocks(tokens, position, position + 1, segment, number, number, tokens.lengths - 1, number % 2)
+    return Blocks(tokens, position, position + 1, segment, number, number, number, tokens.lengths - 1, number % 2)
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,7 +11,7 @@ import torch
 from lm.models import FAMILIES, candidates, encoder_for, plain_log_odds, random_world, separate_prompts, tiny_base, wide
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
-from regraft.lm import shared_prefix
+from regraft.lm import encode, shared_prefix
 from regraft.lm.graft import Grafts
 from regraft.lm.score import score_blocks
 from regraft.prompts.timeline import Shape
@@ -72,3 +72,17 @@ def test_a_model_that_forgets_its_prefix_is_read_in_one_pass() -> None:
     found, others = shared_prefix.requests(blocks, base)
     assert not found
     assert len(others) == len(blocks)
+
+
+def test_a_shared_history_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    view, base = candidates(each=8), tiny_base("llama")
+    monkeypatch.setattr(encode, "ISOLATED_TOKENS", 16)
+    blocks = encoder_for(base.tokenizer, shape=Shape(4, 6)).encode(view)
+    found, _ = shared_prefix.requests(blocks, base)
+    assert max(len(request.examples) for request in found) > 2  # several blocks became one request
+    copies = int((blocks.segment > 0).sum())
+    histories = {
+        line: int((blocks.segment[start:end] == 0).sum())
+        for line, start, end in zip(blocks.line, blocks.tokens.start[:-1], blocks.tokens.start[1:], strict=True)
+    }
+    assert shared_prefix.tokens_read(blocks, base) == copies + sum(histories.values()) < len(blocks.tokens.data)

@@ -38,17 +38,18 @@ class Started:
 
 def start(
     path: Path, out: Path, reader: str | None = None, mapping: Mapping[str, Any] | None = None,
-    seconds: float = 900.0, force: bool = False,
+    limits: Mapping[str, float] | None = None, seconds: float = 900.0, force: bool = False,
 ) -> Started:  # fmt: skip
     """Writes `out` for the log at `path`, with the largest share of the users that runs in about `seconds`."""
     if out.exists() and not force:
         raise ConfigError(
             f"configuration '{out}'", "is there already", "a new name", "Choose one with --out, or add --force"
         )
-    found = inspect(path, reader=reader, mapping=mapping)
+    found = inspect(path, reader=reader, mapping=mapping, limits=limits)
     template = _template(found, reader, mapping)
     began = perf_counter()
-    _write(out, found, template, reader, 1.0)
+    limits = limits or {}
+    _write(out, found, template, reader, limits, 1.0)
     config = ArenaConfig.read(out)
     stream, folder = open_stream(config.data), RUNS / config.name
     arena = Arena(config, folder, stream)
@@ -56,7 +57,7 @@ def start(
     plan = plan_run(arena, opening)
     share = _share(plan, seconds, len(stream) / stream.n_periods)
     if share < 1.0:
-        _write(out, found, template, reader, share)
+        _write(out, found, template, reader, limits, share)
         plan = plan_run(Arena(ArenaConfig.read(out), folder, of_share(stream, share, config.data.seed)), opening)
     return Started(tuple(_told(found, out, share, seconds, plan)), plan, folder)
 
@@ -105,18 +106,23 @@ def _has_lm() -> bool:
     return all(find_spec(name) for name in ("torch", "transformers", "peft", "safetensors"))
 
 
-def _write(out: Path, found: Inspection, template: str, reader: str | None, share: float) -> None:
+def _write(
+    out: Path, found: Inspection, template: str, reader: str | None, limits: Mapping[str, float], share: float
+) -> None:  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
-    text = _yaml(found, out, template, reader, share)
+    text = _yaml(found, out, template, reader, limits, share)
     whole(out, lambda part: part.write_text(text, encoding="utf-8"))
 
 
-def _yaml(found: Inspection, out: Path, template: str, reader: str | None, share: float) -> str:
+def _yaml(
+    found: Inspection, out: Path, template: str, reader: str | None, limits: Mapping[str, float], share: float
+) -> str:  # fmt: skip
     quoted = json.dumps
     where = os.path.relpath(found.path.resolve(), out.parent.resolve())
     cut, block = found.periods.value, found.block.value
     given = [f"  reader: {quoted(reader)}"] if reader else []
     given += [f"  mapping: {quoted(dict(found.mapping), default=str, ensure_ascii=False)}"] if found.mapping else []
+    given += ["  # shares of bad rows that were accepted", f"  limits: {quoted(dict(limits))}"] if limits else []
     comment = "" if _has_lm() else "# needs the extra lm: "
     return "\n".join(
         [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regraft.cli.options import ConfigFile, Lang, Language, columns
+from regraft.cli.options import ConfigFile, Lang, Language, columns, pairs
 from regraft.cli.show import command, duration, say, say_json, show, size
 from regraft.errors import ConfigError
 
@@ -91,6 +91,10 @@ def init(
         list[str],
         typer.Option(metavar="KEY=COLUMN", help="Name a column of a table, e.g. user_id=customer; repeatable."),
     ] = [],  # noqa: B006
+    limit: Annotated[
+        list[str],
+        typer.Option(metavar="REASON=SHARE", help="Accept more bad rows than 1 %, e.g. bad-time=0.05; repeatable."),
+    ] = [],  # noqa: B006
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     minutes: Annotated[float, typer.Option(min=1, help="Choose a share of the users that takes about so long.")] = 15.0,
 ) -> None:
@@ -100,7 +104,7 @@ def init(
     """
     from regraft.arena.starter import start
 
-    made = start(path, out, reader, columns(mapping), minutes * 60, force)
+    made = start(path, out, reader, columns(mapping), pairs(limit, "--limit"), minutes * 60, force)
     for line in made.said:
         say(line)
     if made.plan:

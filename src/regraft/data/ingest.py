@@ -124,7 +124,7 @@ def _checked(limits: AnyMapping[str, float] | None) -> dict[str, float]:
     for reason, share in (limits or {}).items():
         if reason not in REASONS:
             raise DataError("limits", f"'{reason}' is not a reason", f"one of {', '.join(REASONS)}")
-        if not 0 <= share <= 1:
+        if isinstance(share, str | bool) or not 0 <= share <= 1:
             raise DataError("limits", f"{reason}: {share} is not a share", "a number from 0 to 1, e.g. 0.02 for 2 %")
     return dict(limits or {})
 
@@ -192,7 +192,7 @@ def _hold_limits(
             f"{EXPECTED.get(reason, expected)}. {count:,} of {rows_in:,} rows ({share:.2%}) are like this; "
             f"the limit is {limit:.2%}.",
             f"See them with: regraft data inspect {path} --quarantine\n"
-            f"Or accept them with the limit {reason}: {enough:g}",
+            f"Or accept them: data.limits {{{reason}: {enough:g}}} in the YAML, arena init --limit {reason}={enough:g}",
         )
 
 

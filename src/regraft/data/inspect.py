@@ -75,7 +75,9 @@ class Inspection:
             "periods": {"value": self.periods.value.model_dump(exclude_defaults=True), "reason": self.periods.reason},
             "timeline": {"value": self.block.value._asdict(), "reason": self.block.reason},
         }
-        return plain | {"path": str(self.path), "periods": self.table.to_dicts()}
+        times = [name for name, kind in self.table.schema.items() if kind.is_temporal()]
+        table = self.table.with_columns(pl.col(times).dt.strftime("%Y-%m-%dT%H:%M:%S%:z"))
+        return plain | {"path": str(self.path), "periods": table.to_dicts()}
 
 
 def inspect(
@@ -85,15 +87,16 @@ def inspect(
     mapping: Mapping[str, Any] | None = None,
     label: str | None = None,
     n_periods: int | None = None,
+    limits: Mapping[str, float] | None = None,
     quarantine: bool | Path = False,
     now: datetime | None = None,
 ) -> Inspection:
     """Reads the log at `path` and looks at it. `label` and `n_periods` take the place of what would be proposed.
 
-    `reader`, `mapping`, `quarantine` and `now` are those of `ingest`.
+    `reader`, `mapping`, `limits`, `quarantine` and `now` are those of `ingest`.
     """
     recognised = _recognised(path, reader, mapping)
-    log = ingest(path, reader=reader, mapping=mapping, quarantine=quarantine, now=now)
+    log = ingest(path, reader=reader, mapping=mapping, limits=limits, quarantine=quarantine, now=now)
     rows = log.interactions.sort("timestamp", maintain_order=True)
     rule = Proposal(label, "given") if label else propose.label_rule(rows)
     liked = LabelRule(rule.value).apply(rows)["label"].to_numpy()

@@ -36,6 +36,7 @@ class Blocks:
     limit: np.ndarray  # int32 per token: how many leading tokens of the block it sees (a main token: itself included)
     segment: np.ndarray  # int32 per token: 0 = history line, 1, 2, ... = isolated copies
     user: np.ndarray  # per block
+    line: np.ndarray  # per block: blocks with the same number hold the same history line
     block: np.ndarray  # per example: its block
     read: np.ndarray  # per example: index in the block of the token whose state is read
     label: np.ndarray  # per example
@@ -174,7 +175,8 @@ class Encoder:
         copy_block = block[isolated_order]
         after = base[copy_block] + 1 + 2 * (p.known[isolated_order] - start[copy_block])
         position, limit, segment = _visibility(flat, tokens, tail, after, copy_block)
-        return Blocks(tokens, position, limit, segment, p.user[first], block, read, view.label[p.rows])
+        line = np.unique(np.stack([p.user[first], start, end]), axis=1, return_inverse=True)[1].ravel()
+        return Blocks(tokens, position, limit, segment, p.user[first], line, block, read, view.label[p.rows])
 
     def _single(self, view: Stream, p: Plan) -> Blocks:
         """One prompt per example: the published layout, the last W known events in two lists."""
@@ -211,6 +213,7 @@ class Encoder:
             limit=position + 1,
             segment=np.zeros(len(position), dtype=np.int32),
             user=p.user,
+            line=np.arange(len(p.rows)),
             block=np.arange(len(p.rows)),
             read=tokens.lengths - 1,
             label=view.label[p.rows],

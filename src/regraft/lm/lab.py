@@ -32,6 +32,7 @@ from regraft.lm.kept_scores import KeptScores
 from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
+from regraft.lm.shared_prefix import tokens_read
 from regraft.lm.tasks.judge import ExtraLoss, Judge
 from regraft.metrics.binary import log_loss
 
@@ -171,7 +172,7 @@ class Lab:
 
             def watch() -> float:
                 assert held is not None
-                watched[0] += len(held.tokens.data)
+                watched[0] += tokens_read(held, shop.base)
                 return log_loss(held.label, score_blocks(shop.base, shop.answers, held))
 
             # The key does not know extra losses, so what was begun under one must not be taken up under another.
@@ -250,7 +251,7 @@ class Lab:
                 else:
                     shop.grafts.put(adapter)
                     scores = score_blocks(shop.base, shop.answers, blocks)
-            cost.tokens_forward = len(blocks.tokens.data)
+            cost.tokens_forward = tokens_read(blocks, shop.base)
             cost.flops = self._flops(cost.tokens_forward, 0)
             kept = kept.with_rows(unknown.targets, scores, cost)
             shop.keep_scores(key, kept)

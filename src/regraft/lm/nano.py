@@ -172,7 +172,7 @@ def _texts(encoder: Encoder, warm_up: Stream) -> Blocks:
     position = np.arange(len(tokens.data)) - np.repeat(tokens.start[:-1], lengths)
     none = np.zeros(0, dtype=np.int64)
     segment = np.zeros(len(position), np.int32)
-    return Blocks(tokens, position, position + 1, segment, user[new_block], none, none, none)
+    return Blocks(tokens, position, position + 1, segment, user[new_block], np.arange(len(new_block)), none, none, none)
 
 
 def _config(options: NanoOptions, size: int) -> LlamaConfig:

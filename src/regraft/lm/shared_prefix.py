@@ -43,14 +43,19 @@ def requests(blocks: Blocks, base: BaseModel) -> tuple[list[Request], np.ndarray
     if not len(blocks):
         return [], numbers
     copied = np.add.reduceat((blocks.segment > 0).astype(np.int64), blocks.tokens.start[:-1])
-    groups: dict[tuple[int, bytes], list[int]] = {}
-    for number in np.flatnonzero(copied):
-        line = _line(blocks, int(number), copied)
-        groups.setdefault((int(blocks.user[number]), line.tobytes()), []).append(int(number))
-    worth = [np.array(g) for g in groups.values() if copied[g].sum() >= WORTH]
-    if not worth or not keeps(base):
+    worth = np.bincount(blocks.line, weights=copied)[blocks.line] >= WORTH
+    if not worth.any() or not keeps(base):
         return [], numbers
-    return [_request(blocks, group, copied) for group in worth], np.setdiff1d(numbers, np.concatenate(worth))
+    with_copies = np.flatnonzero(worth & (copied > 0))
+    lines = np.unique(blocks.line[with_copies])
+    found = [_request(blocks, with_copies[blocks.line[with_copies] == line], copied) for line in lines]
+    return found, np.setdiff1d(numbers, with_copies)
+
+
+def tokens_read(blocks: Blocks, base: BaseModel) -> int:
+    """Tokens that scoring the blocks reads: a shared history counts once."""
+    shared, others = requests(blocks, base)
+    return int(blocks.tokens.lengths[others].sum()) + sum(len(r.line) + int((r.source >= 0).sum()) for r in shared)
 
 
 def states_of(base: BaseModel, blocks: Blocks, request: Request) -> Tensor:
