@@ -2,8 +2,8 @@
 
 A block with isolated copies can be read in one masked pass; that pays attention for every pair of tokens. Where
 the copies are many (a hundred candidates of one request), it is cheaper to read the history as plain causal text,
-keep its keys and values, and read the copies in a few short rows behind them (the split of Hydragen,
-arXiv 2402.05099, with copies that cannot see each other). The scores are the same.
+keep its keys and values, and read the copies in short rows behind them (prefix_attention.py). The scores are the
+same.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks
+from regraft.lm.prefix_attention import Kept, behind
 from regraft.lm.ragged import ranges
 
-ROW_TOKENS = 128  # tokens of copies per row: longer rows pay attention, more rows pay copies of the keys and values
+ROW_TOKENS = 48  # tokens of copies per row: longer rows pay attention to each other, shorter ones padding
 WORTH = 192  # tokens of copies from which a second pass costs less than the masked one
 
 
@@ -62,26 +62,22 @@ def states_of(base: BaseModel, blocks: Blocks, request: Request) -> Tensor:
     """[examples, width]: the state that each example of the request is read from."""
     device = base.device
     line = torch.from_numpy(request.line.astype(np.int64)).to(device)[None]
-    in_line, cache = _read_line(base, line)
-    rows, width = request.source.shape
-    cache.batch_repeat_interleave(rows)
+    in_line, kept = _read_line(base, line)
+    width = request.source.shape[1]
     real = request.source >= 0
     at = np.maximum(request.source, 0)
 
-    def placed(values: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.where(real, values[at], 0).astype(np.int64)).to(device)
+    def placed(values: np.ndarray, padding: int = 0) -> Tensor:
+        return torch.from_numpy(np.where(real, values[at], padding).astype(np.int64)).to(device)
 
-    limit, position = placed(blocks.limit), placed(blocks.position)
+    limit, position = placed(blocks.limit, line.shape[1]), placed(blocks.position)
     copy = torch.from_numpy(request.copy).to(device)
     keys = torch.arange(line.shape[1], device=device)
     place = torch.arange(width, device=device)
-    behind = keys[None, None, :] < limit[:, :, None]
+    before = keys[None, None, :] < limit[:, :, None]
     # Padding (copy 0) looks at itself, so that no row of the softmax is empty.
     own = (copy[:, None, :] == copy[:, :, None]) & (place[None, :] <= place[:, None])[None]
-    states = _read_behind(
-        base, cache, placed(blocks.tokens.data), torch.cat([behind, own], dim=2), position,
-        torch.cat([keys.expand(rows, -1), position], dim=1),
-    )  # fmt: skip
+    states = _read_behind(base, kept, placed(blocks.tokens.data), before, own, position)
     row, at_token = torch.from_numpy(request.row).to(device), torch.from_numpy(request.place).to(device)
     return torch.where(
         (row < 0)[:, None], in_line[at_token.clamp(max=len(in_line) - 1)], states[row, at_token.clamp(max=width - 1)]
@@ -137,20 +133,22 @@ def _row_per_copy(lengths: np.ndarray, rows: int) -> np.ndarray:
     return np.unique(row, return_inverse=True)[1]
 
 
-def _read_line(base: BaseModel, line: Tensor) -> tuple[Tensor, DynamicCache]:
+def _read_line(base: BaseModel, line: Tensor) -> tuple[Tensor, Kept]:
     """(states [tokens, width], keys and values) of one history."""
-    cache = DynamicCache()  # without a config it keeps everything, windows are left to the mask
+    kept = Kept()  # without a config it keeps everything, windows are left to the mask
     decoder = base.model.base_model
-    states: Tensor = decoder(input_ids=line, use_cache=True, **{cache_word(decoder): cache})[0]
-    return states[0], cache
+    states: Tensor = decoder(input_ids=line, use_cache=True, **{cache_word(decoder): kept})[0]
+    return states[0], kept
 
 
-def _read_behind(
-    base: BaseModel, cache: DynamicCache, ids: Tensor, visible: Tensor, position: Tensor, keys: Tensor
-) -> Tensor:
-    decoder, mask = base.model.base_model, base.mask(visible, position, keys)
-    kept = {cache_word(decoder): cache}
-    states: Tensor = decoder(input_ids=ids, attention_mask=mask, position_ids=position, use_cache=True, **kept)[0]
+def _read_behind(base: BaseModel, kept: Kept, ids: Tensor, before: Tensor, own: Tensor, position: Tensor) -> Tensor:
+    """[rows, tokens, width]; `before` says which tokens of the history each token sees, `own` which of its row."""
+    decoder = base.model.base_model
+    line = torch.arange(before.shape[2], device=ids.device).expand(len(ids), -1)
+    mask = base.mask(torch.cat([before, own], dim=2), position, torch.cat([line, position], dim=1))
+    word = {cache_word(decoder): kept}
+    with behind(decoder, kept, seen=base.window is None and bool(before.all())):
+        states: Tensor = decoder(input_ids=ids, attention_mask=mask, position_ids=position, use_cache=True, **word)[0]
     return states
 
 
@@ -166,14 +164,13 @@ def _try(base: BaseModel) -> bool:
     ids = torch.arange(n + 2 * own, device=base.device) % base.config.vocab_size
     line, copies = ids[:n], ids[n:].view(2, own)
     place = torch.arange(own, device=base.device)
-    behind = torch.cat([torch.ones(own, n, dtype=torch.bool, device=base.device), place[None] <= place[:, None]], dim=1)
+    causal = (place[None] <= place[:, None]).expand(2, -1, -1)
     position = (n + place).expand(2, -1)
-    keys = torch.arange(n + own, device=base.device).expand(2, -1)
     try:
         with torch.no_grad():
             _, cache = _read_line(base, line[None])
-            cache.batch_repeat_interleave(2)
-            kept = _read_behind(base, cache, copies, behind.expand(2, -1, -1), position, keys)[:, -1].float()
+            sees = torch.ones(2, own, n, dtype=torch.bool, device=base.device)
+            kept = _read_behind(base, cache, copies, sees, causal, position)[:, -1].float()
             plain = torch.cat([base.hidden(torch.cat([line, c])[None])[:, -1] for c in copies]).float()
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
         return False
