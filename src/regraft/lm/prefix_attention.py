@@ -18,7 +18,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 NAME = "regraft_prefix"
 
 
-class Kept(DynamicCache):
+class Kept(DynamicCache):  # type: ignore[misc]  # transformers has no types for it
     """Keys and values of one history; while copies are read, their own are handed through and kept nowhere."""
 
     read = False  # the history is complete
