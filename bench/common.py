@@ -224,9 +224,11 @@ def gemm_probe(duration: float = 0.5) -> float:
     import torch
 
     a, b = torch.ones(512, 576), torch.ones(576, 1536)
-    a @ b
     rates = []
     until = time.perf_counter() + duration
+    while time.perf_counter() < until:  # cores that idled take a while to come up to speed
+        a @ b
+    until += duration
     while time.perf_counter() < until:
         rates.append(2 * 512 * 576 * 1536 / taken(lambda: a @ b).wall / 1e9)
     return statistics.median(rates)

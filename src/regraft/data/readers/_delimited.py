@@ -34,7 +34,7 @@ def delimited(lines: Lines, separator: str, columns: Mapping[str, int], width: i
         regular, doubtful, odd = _quoted_shape(cut.data, mark, width)
     else:
         doubtful, odd = _foreign_marks(usable, separator), np.zeros(len(cut), np.bool_)
-        regular = (_field_counts(cut.data, mark) == width) & ~doubtful
+        regular = _has_fields(cut, mark, width) & ~doubtful
     look = np.flatnonzero(doubtful)
     records, used = _one_by_one(usable, look, np.flatnonzero(odd), separator, width, quoted)
     fields = _all_at_once(cut.select(regular & ~used), mark, columns, width, quoted)
@@ -62,11 +62,16 @@ def _foreign_marks(lines: Lines, separator: str) -> Mask:
     return foreign
 
 
-def _field_counts(data: bytes, mark: str) -> Integers:
-    """Fields per line, where quotes mean nothing."""
-    characters = np.frombuffer(data, np.uint8)
-    at = np.flatnonzero((characters == ord(mark)) | (characters == ord("\n")))
-    return np.diff(np.flatnonzero(characters[at] == ord("\n")), prepend=-1)
+def _has_fields(lines: Lines, mark: str, width: int) -> Mask:
+    """Which lines have `width` fields, where quotes mean nothing."""
+    characters = np.frombuffer(lines.data, np.uint8)
+    at = np.flatnonzero(characters == ord(mark))
+    if width > 1 and len(at) == len(lines) * (width - 1):  # as many as there should be: is each in its line?
+        marks = at.reshape(len(lines), width - 1)
+        if (marks[:, 0] >= lines.starts).all() and (marks[:, -1] < lines.ends).all():
+            return np.ones(len(lines), np.bool_)
+    counts = np.bincount(np.searchsorted(lines.ends, at), minlength=len(lines))
+    return np.asarray(counts + 1 == width)
 
 
 def _quoted_shape(data: bytes, mark: str, width: int) -> tuple[Mask, Mask, Mask]:
