@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from regraft.data.asof import chunks, on_grid
-from regraft.data.stream import Stream
+from regraft.data.stream import Stream, ranges
 
 SHRINK = 50.0  # people who judged both items at which a similarity counts half
 FLOOR = 0.5  # similarity mass below which the vote fades to 0
@@ -48,7 +48,7 @@ def _votes(
     shared = np.full(len(users), np.iinfo(np.int64).max)
     np.minimum.at(shared, compact, p)  # the part of the history that all of a user's rows know
     start = order.start[users]
-    rows = order.rows[_ranges(start, start + shared)]
+    rows = order.rows[ranges(start, shared)]
     owner = np.repeat(np.arange(len(users)), shared)
     shape = (len(users), len(stream.items))
     verdicts = sparse.csr_matrix((residual[rows].astype(np.float32), (owner, stream.item[rows])), shape=shape)
@@ -87,7 +87,7 @@ class _CoSums:
         new = np.arange(self.taken, end)[s.happened[self.taken : end]]
         if len(new):
             users = np.unique(s.user[new])
-            old = s.order.rows[_ranges(s.order.start[users], s.order.start[users + 1])]
+            old = s.order.rows[ranges(s.order.start[users], s.order.start[users + 1] - s.order.start[users])]
             old = old[old < self.taken]
             compact = np.zeros(len(s.user_ids), dtype=np.int64)
             compact[users] = np.arange(len(users))
@@ -114,13 +114,6 @@ class _CoSums:
         joint = _pick(self.joint, cosine.row, cosine.col).astype(np.float32)
         data = cosine.data / norm[cosine.row] / norm[cosine.col] * (joint / (joint + SHRINK))
         return sparse.csr_matrix((np.maximum(data, 0.0), (cosine.row, cosine.col)), shape=cosine.shape)
-
-
-def _ranges(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """The integers of all ranges [start, end), one after the other."""
-    length = end - start
-    offset = np.repeat(start - np.concatenate([[0], np.cumsum(length)[:-1]]), length) if len(start) else start
-    return np.arange(int(length.sum())) + offset
 
 
 def _pick(matrix: Matrix, row: np.ndarray, column: np.ndarray) -> np.ndarray:

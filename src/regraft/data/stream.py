@@ -226,6 +226,12 @@ def count_before(rows: np.ndarray, start: np.ndarray, group: np.ndarray, limit: 
     return np.searchsorted(keys, group.astype(np.int64) * span + limit) - start[group]
 
 
+def ranges(start: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """start[i], start[i] + 1, ... start[i] + lengths[i] - 1 for every i, one after the other."""
+    before = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(lengths) else lengths
+    return np.repeat(start - before, lengths) + np.arange(int(lengths.sum()))
+
+
 def code_by_first_appearance(ids: pl.Series) -> tuple[np.ndarray, pl.Series]:
     """(codes, unique ids): codes 0, 1, 2... in order of first appearance."""
     unique = ids.unique(maintain_order=True)

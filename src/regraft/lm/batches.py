@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from regraft.data.stream import ranges
 from regraft.lm.encode import Blocks
-from regraft.lm.ragged import ranges
 
 STEP = 16  # block lengths are rounded up to this when they are grouped
 

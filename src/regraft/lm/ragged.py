@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from regraft.data.stream import ranges
+
 
 @dataclass(frozen=True)
 class Ragged:
@@ -48,9 +50,3 @@ def stack(parts: Sequence[Ragged]) -> Ragged:
     offsets = np.cumsum([0, *(len(p.data) for p in parts)])
     start = np.concatenate([p.start[:-1] + o for p, o in zip(parts, offsets, strict=False)] + [offsets[-1:]])
     return Ragged(np.concatenate([p.data for p in parts]), start)
-
-
-def ranges(start: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """start[i], start[i] + 1, ... start[i] + lengths[i] - 1 for every i, one after the other."""
-    before = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(lengths) else lengths
-    return np.repeat(start - before, lengths) + np.arange(int(lengths.sum()))

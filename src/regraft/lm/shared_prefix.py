@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from regraft.data.stream import ranges
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks
 from regraft.lm.prefix_attention import Kept, behind
-from regraft.lm.ragged import ranges
 
 ROW_TOKENS = 48  # tokens of copies per row: longer rows pay attention to each other, shorter ones padding
 WORTH = 192  # tokens of copies from which a second pass costs less than the masked one
