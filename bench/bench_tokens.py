@@ -219,14 +219,18 @@ def time_rows(
     return rows, said
 
 
-def auc_row(layout: Layout, some: Stream, test: Stream, model: Any, tokenizer: Any) -> Row:
-    """AUC on the same targets of the next period, of both layouts learnt from the same targets."""
-    longest = getattr(model.config, "max_position_embeddings", None)
-    learnt = tokenised(layout, some, tokenizer, longest)
-    last = {
-        "ours": train_loop(model, tokenizer, learnt.ours, learnt.answers[0]),
-        HF: train_peer(model, tokenizer, learnt.sequences, step=STEP, rate=RATE, seed=SEED, answer_only=True),
+def learnt(layout: Layout, some: Stream, model: Any, tokenizer: Any) -> dict[str, Trained]:
+    """Both sides trained on the same targets."""
+    material = tokenised(layout, some, tokenizer, getattr(model.config, "max_position_embeddings", None))
+    return {
+        "ours": train_loop(model, tokenizer, material.ours, material.answers[0]),
+        HF: train_peer(model, tokenizer, material.sequences, step=STEP, rate=RATE, seed=SEED, answer_only=True),
     }
+
+
+def auc_row(layout: Layout, test: Stream, tokenizer: Any, last: dict[str, Trained]) -> Row:
+    """AUC on the same targets of the next period."""
+    longest = getattr(last[HF].base.config, "max_position_embeddings", None)
     material = tokenised(layout, test, tokenizer, longest)
     scores = [
         score_blocks(last[side].base, answers, blocks)
@@ -252,7 +256,7 @@ def measure(
         more, said = time_rows(layout, some, model, tokenizer, longest, times, every_peer=number_ == 0)
         rows += more
         if judged:
-            rows.append(auc_row(layout, some, test, *judged))
+            rows.append(auc_row(layout, test, judged[1], learnt(layout, some, *judged)))
         words.append(said)
         print(said, flush=True)
     return rows, words

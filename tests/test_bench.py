@@ -158,7 +158,7 @@ def test_tokens_and_seconds_are_measured_for_every_layout(
     tokens = bench("bench_tokens")
     monkeypatch.setattr(tokens, "STEP", 32)
     compared = [layout for layout in tokens.layouts() if layout.shape == Shape(10, 10)]
-    rows, words = tokens.measure(stream, *small, compared, 1, 1, targets=40, tested=40, trained_base=False)
+    rows, words = tokens.measure(stream, *small, compared, 1, 1, targets=40, tested=40, judged=None)
     assert len(words) == len(compared) == 3
     peers = [row.peer for row in rows if row.measure == "wall s per target, title, W=10 H=10"]
     assert peers == [tokens.HF, tokens.ANSWER, tokens.LOOP]
@@ -174,7 +174,7 @@ def test_tokens_and_seconds_are_measured_for_every_layout(
         assert items.ours + rest.ours == pytest.approx(all_.ours)
         assert items.theirs + rest.theirs == pytest.approx(all_.theirs)
     assert [row.target for row in rows if row.measure == "tokens per target, title, W=10 H=10"] == [7.0]
-    assert all(row.ours is None for row in rows if row.measure.startswith("AUC"))
+    assert not [row for row in rows if row.measure.startswith("AUC")]
 
 
 def test_events_read_per_target_are_counted_one_by_one(bench: Any, stream: Stream, small: tuple[Any, Any]) -> None:
@@ -191,7 +191,7 @@ def test_both_sides_train_the_same_modules_and_their_auc_is_of_all_tested_target
     tokens = bench("bench_tokens")
     monkeypatch.setattr(tokens, "STEP", 32)
     layout, view = tokens.layouts()[0], tokens.some_users(stream.cases(1), 40)
-    _, _, last = tokens.time_rows(layout, view, *small, 2048, 1, every_peer=False)
+    last = tokens.learnt(layout, view, *small)
     moved = []
     for side in ("ours", tokens.HF):
         parameters = dict(last[side].base.model.named_parameters())
@@ -199,7 +199,7 @@ def test_both_sides_train_the_same_modules_and_their_auc_is_of_all_tested_target
         assert all(float(p.detach().abs().max()) > 0 for p in b.values())
         moved.append(sorted(b))
     assert moved[0] == moved[1]
-    row = tokens.auc_row(layout, stream.cases(2), small[1], 2048, last)
+    row = tokens.auc_row(layout, stream.cases(2), small[1], last)
     assert row.n == len(stream.cases(2))
     assert 0 < row.ours < 1 and 0 < row.theirs < 1
     assert row.ratio == row.ours / row.theirs
