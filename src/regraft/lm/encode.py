@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from regraft.data.regimes import Regime
-from regraft.data.stream import Stream
+from regraft.data.stream import Stream, ranges
 from regraft.data.text import clean
 from regraft.errors import ModelError
 from regraft.lm.answers import Answers, Tokenizer, token_ids
@@ -146,7 +146,7 @@ class Encoder:
         # Segments: head, then event and answer for every event of the line, then the isolated copies.
         n_line = end - start
         order = view.order
-        line_rows = order.rows[np.repeat(order.start[p.user[first]] + start, n_line) + _count_up(n_line)]
+        line_rows = order.rows[ranges(order.start[p.user[first]] + start, n_line)]
         needed, line_index = np.unique(line_rows, return_inverse=True)
         line_events = self.events(view, needed)
         table = stack(
@@ -231,8 +231,8 @@ def _visibility(
     if len(copies):
         anchor = flat.start[after] - tokens.start[block]
         lengths = flat.lengths[copies]
-        where = np.repeat(flat.start[copies], lengths) + _count_up(lengths)
-        position[where] = np.repeat(anchor, lengths) + _count_up(lengths)
+        where = ranges(flat.start[copies], lengths)
+        position[where] = ranges(anchor, lengths)
         limit[where] = np.repeat(anchor, lengths)
         segment[where] = np.repeat(np.arange(1, len(copies) + 1), lengths)
     return position, limit.astype(np.int32), segment
@@ -271,5 +271,4 @@ def _chunks(user: np.ndarray, block: np.ndarray, lengths: np.ndarray, budget: in
 
 def _count_up(lengths: np.ndarray) -> np.ndarray:
     """0, 1, ... lengths[i] - 1 for every i, one after the other."""
-    before = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(lengths) else lengths
-    return np.arange(int(lengths.sum())) - np.repeat(before, lengths)
+    return ranges(np.zeros_like(lengths), lengths)

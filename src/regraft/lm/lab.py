@@ -168,11 +168,12 @@ class Lab:
             slot = shop.grafts.put(adapter)
             judge = Judge(shop.base, blocks, shop.answers, weights, shop.fit.heavy_users, extra_loss)
             held = shop.blocks(stop) if len(stop) else None
+            held_tokens = tokens_read(held, shop.base) if held is not None else 0
             watched = [0]
 
             def watch() -> float:
                 assert held is not None
-                watched[0] += tokens_read(held, shop.base)
+                watched[0] += held_tokens
                 return log_loss(held.label, score_blocks(shop.base, shop.answers, held))
 
             # The key does not know extra losses, so what was begun under one must not be taken up under another.

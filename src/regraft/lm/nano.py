@@ -25,7 +25,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from regraft.cost import Cost
 from regraft.data.regimes import Regime
-from regraft.data.stream import Stream
+from regraft.data.stream import Stream, ranges
 from regraft.data.text import clean
 from regraft.errors import DataError
 from regraft.lm.answers import Answers
@@ -169,7 +169,7 @@ def _texts(encoder: Encoder, warm_up: Stream) -> Blocks:
     new_block = np.flatnonzero((np.diff(user, prepend=-1) != 0) | (number % size == 0))
     tokens = events.grouped(np.diff(np.append(new_block, len(rows))))
     lengths = tokens.lengths
-    position = np.arange(len(tokens.data)) - np.repeat(tokens.start[:-1], lengths)
+    position = ranges(np.zeros_like(lengths), lengths)
     none = np.zeros(0, dtype=np.int64)
     segment = np.zeros(len(position), np.int32)
     return Blocks(tokens, position, position + 1, segment, user[new_block], np.arange(len(new_block)), none, none, none)
