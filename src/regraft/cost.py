@@ -18,6 +18,7 @@ class Cost:
     wall_seconds: float = 0.0
     tokens_forward: int = 0
     tokens_backward: int = 0
+    tokens_trunk: int = 0  # tokens that the lower layers read once to be kept; forward then counts the top's
     flops: float = 0.0
     targets_trained: int = 0
     adapter_bytes: int = 0  # size of what is served after the work

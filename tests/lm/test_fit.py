@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lm.models import encoder_for, tiny_base
 from regraft.errors import ModelError
 from regraft.lm.adapter import Adapter
-from regraft.lm.batches import Batch
+from regraft.lm.batches import Batch, batches
 from regraft.lm.encode import Blocks
 from regraft.lm.fit import FitResult, train
 from regraft.lm.graft import Grafts
@@ -160,6 +160,9 @@ class Toy:
     def step_weights(self, chosen: np.ndarray) -> np.ndarray:
         self.steps.append(chosen)
         return np.ones(1, np.float32)
+
+    def read(self, steps: Sequence[np.ndarray], max_tokens: int) -> Iterator[Iterator[Batch]]:
+        return (batches(self.blocks, chosen, max_tokens, BASE.device) for chosen in steps)
 
     def loss(self, batch: Batch, weights: np.ndarray) -> Tensor:
         return self.rule(self.parameter)

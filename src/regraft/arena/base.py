@@ -30,7 +30,8 @@ def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regim
         base.tokenizer, template, Answers.of(base.tokenizer, template), regime, config.timeline.shape, config.refresh,
         config.item_tokens, base.longest,
     )  # fmt: skip
-    return Workshop(base, encoder, config.adapter, config.fit, folder / "kept")
+    cache = config.cache.model_copy(update={"folder": config.cache.folder or str(folder.parent)})
+    return Workshop(base, encoder, config.adapter, config.fit, folder / "kept", cache=cache)
 
 
 def nano_folder(config: ArenaConfig, stream: Stream, template: Template, regime: Regime, folder: Path) -> Path:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from regraft.data.regimes import Regime
 from regraft.data.source import DataOptions
 from regraft.errors import ConfigError, PluginError, RegraftError
-from regraft.lm.options import AdapterOptions, FitOptions, NanoOptions, TimelineOptions
+from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOptions, TimelineOptions
 from regraft.plugins import load, names
 
 
@@ -96,6 +96,7 @@ class ArenaConfig(BaseModel):
     item_tokens: int = Field(24, ge=1, le=512)
     adapter: AdapterOptions = AdapterOptions()
     fit: FitOptions = FitOptions()
+    cache: CacheOptions = CacheOptions()
     contenders: tuple[ContenderOptions, ...] = tuple(ContenderOptions(use=n) for n in DEFAULT_CONTENDERS)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     first_update: int | None = Field(

@@ -11,7 +11,7 @@ from regraft.arena.config import ArenaConfig
 from regraft.errors import ResultsError
 from regraft.lm.staging import staging_for
 
-FREE = ("name", "contenders", "seeds")  # what may differ from one start of a run to the next
+FREE = ("name", "contenders", "seeds", "cache")  # what may differ from one start of a run to the next
 
 
 def claim(folder: Path, config: ArenaConfig, stream: str, template: str) -> None:

@@ -107,6 +107,10 @@ class BaseModel:
         return int(self.config.num_hidden_layers)
 
     @property
+    def width(self) -> int:
+        return int(self.config.hidden_size)
+
+    @property
     def parameters(self) -> int:
         """Number of weights outside the embeddings, the N of cost formulas."""
         skip = {id(self.model.get_input_embeddings().weight)}
@@ -116,14 +120,14 @@ class BaseModel:
         return sum(p.numel() for n, p in self.model.named_parameters() if id(p) not in skip and "lora_" not in n)
 
     def hidden(self, ids: Tensor, visible: Tensor | None = None, position: Tensor | None = None) -> Tensor:
-        """Last hidden states [rows, tokens, width].
+        """Last hidden states [rows, tokens, width]. `ids` [rows, tokens], or states to begin with, of any float type.
 
         `visible` [rows, tokens, tokens] (True = may look) with `position` for blocks that hold isolated
         copies; without them the model's own causal mask is used.
         """
         if visible is None or position is None:
             return self._states(ids)
-        if not self._isolates:
+        if not self.isolates:
             raise ModelError(
                 f"base model '{self.path}'",
                 "reads several candidates behind one history otherwise than one by one: it does not keep to 4D masks",
@@ -168,13 +172,12 @@ class BaseModel:
     # -- inside --------------------------------------------------------------------------------
 
     def _states(self, ids: Tensor, mask: Any = None, position: Tensor | None = None) -> Tensor:
-        states: Tensor = self.model.base_model(
-            input_ids=ids, attention_mask=mask, position_ids=position, use_cache=False
-        )[0]
+        given = {"inputs_embeds" if ids.is_floating_point() else "input_ids": ids}
+        states: Tensor = self.model.base_model(**given, attention_mask=mask, position_ids=position, use_cache=False)[0]
         return states
 
     @cached_property
-    def _isolates(self) -> bool:
+    def isolates(self) -> bool:
         """Two copies behind one prefix, longer than a sliding window where it is short, against plain prompts.
 
         Not so where a family ignores masks or positions, or knows another kind of layer than those served here.

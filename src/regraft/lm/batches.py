@@ -16,6 +16,16 @@ STEP = 16  # block lengths are rounded up to this when they are grouped
 
 
 @dataclass(frozen=True)
+class Parts:
+    """The parts of a batch's blocks, where states are kept: token `place` of the batch, rows one after the other."""
+
+    key: np.ndarray  # [parts, 2]
+    owner: np.ndarray  # [parts, 2], zeros for heads
+    place: np.ndarray
+    length: np.ndarray
+
+
+@dataclass(frozen=True)
 class Batch:
     """One padded forward. `visible` and `position` are None where plain causal attention is right."""
 
@@ -27,6 +37,9 @@ class Batch:
     read: Tensor  # per example: its token
     examples: np.ndarray  # numbers of these examples in the view
     tokens: int  # real tokens, without padding
+    parts: Parts | None = None
+    states: Tensor | None = None  # [rows, tokens, width] that enter the top, where they are kept (trunk.py)
+    found: np.ndarray | None = None  # per part: were its states kept?
 
 
 def batches(
@@ -83,7 +96,19 @@ def _batch(blocks: Blocks, group: np.ndarray, device: torch.device, left: bool) 
         read=torch.from_numpy(blocks.read[examples] + shift[row]).to(device),
         examples=examples,
         tokens=int(lengths.sum()),
+        parts=None if blocks.keys is None else _parts(blocks, group, width, shift),
     )
+
+
+def _parts(blocks: Blocks, group: np.ndarray, width: int, shift: np.ndarray) -> Parts:
+    assert blocks.keys is not None and blocks.owner is not None
+    first, end = (np.searchsorted(blocks.part[:-1], blocks.tokens.start[group + n]) for n in (0, 1))
+    number = ranges(first, end - first)
+    row = np.repeat(np.arange(len(group)), end - first)
+    place = row * width + shift[row] + blocks.part[number] - blocks.tokens.start[group][row]
+    owner = blocks.owner[group][row]
+    owner[np.cumsum(end - first) - (end - first)] = 0
+    return Parts(blocks.keys[number], owner, place, np.diff(blocks.part)[number])
 
 
 def _visible(limit: Tensor, segment: Tensor, inside: Tensor, shift: np.ndarray) -> Tensor:

@@ -40,6 +40,10 @@ class Blocks:
     block: np.ndarray  # per example: its block
     read: np.ndarray  # per example: index in the block of the token whose state is read
     label: np.ndarray  # per example
+    part: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))  # first token of every part, and the end:
+    # a block is its head, events with their answers, then copies
+    keys: np.ndarray | None = None  # [parts, 2] what each part is known by where states are kept (trunk.py)
+    owner: np.ndarray | None = None  # [blocks, 2] whose history it is, hashed
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -176,7 +180,8 @@ class Encoder:
         after = base[copy_block] + 1 + 2 * (p.known[isolated_order] - start[copy_block])
         position, limit, segment = _visibility(flat, tokens, tail, after, copy_block)
         line = np.unique(np.stack([p.user[first], start, end]), axis=1, return_inverse=True)[1].ravel()
-        return Blocks(tokens, position, limit, segment, p.user[first], line, block, read, view.label[p.rows])
+        part = np.append(flat.start[np.sort(np.concatenate([base[:-1], at, tail]))], len(flat.data))
+        return Blocks(tokens, position, limit, segment, p.user[first], line, block, read, view.label[p.rows], part)
 
     def _single(self, view: Stream, p: Plan) -> Blocks:
         """One prompt per example: the published layout, the last W known events in two lists."""
@@ -217,6 +222,7 @@ class Encoder:
             block=np.arange(len(p.rows)),
             read=tokens.lengths - 1,
             label=view.label[p.rows],
+            part=np.append(np.repeat(tokens.start[:-1], 2), tokens.start[-1]),  # no head, one text
         )
 
 

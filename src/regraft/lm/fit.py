@@ -11,7 +11,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from regraft.cost import Cost, measured
 from regraft.errors import ModelError
-from regraft.lm.batches import Batch, batches
+from regraft.lm.batches import Batch
 from regraft.lm.encode import Blocks
 from regraft.lm.options import FitOptions
 from regraft.lm.staging import remove_leftovers, staging_for
@@ -36,6 +36,7 @@ class Objective(Protocol):
     @property
     def blocks(self) -> Blocks: ...
     def step_weights(self, chosen: np.ndarray) -> np.ndarray: ...
+    def read(self, steps: Sequence[np.ndarray], max_tokens: int) -> Iterator[Iterable[Batch]]: ...  # batches per step
     def loss(self, batch: Batch, weights: np.ndarray) -> Tensor: ...
 
 
@@ -74,11 +75,11 @@ def train(
         began, first = time.monotonic(), state.step
         done = 0
         for epoch, steps in enumerate(plan):
-            for chosen in steps:
+            left = steps[max(0, state.step - done) :]
+            done += len(steps) - len(left)
+            for chosen, group in zip(left, objective.read(left, options.batch_tokens), strict=True):
                 done += 1
-                if done <= state.step:
-                    continue
-                _one_step(objective, chosen, state, options, done / total)
+                _one_step(objective, chosen, group, state, options, done / total)
                 state.step = done
                 state.save_if_due(options.checkpoint_seconds)
                 if progress:
@@ -106,16 +107,17 @@ def _steps(blocks: Blocks, targets: int, seed: int, epoch: int) -> list[np.ndarr
     return np.split(order, np.flatnonzero(np.diff(number)) + 1) if len(order) else []
 
 
-def _one_step(objective: Objective, chosen: np.ndarray, state: _State, options: FitOptions, done: float) -> None:
+def _one_step(
+    objective: Objective, chosen: np.ndarray, group: Iterable[Batch], state: _State, options: FitOptions, done: float
+) -> None:
     weights = objective.step_weights(chosen)
     mass = float(weights.sum())
     if mass <= 0:
         return
     state.set_rate(done, options.warm_up)
     state.optimizer.zero_grad(set_to_none=True)
-    device = next(iter(state.parameters.values())).device
     total = 0.0
-    for batch in batches(objective.blocks, chosen, options.batch_tokens, device):
+    for batch in group:
         loss = objective.loss(batch, weights) / mass
         state.accelerator.backward(loss)
         total += float(loss.detach())

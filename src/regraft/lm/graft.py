@@ -47,11 +47,12 @@ class Grafts:
                 f"this model has no linear layer named {', '.join(sorted(unknown))}",
                 ", ".join(sorted(linear)),
             )
-        if options.adapt == "all":
+        top = options.top(self.base.n_layers)
+        if top is None:
             return AdapterShape(options.rank, options.alpha, targets)
-        if not 1 <= options.adapt <= self.base.n_layers:
-            raise ModelError("adapter.adapt", f"top {options.adapt} layers", f"all, or 1 to {self.base.n_layers}")
-        layers = tuple(range(self.base.n_layers - options.adapt, self.base.n_layers))
+        if not 1 <= top <= self.base.n_layers:
+            raise ModelError("adapter.adapt", f"top {top} layers", f"all, or 1 to {self.base.n_layers}")
+        layers = tuple(range(self.base.n_layers - top, self.base.n_layers))
         return AdapterShape(options.rank, options.alpha, targets, layers)
 
     def fresh(self, shape: AdapterShape, seed: int) -> Adapter:

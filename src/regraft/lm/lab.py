@@ -12,6 +12,8 @@ import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +32,13 @@ from regraft.lm.fit import Progress, train
 from regraft.lm.graft import Grafts
 from regraft.lm.kept_scores import KeptScores
 from regraft.lm.merge import How, Parts, merge
-from regraft.lm.options import AdapterOptions, FitOptions
+from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.shared_prefix import tokens_read
+from regraft.lm.split import Split
 from regraft.lm.tasks.judge import ExtraLoss, Judge
+from regraft.lm.trunk import Trunk
+from regraft.lm.trunk_store import GIB, TrunkStore
 from regraft.metrics.binary import log_loss
 
 KEPT_BLOCKS = 64
@@ -49,6 +54,7 @@ class Workshop:
     fit: FitOptions = field(default_factory=FitOptions)
     folder: Path | None = None  # kept fits and scores; None: kept in memory only
     progress: Progress | None = None
+    cache: CacheOptions = field(default_factory=CacheOptions)
 
     def __post_init__(self) -> None:
         self.grafts = Grafts(self.base)
@@ -62,8 +68,39 @@ class Workshop:
         if key not in self._blocks:
             if len(self._blocks) >= KEPT_BLOCKS:
                 del self._blocks[next(iter(self._blocks))]
-            self._blocks[key] = self.encoder.encode(view)
+            blocks = self.encoder.encode(view)
+            self._blocks[key] = self.trunk.keyed(blocks, view) if self.trunk else blocks
         return self._blocks[key]
+
+    @cached_property
+    def trunk(self) -> Trunk | None:
+        """Kept states below the layers that adapters change; None where adapters change all, or nothing is kept."""
+        top = self.adapter.top(self.base.n_layers)
+        if top is None or self.cache.gib == 0:
+            return None
+        self.grafts.shape(self.adapter)  # says what is wrong with a number of layers
+        split = Split.at(self.base, self.base.n_layers - top)
+        if split is None:
+            if top < self.base.n_layers:
+                self.base.notes.append("this model cannot be cut at a layer exactly: it runs whole, nothing is kept")
+            return None
+        made_for = {
+            "base": self.base.hash, "layer": split.layer, "dtype": str(self.base.dtype).removeprefix("torch."),
+            "template": self.encoder.template.hash, "regime": str(self.encoder.regime), "refresh": self.encoder.refresh,
+            "transformers": version("transformers"),
+        }  # fmt: skip
+        name = hashlib.blake2b(json.dumps(made_for).encode(), digest_size=6).hexdigest()
+        folder = Path(self.cache.folder) if self.cache.folder else self.folder
+        return Trunk(split, TrunkStore(
+            folder and folder / f"trunk-{name}", self.base.width, self.base.dtype, int(self.cache.gib * GIB), made_for
+        ))  # fmt: skip
+
+    def trunk_of(self, adapter: Adapter | None) -> Trunk | None:
+        """The trunk, where this adapter (or none) leaves its layers as they are."""
+        layers = adapter.shape.layers if adapter else ()
+        if self.trunk is None or layers is None or (layers and min(layers) < self.trunk.split.layer):
+            return None
+        return self.trunk
 
     def key(self, *parts: object) -> str:
         """Names a piece of work by everything it depends on."""
@@ -166,16 +203,19 @@ class Lab:
             adapter = start or shop.grafts.fresh(shape, self.seed)
             blocks = shop.blocks(view)
             slot = shop.grafts.put(adapter)
-            judge = Judge(shop.base, blocks, shop.answers, weights, shop.fit.heavy_users, extra_loss)
+            trunk = shop.trunk_of(adapter)
+            judge = Judge(shop.base, blocks, shop.answers, weights, shop.fit.heavy_users, extra_loss, trunk)
             held = shop.blocks(stop) if len(stop) else None
-            held_tokens = tokens_read(held, shop.base) if held is not None else 0
-            watched = [0]
+            held_tokens = _tokens(held, shop.base, trunk) if held is not None else 0
+            watched, lower = [0], _Lower(trunk)
 
             def watch() -> float:
                 assert held is not None
                 watched[0] += held_tokens
-                return log_loss(held.label, score_blocks(shop.base, shop.answers, held))
+                return log_loss(held.label, score_blocks(shop.base, shop.answers, held, trunk=trunk))
 
+            if trunk:
+                trunk.fill(blocks)
             # The key does not know extra losses, so what was begun under one must not be taken up under another.
             with shop.base.recomputing() if shop.fit.gradient_checkpointing else nullcontext():
                 result = train(
@@ -186,7 +226,8 @@ class Lab:
             weights_now = shop.grafts.take(adapter.shape)
         cost.tokens_forward, cost.tokens_backward = result.cost.tokens_forward + watched[0], result.cost.tokens_backward
         cost.targets_trained = result.cost.targets_trained
-        cost.flops = self._flops(cost.tokens_forward, cost.tokens_backward)
+        lower.charge(cost, len(blocks.tokens.data) + held_tokens)
+        cost.flops = self._flops(cost)
         lineage = self._lineage(view, stop, start, lr, epochs, result.losses)
         done = Adapter(
             adapter.shape, weights_now, {**lineage, "fan_in_fan_out": bool(adapter.lineage.get("fan_in_fan_out"))}
@@ -245,15 +286,15 @@ class Lab:
         unknown = view.only(~np.isin(view.targets, kept.rows))
         if len(unknown):
             with measured() as cost:
-                blocks = shop.blocks(unknown)
-                if adapter is None:
-                    with shop.grafts.bare():
-                        scores = score_blocks(shop.base, shop.answers, blocks)
-                else:
+                blocks, trunk = shop.blocks(unknown), shop.trunk_of(adapter)
+                lower = _Lower(trunk)
+                if adapter is not None:
                     shop.grafts.put(adapter)
-                    scores = score_blocks(shop.base, shop.answers, blocks)
-            cost.tokens_forward = tokens_read(blocks, shop.base)
-            cost.flops = self._flops(cost.tokens_forward, 0)
+                with nullcontext() if adapter else shop.grafts.bare():
+                    scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk)
+            cost.tokens_forward = _tokens(blocks, shop.base, trunk)
+            lower.charge(cost, cost.tokens_forward)
+            cost.flops = self._flops(cost)
             kept = kept.with_rows(unknown.targets, scores, cost)
             shop.keep_scores(key, kept)
         self.meter.charge(kept.cost.share(len(view) / max(1, len(kept.rows))))
@@ -273,9 +314,15 @@ class Lab:
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _flops(self, forward: int, backward: int) -> float:
-        """2N per token forward, 2N more per token for the gradients that flow through a frozen model."""
-        return 2.0 * self.workshop.base.parameters * (forward + backward)
+    def _flops(self, cost: Cost) -> float:
+        """2N per token forward, 2N more per token for the gradients that flow through a frozen model.
+
+        Where a trunk is kept, its layers read every token once and the top's read it in every pass.
+        """
+        trunk = self.workshop.trunk
+        share = trunk.split.share if trunk and cost.tokens_trunk else 0.0
+        passes = share * cost.tokens_trunk + (1 - share) * (cost.tokens_forward + cost.tokens_backward)
+        return 2.0 * self.workshop.base.parameters * passes
 
     def _kept_fit(self, key: str) -> tuple[Adapter, Cost] | None:
         shop = self.workshop
@@ -292,3 +339,24 @@ class Lab:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{key}.cost.json").write_text(json.dumps(cost.as_dict()))
             adapter.save(folder / key, shop.base.path)
+
+
+class _Lower:
+    """Charges a piece of work for its trunk in full, as if nothing had been kept for it by others."""
+
+    def __init__(self, trunk: Trunk | None) -> None:
+        self.trunk, self.before = trunk, trunk.tokens if trunk else 0
+
+    def charge(self, cost: Cost, tokens: int) -> None:
+        """`tokens` are those that the trunk must have read once, whoever had it read them."""
+        if self.trunk is None:
+            return
+        spared = max(0, tokens - (self.trunk.tokens - self.before))
+        cost.tokens_trunk = tokens
+        cost.cpu_seconds += spared * self.trunk.store.seconds_per_token
+        cost.cache_bytes = tokens * self.trunk.store.width * self.trunk.store.dtype.itemsize
+
+
+def _tokens(blocks: Blocks, base: BaseModel, trunk: Trunk | None) -> int:
+    """Tokens that scoring the blocks reads."""
+    return len(blocks.tokens.data) if trunk else tokens_read(blocks, base)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from regraft.errors import ConfigError
 from regraft.prompts.timeline import Shape
+
+TOP = re.compile(r"top\((?P<k>\d+)(?:/(?P<of>[1-9]\d*))?\)")
 
 
 class Options(BaseModel):
@@ -33,7 +36,35 @@ class AdapterOptions(Options):
     targets: Literal["auto"] | list[str] = Field(
         "auto", description="module names; auto: every linear layer of a block"
     )
-    adapt: Literal["all"] | int = Field("all", description="all layers, or the top k")
+    adapt: str | int = Field(
+        "all", description="all layers; top(k): the k highest, top(1/4): that share of them"
+    )  # fmt: skip
+
+    @field_validator("adapt")
+    @classmethod
+    def _readable(cls, value: str | int) -> str | int:
+        if isinstance(value, str) and value != "all" and not TOP.fullmatch(value):
+            raise ConfigError("adapter.adapt", f"found {value!r}", "all, top(k) or a share such as top(1/4)")
+        return value
+
+    def top(self, layers: int) -> int | None:
+        """How many of so many layers carry weights; None: all. May be out of range where a number was given."""
+        if self.adapt == "all":
+            return None
+        if isinstance(self.adapt, int):
+            return self.adapt
+        found = TOP.fullmatch(self.adapt)
+        assert found is not None
+        if found["of"] is None:
+            return int(found["k"])
+        return max(1, round(layers * int(found["k"]) / max(1, int(found["of"]))))
+
+
+class CacheOptions(Options):
+    """Kept states of the frozen lower layers (trunk.py), where adapters leave those as they are."""
+
+    folder: str | None = Field(None, description="where they are kept; None: beside the run, for all runs there")
+    gib: float = Field(8.0, ge=0, description="most GiB that are kept; 0: nothing is")
 
 
 class NanoOptions(Options):

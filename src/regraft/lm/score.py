@@ -5,30 +5,38 @@ Many targets of one user share one history, so scoring a hundred candidates read
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 import numpy as np
 import torch
 
 from regraft.errors import ModelError
 from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
-from regraft.lm.batches import batches
+from regraft.lm.batches import Batch, batches, grouped
 from regraft.lm.encode import Blocks
 from regraft.lm.shared_prefix import requests, states_of
 from regraft.lm.tasks.judge import batch_log_odds
+from regraft.lm.trunk import Trunk
 
 
 def score_blocks(
-    base: BaseModel, answers: Answers, blocks: Blocks, max_tokens: int = 16_384, left: bool = False
-) -> np.ndarray:
-    """float64 per example, in the order of the view; `left` pads on the left (the scores are the same)."""
+    base: BaseModel, answers: Answers, blocks: Blocks, max_tokens: int = 16_384, left: bool = False,
+    trunk: Trunk | None = None,
+) -> np.ndarray:  # fmt: skip
+    """float64 per example, in the order of the view; `left` pads on the left (the scores are the same).
+
+    With a trunk its states are kept for the next pass: then every history is read as training reads it.
+    """
     scores = np.full(len(blocks.block), np.nan)
     with torch.inference_mode():
-        shared, others = ([], np.arange(len(blocks))) if left else requests(blocks, base)
+        shared, others = ([], np.arange(len(blocks))) if left or trunk else requests(blocks, base)
         for request in shared:
             log_odds = base.log_odds(states_of(base, blocks, request), answers.yes, answers.no)
             scores[request.examples] = log_odds.double().cpu().numpy()
-        for batch in batches(blocks, others, max_tokens, base.device, left):
-            scores[batch.examples] = batch_log_odds(base, answers, batch).double().cpu().numpy()
+        for batch in _read(blocks, others, max_tokens, base, left, trunk):
+            scores[batch.examples] = batch_log_odds(base, answers, batch, trunk).double().cpu().numpy()
     if not np.isfinite(scores).all():
         raise ModelError(
             "scores",
@@ -37,3 +45,12 @@ def score_blocks(
             "Compute in fp32 (base.dtype), or train again with a lower learning rate (fit.lr)",
         )
     return scores
+
+
+def _read(
+    blocks: Blocks, chosen: np.ndarray, max_tokens: int, base: BaseModel, left: bool, trunk: Trunk | None
+) -> Iterator[Batch]:
+    if trunk is None:
+        return batches(blocks, chosen, max_tokens, base.device, left)
+    steps = list(grouped(blocks, chosen, max_tokens))
+    return chain.from_iterable(trunk.read(blocks, steps, max_tokens, left))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
-from regraft.lm.batches import Batch
+from regraft.lm.batches import Batch, batches
 from regraft.lm.encode import Blocks
+from regraft.lm.trunk import Trunk
 
 METRICS = ("auc", "uauc", "log_loss", "brier", "ece")
 
@@ -21,9 +22,9 @@ METRICS = ("auc", "uauc", "log_loss", "brier", "ece")
 ExtraLoss = Callable[[Tensor, np.ndarray], Tensor]
 
 
-def batch_log_odds(base: BaseModel, answers: Answers, batch: Batch) -> Tensor:
+def batch_log_odds(base: BaseModel, answers: Answers, batch: Batch, trunk: Trunk | None = None) -> Tensor:
     """logit(yes) - logit(no) for every example of the batch, fp32."""
-    states = base.hidden(batch.ids, batch.visible, batch.position)
+    states = trunk.hidden(batch) if trunk else base.hidden(batch.ids, batch.visible, batch.position)
     return base.log_odds(states[batch.row, batch.read], answers.yes, answers.no)
 
 
@@ -37,6 +38,7 @@ class Judge:
     weights: np.ndarray  # float32 per example
     heavy_users: str = "sqrt"
     extra: Sequence[ExtraLoss] = ()
+    trunk: Trunk | None = None  # where the adapter leaves the lower layers alone
 
     def step_weights(self, chosen: np.ndarray) -> np.ndarray:
         """Weight per example (of the whole view), zero outside the chosen blocks."""
@@ -57,11 +59,17 @@ class Judge:
             weights = weights / np.sqrt(np.maximum(counted, 1))[user]
         return weights.astype(np.float32)
 
+    def read(self, steps: Sequence[np.ndarray], max_tokens: int) -> Iterator[Iterable[Batch]]:
+        """The batches of every step."""
+        if self.trunk:
+            return self.trunk.read(self.blocks, steps, max_tokens)
+        return (batches(self.blocks, chosen, max_tokens, self.base.device) for chosen in steps)
+
     def loss(self, batch: Batch, weights: np.ndarray) -> Tensor:
         """Weighted sum of the losses of the batch's examples."""
         if not len(batch.examples):
             return torch.zeros((), device=batch.ids.device, requires_grad=True)
-        log_odds = batch_log_odds(self.base, self.answers, batch)
+        log_odds = batch_log_odds(self.base, self.answers, batch, self.trunk)
         label = torch.from_numpy(self.blocks.label[batch.examples].astype(np.float32)).to(log_odds.device)
         weight = torch.from_numpy(weights[batch.examples]).to(log_odds.device)
         total = (weight * F.binary_cross_entropy_with_logits(log_odds, label, reduction="none")).sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regraft.lm.base_model import BaseModel
-from regraft.lm.batches import Batch
+from regraft.lm.batches import Batch, batches
 from regraft.lm.encode import Blocks
 
 
@@ -22,6 +23,9 @@ class Text:
 
     def step_weights(self, chosen: np.ndarray) -> np.ndarray:
         return np.array([max(1, int(self.blocks.tokens.lengths[chosen].sum()) - len(chosen))], dtype=np.float32)
+
+    def read(self, steps: Sequence[np.ndarray], max_tokens: int) -> Iterator[Iterable[Batch]]:
+        return (batches(self.blocks, chosen, max_tokens, self.base.device) for chosen in steps)
 
     def loss(self, batch: Batch, weights: np.ndarray) -> Tensor:
         """Sum over the batch's tokens; `weights` is unused: every token counts alike."""

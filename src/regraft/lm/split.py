@@ -1,0 +1,125 @@
+"""A model cut in two at a layer, exactly: the trunk below it, and the top from that layer on.
+
+Layers are not sliced off: what stands around them (masks per kind of layer, positions, the scale of embeddings)
+would go wrong silently. The whole model is called, and layers that are not wanted hand their input through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from regraft.lm.base_model import BaseModel
+
+AGREES = {torch.float32: 1e-4, torch.bfloat16: 0.05}  # largest difference, as a share of the largest state
+
+
+@dataclass(frozen=True)
+class Split:
+    """`layer` is the first one of the top; `wraps` says whether layers answer with a tuple."""
+
+    base: BaseModel
+    layer: int
+    wraps: bool
+
+    @classmethod
+    def at(cls, base: BaseModel, layer: int) -> Split | None:
+        """The split, where top(trunk(x)) == model(x) holds on this model; None where it must run whole.
+
+        Tried on text longer than any sliding window, plain and with isolated copies.
+        """
+        layers = _layers(base)
+        if not 0 < layer < base.n_layers or len(layers) != base.n_layers:
+            return None
+        answers: list[Any] = []
+        watch = layers[0].register_forward_hook(lambda module, given, answer: answers.append(answer))
+        try:
+            with torch.no_grad():
+                base.hidden(torch.zeros(1, 2, dtype=torch.long, device=base.device))
+        finally:
+            watch.remove()
+        split = cls(base, layer, isinstance(answers[0], tuple))
+        return split if split._agrees() else None
+
+    @property
+    def share(self) -> float:
+        """Part of the layers that lies in the trunk."""
+        return self.layer / self.base.n_layers
+
+    def lower(self, ids: Tensor, visible: Tensor | None = None, position: Tensor | None = None) -> Tensor:
+        """States [rows, tokens, width] that enter the top; arguments as for `BaseModel.hidden`."""
+        caught: list[Tensor] = []
+
+        def through(states: Tensor) -> Tensor:
+            if not caught:
+                caught.append(states)
+            return states
+
+        with self._replaced(_layers(self.base)[self.layer :], through):
+            self.base.hidden(ids, visible, position)
+        return caught[0]
+
+    def upper(self, states: Tensor, visible: Tensor | None = None, position: Tensor | None = None) -> Tensor:
+        """Last hidden states [rows, tokens, width] from the states that `lower` gave."""
+        with self._replaced(_layers(self.base)[: self.layer], lambda _: states):
+            return self.base.hidden(states, visible, position)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    @contextmanager
+    def _replaced(self, layers: Sequence[nn.Module], work: Callable[[Tensor], Tensor]) -> Iterator[None]:
+        """Inside, these layers do `work` on the states that they are given, and nothing else."""
+
+        def forward(*given: Any, **named: Any) -> Any:
+            answer = work(given[0] if given else named["hidden_states"])
+            return (answer,) if self.wraps else answer
+
+        before = [vars(layer).get("forward") for layer in layers]
+        for layer in layers:
+            layer.forward = forward
+        try:
+            yield
+        finally:
+            for layer, own in zip(layers, before, strict=True):
+                del layer.forward
+                if own is not None:
+                    layer.forward = own
+
+    def _agrees(self) -> bool:
+        base = self.base
+        n, own = (base.window or 8) + 8, 4
+        place = torch.arange(n + 2 * own, device=base.device)
+        ids = ((7 * place + 3) % base.config.vocab_size)[None]
+        copy = torch.clamp((place - n) // own, min=-1)
+        visible = (((copy == -1) | (copy == copy[:, None])) & (place <= place[:, None]))[None]
+        position = torch.where(copy > 0, place - own * copy, place)[None]
+        try:
+            with torch.no_grad():
+                plain = _same(base, base.hidden(ids), self.upper(self.lower(ids)))
+                # A model that does not keep to masks says so where one is needed.
+                if not base.isolates:
+                    return plain
+                whole = base.hidden(ids, visible, position)
+                return plain and _same(
+                    base, whole, self.upper(self.lower(ids, visible, position), visible, position)
+                )  # fmt: skip
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError):
+            return False
+
+
+def _same(base: BaseModel, expected: Tensor, found: Tensor) -> bool:
+    error = (expected.float() - found.float()).abs().max()
+    return bool(error <= AGREES.get(base.dtype, 0.05) * expected.float().abs().max())
+
+
+def _layers(base: BaseModel) -> list[nn.Module]:
+    """The model's layers in order: the list that is as long as the config says, empty where there is none."""
+    found = [
+        m for m in base.model.base_model.modules() if isinstance(m, nn.ModuleList) and len(m) == base.n_layers
+    ]  # fmt: skip
+    return list(found[0]) if found else []
