@@ -25,6 +25,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from regraft.errors import ModelError
+from regraft.lm.narrow_attention import narrow
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 # Entries of a config that say where a model came from or how it is run, not what it computes.
@@ -133,7 +134,8 @@ class BaseModel:
                 "reads several candidates behind one history otherwise than one by one: it does not keep to 4D masks",
                 "a model of a family that does, such as Llama, Qwen, Gemma, Mistral or GPT-2",
             )
-        return self._states(ids, self.mask(visible, position, position), position)
+        with narrow(self.model.base_model, visible):
+            return self._states(ids, self.mask(visible, position, position), position)
 
     def log_odds(self, states: Tensor, yes: int, no: int) -> Tensor:
         """logit(yes) - logit(no) in fp32 for states [n, width]; never the whole vocabulary."""
