@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lm.models import LAYERS, WINDOW, encoder_for, random_world, tiny_base, wide
+from regraft.cost import Cost
 from regraft.data.periods import Periods
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
@@ -274,8 +275,34 @@ def test_kept_scores_survive_the_way_to_disk(tmp_path: Path):
     kept = KeptScores().with_rows(np.array([5, 1]), np.array([0.5, 0.1]), bench().meter.total)
     kept.save(tmp_path / "scores.npz")
     again = KeptScores.load(tmp_path / "scores.npz")
-    assert (again.rows.tolist(), again.scores.tolist(), again.cost) == ([1, 5], [0.1, 0.5], kept.cost)
+    assert (again.rows.tolist(), again.scores.tolist(), again.costs) == ([1, 5], [0.1, 0.5], kept.costs)
     assert [p.name for p in tmp_path.iterdir()] == ["scores.npz"]
+
+
+def test_a_row_costs_its_share_of_the_pass_it_was_scored_in_whatever_else_is_kept():
+    first = KeptScores().with_rows(np.arange(4), np.zeros(4), Cost(tokens_forward=40, peak_memory=7))
+    both = first.with_rows(np.arange(4, 6), np.zeros(2), Cost(tokens_forward=100, peak_memory=9))
+    for kept in (first, both):
+        assert kept.cost(np.array([0, 3])) == Cost(tokens_forward=20, peak_memory=7)
+    assert both.cost(np.array([1, 4, 5])) == Cost(tokens_forward=110, peak_memory=9)
+    assert both.cost(np.zeros(0, dtype=np.int64)) == Cost()
+
+
+def test_kept_scores_of_an_earlier_version_are_worked_out_again(tmp_path: Path):
+    np.savez(tmp_path / "scores.npz", rows=np.arange(2), scores=np.zeros(2), cost="{}")
+    assert len(KeptScores.load(tmp_path / "scores.npz").rows) == 0
+
+
+def test_two_labs_that_add_to_one_file_lose_rows_at_most_and_never_mix_them(tmp_path: Path):
+    labs = [bench(tmp_path), bench(tmp_path)]
+    early, late = VIEW.only(slice(0, 20)), VIEW.only(slice(20, None))
+    expected = bench().score_adapter(None, VIEW)
+    for lab, view in zip(labs, (early, late), strict=True):  # neither knows what the other has found
+        lab.workshop.kept_scores(lab.workshop.key("score", VIEW.root, None))
+        lab.score_adapter(None, view)
+    np.testing.assert_allclose(bench(tmp_path).score_adapter(None, VIEW), expected, atol=1e-6)
+    (file,) = (tmp_path / "scores").iterdir()
+    assert KeptScores.load(file).rows.tolist() == VIEW.targets.tolist()
 
 
 # -- merges --------------------------------------------------------------------------------------------

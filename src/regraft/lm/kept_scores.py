@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +16,48 @@ from regraft.lm.staging import staging_for
 
 @dataclass(frozen=True)
 class KeptScores:
-    """Scores of rows of one log under one adapter, with what they took together."""
+    """Scores of rows of one log under one adapter, and which pass over the log each row comes from.
+
+    A file of them is a whole of its own. Where several processes add to one, the last to write wins: rows of the
+    others are lost and will be scored again, and none is wrong.
+    """
 
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # ascending
     scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    cost: Cost = field(default_factory=Cost)
+    passes: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int32))  # per row: its pass
+    costs: tuple[Cost, ...] = ()  # per pass: what it took for all its rows
 
     def with_rows(self, rows: np.ndarray, scores: np.ndarray, cost: Cost) -> KeptScores:
+        """The rows of another pass beside these; none of them may be here already."""
         all_rows = np.concatenate([self.rows, rows])
         order = np.argsort(all_rows)
-        return KeptScores(all_rows[order], np.concatenate([self.scores, scores])[order], self.cost + cost)
+        passes = np.concatenate([self.passes, np.full(len(rows), len(self.costs), np.int32)])
+        return KeptScores(
+            all_rows[order], np.concatenate([self.scores, scores])[order], passes[order], (*self.costs, cost)
+        )
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """Scores of rows that are all here, in their order."""
+        return np.asarray(self.scores[np.searchsorted(self.rows, rows)])
+
+    def cost(self, rows: np.ndarray) -> Cost:
+        """What the rows' scores took, each its share of its pass: what came before or after plays no part in it."""
+        size = np.bincount(self.passes, minlength=len(self.costs))
+        wanted = np.bincount(self.passes[np.searchsorted(self.rows, rows)], minlength=len(self.costs))
+        shares = [c.share(n / m) for c, n, m in zip(self.costs, wanted, size, strict=True) if n]
+        return reduce(add, shares, Cost())
 
     def save(self, path: Path) -> None:
         staging = staging_for(path)
+        costs = json.dumps([cost.as_dict() for cost in self.costs])
         with staging.open("wb") as file:
-            np.savez(file, rows=self.rows, scores=self.scores, cost=json.dumps(self.cost.as_dict()))
+            np.savez(file, rows=self.rows, scores=self.scores, passes=self.passes, costs=costs)
         staging.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> KeptScores:
         with np.load(path) as saved:
-            return cls(saved["rows"], saved["scores"], Cost(**json.loads(str(saved["cost"]))))
+            if "costs" not in saved:  # of an earlier version, which knew no passes: its rows are scored again
+                return cls()
+            costs = tuple(Cost(**cost) for cost in json.loads(str(saved["costs"])))
+            return cls(saved["rows"], saved["scores"], saved["passes"], costs)

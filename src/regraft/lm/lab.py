@@ -297,8 +297,8 @@ class Lab:
             cost.flops = self._flops(cost)
             kept = kept.with_rows(unknown.targets, scores, cost)
             shop.keep_scores(key, kept)
-        self.meter.charge(kept.cost.share(len(view) / max(1, len(kept.rows))))
-        return kept.scores[np.searchsorted(kept.rows, view.targets)]
+        self.meter.charge(kept.cost(view.targets))
+        return kept.of(view.targets)
 
     def log_loss(self, blend: Blend, view: Stream) -> float:
         """Mean log-loss of the blend on the view, before calibration."""
