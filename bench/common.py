@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.arena.compare import machine, versions
+from regraft.arena.collect import machine, versions
 from regraft.data.ingest import ingest
 from regraft.data.presets import lsat_ml_1m
 from regraft.data.regimes import Regime

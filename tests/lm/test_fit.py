@@ -24,6 +24,7 @@ from regraft.lm.fit import FitResult, train
 from regraft.lm.graft import Grafts
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
+from regraft.lm.staging import HERE
 from regraft.lm.tasks.judge import ExtraLoss, Judge
 from regraft.metrics.binary import auc
 from worlds import tiny_stream
@@ -339,7 +340,7 @@ def test_a_checkpoint_that_was_being_removed_is_not_taken_for_one(interrupted: P
 
 
 def test_a_checkpoint_that_was_being_written_is_swept_away(interrupted: Path):
-    shutil.copytree(interrupted, interrupted.with_name("fit.checkpoint.999999999.part"))
+    shutil.copytree(interrupted, interrupted.with_name(f"fit.checkpoint.{HERE}-999999999.part"))
     assert steps_saved(interrupted) == 6
 
 

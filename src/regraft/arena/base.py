@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regraft.arena.build import nano_options
 from regraft.arena.config import ArenaConfig
@@ -13,6 +13,9 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import MissingExtraError
 from regraft.prompts.template import Template
+
+if TYPE_CHECKING:
+    from regraft.lm.base_model import BaseModel
 
 
 def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regime: Regime, folder: Path) -> Any:
@@ -32,6 +35,14 @@ def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regim
     )  # fmt: skip
     cache = config.cache.model_copy(update={"folder": config.cache.folder or str(folder.parent)})
     return Workshop(base, encoder, config.adapter, config.fit, folder / "kept", cache=cache)
+
+
+def in_words(base: BaseModel) -> dict[str, Any]:
+    """What a run's description says about its base model."""
+    return {
+        "path": Path(base.path).name, "hash": base.hash, "objective": base.objective,
+        "parameters": base.parameters, "dtype": str(base.dtype).removeprefix("torch."),
+    }  # fmt: skip
 
 
 def nano_folder(config: ArenaConfig, stream: Stream, template: Template, regime: Regime, folder: Path) -> Path:

@@ -8,35 +8,29 @@ the cut, and cases; no case is dropped.
 from __future__ import annotations
 
 import json
-import os
-import platform
-import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from regraft.arena.collect import collect
 from regraft.arena.config import ArenaConfig, ContenderOptions, plugin
-from regraft.arena.folder import claim, whole
+from regraft.arena.folder import claim
 from regraft.cost import Cost, Renewal, measured
 from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, ResultsError
-from regraft.lm.staging import staging_for
-from regraft.metrics.groups import item_groups, user_groups
-from regraft.plugins import plugins
+from regraft.lm.staging import put_in_place, staging_for
 from regraft.prompts.facts import fact_table
 from regraft.prompts.template import Template
 
-DORMANT = 2  # periods without an event after which a user counts as dormant
+COST = "cost.json"  # a cell's last file: it is there, so all of the cell is
 
 
 @dataclass(frozen=True)
@@ -49,6 +43,17 @@ class Cell:
 
     def folder(self, run: Path) -> Path:
         return run / "cells" / self.contender.label / f"seed-{self.seed}" / f"{self.update:03d}"
+
+    def finished(self, run: Path) -> bool:
+        return (self.folder(run) / COST).is_file()
+
+    def cost(self, run: Path) -> dict[str, Any]:
+        """What it took, as it was written down when it was finished."""
+        return dict(json.loads((self.folder(run) / COST).read_text()))
+
+    @property
+    def before(self) -> Cell:
+        return replace(self, update=self.update - 1)
 
 
 class Arena:
@@ -66,6 +71,9 @@ class Arena:
             raise ConfigError(
                 "first_update and last_update", f"{self.first} to {self.last} of {n} periods", f"1 to {n - 1}, in order"
             )
+        self.base: dict[str, Any] | None = None  # the base model in words, once it is opened
+        self.machine: dict[str, Any] | None = None  # what the work is done on, where it is not done here
+        self._at_hand: tuple[Cell, Any] | None = None  # the contender as the last cell left it
         self.stream.order  # noqa: B018 - worked out once, views take their part of it
         # The whole table at once: a view gets its first rows, which is what it would compute itself.
         fact_table(self.stream, self.regime, config.refresh)
@@ -115,33 +123,42 @@ class Arena:
     @cached_property
     def workshop(self) -> Any:
         """Base model, encoder and kept results; built (or loaded) when the first strategy needs it."""
-        from regraft.arena.base import open_workshop
+        from regraft.arena.base import in_words, open_workshop
 
-        return open_workshop(self.config, self.stream, self.template, self.regime, self.folder)
+        workshop = open_workshop(self.config, self.stream, self.template, self.regime, self.folder)
+        self.base = in_words(workshop.base)
+        return workshop
 
     # -- running -------------------------------------------------------------------------------
 
+    def claim(self) -> None:
+        """Makes the folder this run's; refuses one that holds another run."""
+        claim(self.folder, self.config, self.stream.fingerprint, self.template.hash)
+
     def run(self, budget: float | None = None) -> Iterator[tuple[Cell, Renewal | None]]:
         """Yields (cell, renewal), None for cells that were there. Stops after `budget` seconds."""
-        claim(self.folder, self.config, self.stream.fingerprint, self.template.hash)
+        self.claim()
         began = time.monotonic()
-        contender, renewed = None, None
         for cell in self.cells():
-            folder = cell.folder(self.folder)
-            if (folder / "cost.json").is_file():
+            if cell.finished(self.folder):
                 yield cell, None
-                continue
-            if budget is not None and time.monotonic() - began > budget:
+            elif budget is not None and time.monotonic() - began > budget:
                 break
-            chain = (cell.contender, cell.seed)
-            if contender is None or renewed != (*chain, cell.update - 1):
-                contender = self._contender(cell)
-            yield cell, self._one(cell, contender, folder)
-            renewed = (*chain, cell.update)
+            else:
+                yield cell, self.one(cell)
         self.collect()
 
-    def _one(self, cell: Cell, contender: Any, folder: Path) -> Renewal:
-        renewal = contender.renew(self.past(cell.update))
+    def one(self, cell: Cell) -> Renewal:
+        """Runs one cell; the contender of the cell before it is at hand, or taken up from what that cell wrote."""
+        at_hand, self._at_hand = self._at_hand, None  # not to be used again where this cell fails
+        contender = at_hand[1] if at_hand and at_hand[0] == cell.before else self._before(cell)
+        renewal = self._write(cell, contender)
+        self._at_hand = cell, contender
+        return renewal
+
+    def _write(self, cell: Cell, contender: Any) -> Renewal:
+        renewal: Renewal = contender.renew(self.past(cell.update))
+        folder = cell.folder(self.folder)
         staging = staging_for(folder)
         staging.mkdir(parents=True)
         frames = []
@@ -166,9 +183,8 @@ class Arena:
             "forward_passes_per_request": blend.passes if blend else 0,
             "notes": "; ".join(renewal.notes),
         }
-        (staging / "cost.json").write_text(json.dumps(record))
-        shutil.rmtree(folder, ignore_errors=True)
-        staging.rename(folder)
+        (staging / COST).write_text(json.dumps(record))
+        put_in_place(staging, folder, COST)
         return renewal
 
     def _scored(self, contender: Any, cases: Stream, period: int) -> pl.DataFrame:
@@ -187,133 +203,33 @@ class Arena:
         lab = getattr(contender, "lab", None)
         return lab.meter.reset() if lab else scoring
 
-    def _contender(self, cell: Cell) -> Any:
-        """The contender as it stood before this cell's update."""
+    # -- contenders ----------------------------------------------------------------------------
+
+    def after(self, cell: Cell) -> Any:
+        """The contender as a finished cell left it; a baseline learns again what it had learnt."""
+        contender = self._new(cell)
+        if cell.contender.kind == "baseline":
+            contender.renew(self.past(cell.update))
+        else:
+            contender.load(cell.folder(self.folder) / "blend", self.past(cell.update))
+        return contender
+
+    def _before(self, cell: Cell) -> Any:
+        """The contender as it stood before the cell's update; a baseline learns everything anew in each."""
+        goes_on = cell.contender.kind == "strategy" and cell.update > self.first
+        return self.after(cell.before) if goes_on else self._new(cell)
+
+    def _new(self, cell: Cell) -> Any:
         if cell.contender.kind == "baseline":
             return plugin(cell.contender)(self.regime, cell.seed, **cell.contender.settings)
         workshop = self.workshop  # first: it says what to install where PyTorch is missing
         from regraft.lm.lab import Lab
         from regraft.strategies.contender import StrategyContender
 
-        contender = StrategyContender(plugin(cell.contender), Lab(workshop, cell.seed), cell.contender.calibration)
-        if cell.update > self.first:
-            before = Cell(cell.contender, cell.seed, cell.update - 1)
-            contender.load(before.folder(self.folder) / "blend", self.past(before.update))
-        return contender
+        return StrategyContender(plugin(cell.contender), Lab(workshop, cell.seed), cell.contender.calibration)
 
     # -- results -------------------------------------------------------------------------------
 
     def collect(self) -> None:
         """Writes run.json, cases.parquet, scores.parquet and costs.parquet from the finished cells."""
-        scores, costs = [], []
-        cells = self.cells()
-        finished = 0
-        for cell in cells:
-            folder = cell.folder(self.folder)
-            if not (folder / "cost.json").is_file():
-                continue
-            finished += 1
-            named = [pl.lit(cell.contender.label).alias("contender"), pl.lit(cell.seed, pl.Int32).alias("seed")]
-            named.append(pl.lit(cell.update, pl.Int32).alias("update"))
-            scores.append(pl.read_parquet(folder / "scores.parquet").select(*named, "period", "case", "score"))
-            record = json.loads((folder / "cost.json").read_text())
-            costs.append({"contender": cell.contender.label, "seed": cell.seed, "update": cell.update, **record})
-        if scores:
-            whole(self.folder / "scores.parquet", pl.concat(scores).write_parquet)
-            whole(self.folder / "costs.parquet", pl.DataFrame(costs, infer_schema_length=None).write_parquet)
-        whole(self.folder / "cases.parquet", self._cases().write_parquet)
-        described = json.dumps(self._described(finished == len(cells)), indent=2, ensure_ascii=False, default=str)
-        whole(self.folder / "run.json", lambda part: part.write_text(described))
-
-    def _cases(self) -> pl.DataFrame:
-        """Every example with the groups it belongs to, as of its own period's cut."""
-        frames = []
-        known = self.stream.order.known(self.stream.user, self.regime.known(self.stream))
-        for period in range(1, self.stream.n_periods + 1):
-            cases, past = self.stream.cases(period), self.stream.until(period)
-            rows = cases.targets
-            real = past.happened
-            frames.append(
-                pl.DataFrame(
-                    {
-                        "case": rows,
-                        "period": np.full(len(rows), period, np.int32),
-                        "user": cases.users.astype(np.int32),
-                        "item": cases.item[rows].astype(np.int32),
-                        "user_id": cases.user_ids.gather(cases.users),
-                        "item_id": cases.items["item_id"].gather(cases.item[rows]),
-                        "label": cases.labels.astype(np.int8),
-                        "slice": self.slice[rows],
-                        "user_group": user_groups(cases.users, past.user[real], past.period[real], period - 1, DORMANT),
-                        "item_group": item_groups(cases.item[rows], past.item[real], past.period[real], period - 1),
-                        "history": known[rows].astype(np.int32),
-                    }
-                )
-            )
-        return pl.concat(frames)
-
-    def _described(self, finished: bool) -> dict[str, Any]:
-        stream, config = self.stream, self.config
-        summaries = {p.name: p.summary for kind in ("strategies", "baselines") for p in plugins(kind)}
-        base = None
-        if any(c.kind == "strategy" for c in config.contenders) and "workshop" in self.__dict__:
-            model = self.workshop.base
-            base = {
-                "path": Path(model.path).name, "hash": model.hash, "objective": model.objective,
-                "parameters": model.parameters, "dtype": str(model.dtype).removeprefix("torch."),
-            }  # fmt: skip
-        return {
-            "name": config.name,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "finished": finished,
-            "config": json.loads(config.model_dump_json(exclude={"data": {"path"}})),
-            "stream": {
-                "describe": stream.describe(), "n_periods": stream.n_periods, "cuts": list(stream.cuts),
-                "rows": len(stream.time), "examples": len(stream), "users": len(np.unique(stream.users)),
-                "items": len(np.unique(stream.item[stream.targets])), "share": config.data.share,
-                "information": config.data.information, "regime": str(self.regime), "fingerprint": stream.fingerprint,
-            },
-            "base": base or self._earlier("base"),
-            "template": {"name": self.template.name, "hash": self.template.hash},
-            "timeline": [config.timeline.context, config.timeline.targets],
-            "seeds": list(config.seeds),
-            "contenders": [{"name": c.label, "kind": c.kind, "summary": summaries[c.use]} for c in config.contenders],
-            "scored_periods": [u + 1 for u in self.updates],
-            "updates": list(self.updates),
-            "versions": versions(),
-            "machine": machine(),
-        }  # fmt: skip
-
-    def _earlier(self, key: str) -> Any:
-        path = self.folder / "run.json"
-        return json.loads(path.read_text()).get(key) if path.is_file() else None
-
-
-def versions() -> dict[str, str]:
-    """Versions of what results depend on."""
-    found = {"python": platform.python_version()}
-    for package in ("regraft", "torch", "transformers", "peft", "polars", "numpy", "scikit-learn"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    cpu = next(
-        (line.split(":", 1)[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")),
-        platform.processor(),
-    )
-    memory = next((int(line.split()[1]) for line in _lines(Path("/proc/meminfo")) if line.startswith("MemTotal")), 0)
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory / 2**20, 1),
-        "platform": platform.platform(),
-    }
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.is_file() else []
+        collect(self)

@@ -1,15 +1,14 @@
-"""A run's folder: whose it is, and files in it that are there whole or not at all."""
+"""A run's folder: whose it is."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from regraft.arena.config import ArenaConfig
 from regraft.errors import ResultsError
-from regraft.lm.staging import staging_for
+from regraft.lm.staging import whole
 
 FREE = ("name", "contenders", "seeds", "cache")  # what may differ from one start of a run to the next
 
@@ -55,10 +54,3 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError) as error:
         reason = f"cannot be read: {error}"
     raise ResultsError(str(path), reason, "what a run of the arena wrote", "Choose another folder with: --out DIR")
-
-
-def whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes beside the path and renames: a killed run leaves the old file or the new one, never half of one."""
-    part = staging_for(path)
-    write(part)
-    part.replace(path)

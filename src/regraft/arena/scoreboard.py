@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,7 +50,7 @@ class Scoreboard:
         """Takes in a finished cell; its AUC on the period it was made for, NaN where all labels are the same."""
         folder = cell.folder(self.arena.folder)
         scores = pl.read_parquet(folder / "scores.parquet").filter(pl.col("period") == cell.update + 1)
-        cost = json.loads((folder / "cost.json").read_text())
+        cost = cell.cost(self.arena.folder)
         label = self.arena.stream.label[scores["case"].to_numpy()]
         value = auc(label, scores["score"].to_numpy()) if len(scores) else float("nan")
         score = self.scores[cell.contender.label]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from regraft.errors import ModelError
-from regraft.lm.staging import staging_for
+from regraft.lm.staging import put_in_place, staging_for
 
 CONFIG, WEIGHTS, LINEAGE, MANIFEST = "adapter_config.json", "adapter_model.safetensors", "lineage.json", "manifest.json"
 PREFIX = "base_model.model."
@@ -86,8 +85,7 @@ class Adapter:
         names = (CONFIG, WEIGHTS, LINEAGE)
         manifest = {"hash": self.hash, "sha256": {n: _sha256(staging / n) for n in names}}
         (staging / MANIFEST).write_text(json.dumps(manifest, indent=2))
-        shutil.rmtree(folder, ignore_errors=True)
-        staging.rename(folder)
+        put_in_place(staging, folder, MANIFEST)
         return folder
 
     @classmethod

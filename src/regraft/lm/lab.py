@@ -36,6 +36,7 @@ from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.shared_prefix import tokens_read
 from regraft.lm.split import Split
+from regraft.lm.staging import alone, whole
 from regraft.lm.tasks.judge import ExtraLoss, Judge
 from regraft.lm.trunk import Trunk
 from regraft.lm.trunk_store import GIB, TrunkStore
@@ -185,11 +186,13 @@ class Lab:
             "fit", view.fingerprint, start.hash if start else None, shop.adapter, shop.fit, lr, epochs, self.seed,
             stop.fingerprint, hashlib.blake2b(weights.tobytes()).hexdigest(),
         )  # fmt: skip
-        known = None if extra_loss else self._kept_fit(key)
-        if known is None:
-            known = self._train(key, view, start, lr, epochs, stop, extra_loss, weights)
-            if not extra_loss:
-                self._keep_fit(key, *known)
+        # Contenders in several processes want the same fit at the same time: one trains, the others wait for it.
+        with alone(shop.folder / "locks" / key) if shop.folder else nullcontext():
+            known = None if extra_loss else self._kept_fit(key)
+            if known is None:
+                known = self._train(key, view, start, lr, epochs, stop, extra_loss, weights)
+                if not extra_loss:
+                    self._keep_fit(key, *known)
         self.meter.charge(known[1])
         return known[0]
 
@@ -337,7 +340,7 @@ class Lab:
         if shop.folder:
             folder = shop.folder / "fits"
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{key}.cost.json").write_text(json.dumps(cost.as_dict()))
+            whole(folder / f"{key}.cost.json", lambda part: part.write_text(json.dumps(cost.as_dict())))
             adapter.save(folder / key, shop.base.path)
 
 

@@ -1,27 +1,77 @@
-"""Files and folders that appear whole or not at all: written beside their place, then renamed into it."""
+"""Files and folders that appear whole or not at all: written beside their place, then renamed into it.
+
+Several processes may work in one folder, on several machines that share it: what each prepares carries the
+name of its machine and process.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import glob
+import hashlib
 import os
+import platform
+import re
 import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+HERE = hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
+WRITER = re.compile(r"([0-9a-f]{8})-(\d+)")
+LONG = 24 * 3600.0  # seconds after which nobody believes that another machine is still writing
 
 
 def staging_for(target: Path) -> Path:
     """Where this process prepares `target`; what killed processes left beside it is removed first."""
     remove_leftovers(target)
-    staging = target.with_name(f"{target.name}.{os.getpid()}.part")
+    staging = target.with_name(f"{target.name}.{HERE}-{os.getpid()}.part")
     _remove(staging)
     return staging
 
 
 def remove_leftovers(target: Path) -> None:
-    """Removes what processes that no longer run had prepared for `target`."""
+    """Removes what processes that no longer run had prepared for `target`.
+
+    Whether a process of another machine runs cannot be seen from here: what it prepared stays for a day.
+    """
     for path in target.parent.glob(f"{glob.escape(target.name)}.*.part"):
-        writer = path.name.removeprefix(f"{target.name}.").removesuffix(".part")
-        if writer.isdigit() and not _runs(int(writer)):
+        writer = WRITER.fullmatch(path.name.removeprefix(f"{target.name}.").removesuffix(".part"))
+        if writer and (not _runs(int(writer[2])) if writer[1] == HERE else _older(path, LONG)):
             _remove(path)
+
+
+def whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Writes beside the path and renames: a killed run leaves the old file or the new one, never half of one."""
+    part = staging_for(path)
+    write(part)
+    part.replace(path)
+
+
+def put_in_place(staging: Path, target: Path, last: str) -> None:
+    """Renames a prepared folder; where `target` is there with its file `last`, another process was faster: it stays."""
+    try:
+        staging.rename(target)
+    except OSError:
+        if (target / last).is_file():
+            _remove(staging)
+            return
+        _remove(target)
+        staging.rename(target)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Inside, no other process is inside under the same path; a killed one lets go.
+
+    On a file system without locks all go in: they do the same work twice, and put the same result in its place.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _remove(path: Path) -> None:
@@ -29,6 +79,13 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def _older(path: Path, seconds: float) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > seconds
+    except FileNotFoundError:
+        return False
 
 
 def _runs(process: int) -> bool:
