@@ -64,6 +64,7 @@ class Arena:
         self.stream = open_stream(config.data) if stream is None else stream
         self.regime = Regime.parse(config.regime)
         self.template = Template.load(config.template)
+        self.templates = {c.label: Template.load(c.template or config.template) for c in config.contenders}
         n = self.stream.n_periods
         self.first = config.first_update or n // 2
         self.last = config.last_update or n - 1
@@ -73,6 +74,7 @@ class Arena:
             )
         self.base: dict[str, Any] | None = None  # the base model in words, once it is opened
         self.machine: dict[str, Any] | None = None  # what the work is done on, where it is not done here
+        self._workshops: dict[str, Any] = {}  # by template
         self._at_hand: tuple[Cell, Any] | None = None  # the contender as the last cell left it
         self.stream.order  # noqa: B018 - worked out once, views take their part of it
         # The whole table at once: a view gets its first rows, which is what it would compute itself.
@@ -129,11 +131,21 @@ class Arena:
         self.base = in_words(workshop.base)
         return workshop
 
+    def workshop_of(self, contender: ContenderOptions) -> Any:
+        """The same workbench, with another encoder for a contender whose template is another."""
+        template = self.templates[contender.label]
+        if template.hash not in self._workshops:
+            self._workshops[template.hash] = (
+                self.workshop if template.hash == self.template.hash else self.workshop.reading(template)
+            )
+        return self._workshops[template.hash]
+
     # -- running -------------------------------------------------------------------------------
 
     def claim(self) -> None:
         """Makes the folder this run's; refuses one that holds another run."""
-        claim(self.folder, self.config, self.stream.fingerprint, self.template.hash)
+        own = {c.label: self.templates[c.label].hash for c in self.config.contenders if c.template}
+        claim(self.folder, self.config, self.stream.fingerprint, self.template.hash, own)
 
     def run(self, budget: float | None = None) -> Iterator[tuple[Cell, Renewal | None]]:
         """Yields (cell, renewal), None for cells that were there. Stops after `budget` seconds."""
@@ -222,7 +234,7 @@ class Arena:
     def _new(self, cell: Cell) -> Any:
         if cell.contender.kind == "baseline":
             return plugin(cell.contender)(self.regime, cell.seed, **cell.contender.settings)
-        workshop = self.workshop  # first: it says what to install where PyTorch is missing
+        workshop = self.workshop_of(cell.contender)  # first: it says what to install where PyTorch is missing
         from regraft.lm.lab import Lab
         from regraft.strategies.contender import StrategyContender
 

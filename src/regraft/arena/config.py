@@ -50,6 +50,7 @@ class ContenderOptions(BaseModel):
     use: str
     name: str = Field("", pattern=r"^([^/\\.][^/\\]*)?$", description="also a folder's name; empty: as in `use`")
     calibration: Literal["none", "logistic", "stack"] = "none"
+    template: str | None = Field(None, description="for strategies: another template than that of the run")
     settings: dict[str, Any] = Field(default_factory=dict)
 
     @property
@@ -172,6 +173,8 @@ def plugin(options: ContenderOptions) -> Any:
             return found(**options.settings)
         if options.calibration != "none":
             raise ConfigError(where, f"has calibration {options.calibration}", "none, as for every baseline")
+        if options.template is not None:
+            raise ConfigError(where, f"has the template {options.template}", "none: a baseline reads no prompts")
         found(Regime(), 0, **options.settings)
     except ValidationError as error:
         raise ConfigError(where, *explained(error)) from error
@@ -183,7 +186,10 @@ def plugin(options: ContenderOptions) -> Any:
 def _placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The configuration with its paths as seen from `folder`; hub ids and library names stay what they are."""
     placed = {key: {**value} if isinstance(value, dict) else value for key, value in raw.items()}
-    for section, key in ((placed.get("data"), "path"), (placed.get("base"), "path"), (placed, "template")):
+    if isinstance(placed.get("contenders"), list):
+        placed["contenders"] = [{**c} if isinstance(c, dict) else c for c in placed["contenders"]]
+    own = [(contender, "template") for contender in placed.get("contenders") or ()]
+    for section, key in ((placed.get("data"), "path"), (placed.get("base"), "path"), (placed, "template"), *own):
         if isinstance(section, dict) and isinstance(section.get(key), str):
             there = (folder / section[key]).resolve()
             if there.exists() or section is placed.get("data"):

@@ -23,12 +23,16 @@ SHAPE = AdapterShape(1, 1.0, ("counted",))
 
 @dataclass
 class Work:
-    """Events read in training (every epoch) and in scoring; fits and their adapters; rows scored."""
+    """Events read in training (every epoch) and in scoring; fits and their adapters; rows scored.
+
+    `lower` are events that the trunk reads, where what it gives is kept: each once, for whoever comes first.
+    """
 
     fits: int = 0
     trained: int = 0
     scored: int = 0
     rows: int = 0
+    lower: int = 0
 
     def __add__(self, other: Work) -> Work:
         return Work(*(getattr(self, name) + getattr(other, name) for name in Work.__dataclass_fields__))
@@ -41,6 +45,15 @@ class Ledger:
     events: EventCounter
     fits: dict[str, Adapter] = field(default_factory=dict)
     scored: dict[str, np.ndarray] = field(default_factory=dict)  # adapter hash: mask over rows of the stream
+    kept: set[int] | None = None  # rows whose states are kept; None: none ever are
+
+    def lower(self, rows: np.ndarray) -> int:
+        """Events of these rows that the trunk has not read yet."""
+        if self.kept is None:
+            return 0
+        new = np.array([row for row in rows.tolist() if row not in self.kept], dtype=np.int64)
+        self.kept.update(new.tolist())
+        return self.events.read(new)
 
 
 class CountingLab:
@@ -80,6 +93,7 @@ class CountingLab:
             self.work.fits += 1
             self.work.trained += epochs * self.ledger.events.read(view.targets)
             self.work.scored += epochs * self.ledger.events.read(stop.targets)
+            self.work.lower += self.ledger.lower(np.union1d(view.targets, stop.targets))
         return fits[key]
 
     def score(self, blend: Blend, view: Stream) -> np.ndarray:
@@ -96,6 +110,7 @@ class CountingLab:
         done[new] = True
         self.work.rows += len(new)
         self.work.scored += self.ledger.events.read(new)
+        self.work.lower += self.ledger.lower(new)
         return np.zeros(len(view))
 
     def log_loss(self, blend: Blend, view: Stream) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,19 @@ from regraft.lm.staging import whole
 FREE = ("name", "contenders", "seeds", "cache")  # what may differ from one start of a run to the next
 
 
-def claim(folder: Path, config: ArenaConfig, stream: str, template: str) -> None:
+def claim(folder: Path, config: ArenaConfig, stream: str, template: str, own: Mapping[str, str]) -> None:
     """Makes the folder this run's; refuses one that holds another run. `stream` and `template` are hashes.
 
+    `own` are hashes of the templates that contenders have of their own, by label.
     Contenders and seeds may be added or left out, but a name that was once used keeps its meaning: finished
     cells carry no other.
     """
     mine: dict[str, Any] = {"config": json.loads(config.model_dump_json()), "data": stream, "template": template}
-    known = {contender.label: contender.model_dump(mode="json") for contender in config.contenders}
+    known = {
+        c.label: {k: v for k, v in c.model_dump(mode="json").items() if v is not None}
+        | ({"text": own[c.label]} if c.label in own else {})
+        for c in config.contenders
+    }
     path = folder / "claim.json"
     if path.is_file():
         theirs = _read(path)

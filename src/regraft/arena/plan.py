@@ -20,6 +20,7 @@ from regraft.arena.counting_lab import CountingLab, Ledger, Work
 from regraft.arena.events import EventCounter
 from regraft.arena.tokens import Reading, measure
 from regraft.data.stream import Stream
+from regraft.prompts.template import Template
 
 if TYPE_CHECKING:
     from regraft.lm.probe import Speed
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 SCORE_BYTES, KEPT_BYTES = 12, 16  # per row: in a cell, and kept by adapter
 MOST = 50_000  # examples a baseline is timed on; more are reckoned from them
 CELL_SECONDS = 0.1  # to write a cell
+GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,20 @@ def plan_run(arena: Arena, opening: float = 0.0) -> Plan:
 
     Takes as long as reading the prompts of one period, a probe of a few seconds, and two renewals of each baseline.
     """
-    reader = measure(arena) if any(c.kind == "strategy" for c in arena.config.contenders) else None
-    counter = _counter(arena, reader)
-    ledger = Ledger(counter)
+    strategies = [c for c in arena.config.contenders if c.kind == "strategy"]
+    reader = measure(arena, arena.template) if strategies else None
+    counter = _counter(arena, arena.template, reader)
+    known: dict[str, tuple[Ledger, Reading]] = {}  # by template
+    if reader:
+        known[arena.template.hash] = _ledger(counter, reader), reader
     lines = []
     for contender in arena.config.contenders:
         if contender.kind == "strategy":
-            assert reader is not None
-            lines.append(_strategy(arena, contender, ledger, reader))
+            template = arena.templates[contender.label]
+            if template.hash not in known:
+                own = measure(arena, template)
+                known[template.hash] = _ledger(_counter(arena, template, own), own), own
+            lines.append(_strategy(arena, contender, *known[template.hash]))
         else:
             lines.append(_baseline(arena, contender))
     build, build_tokens, size = _build(arena, counter, reader)
@@ -96,10 +104,14 @@ def plan_run(arena: Arena, opening: float = 0.0) -> Plan:
     )
 
 
-def _counter(arena: Arena, reader: Reading | None) -> EventCounter:
+def _ledger(counter: EventCounter, reader: Reading) -> Ledger:
+    return Ledger(counter, kept=set() if reader.speed.trunk else None)
+
+
+def _counter(arena: Arena, template: Template, reader: Reading | None) -> EventCounter:
     shape = arena.config.timeline.shape
     per_event = reader.tokens_per_event if reader else 12.0
-    return EventCounter(arena.stream, arena.regime, shape, arena.template.kind, max(1, int(512 / max(1.0, per_event))))
+    return EventCounter(arena.stream, arena.regime, shape, template.kind, max(1, int(512 / max(1.0, per_event))))
 
 
 def _strategy(arena: Arena, contender: ContenderOptions, ledger: Ledger, reader: Reading) -> Line:
@@ -124,6 +136,10 @@ def _strategy(arena: Arena, contender: ContenderOptions, ledger: Ledger, reader:
         work = work + lab.work
     trained, scored = (round(events * reader.tokens_per_event) for events in (work.trained, work.scored))
     seconds = trained / reader.speed.train + scored / reader.speed.score
+    lower = work.lower * reader.tokens_per_event
+    if lower:
+        seconds += lower / reader.speed.trunk
+        disk += min(lower * reader.speed.state_bytes, arena.config.cache.gib * GIB)
     cells = len(seeds) * len(arena.updates)
     if contender.calibration == "stack":
         seconds += len(seeds) * _baseline(arena, ContenderOptions(use="stack")).seconds

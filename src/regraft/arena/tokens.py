@@ -10,6 +10,7 @@ import numpy as np
 
 from regraft.arena.build import built_beside, nano_options
 from regraft.arena.compare import Arena
+from regraft.prompts.template import Template
 
 if TYPE_CHECKING:
     from regraft.lm.encode import Encoder
@@ -32,10 +33,10 @@ class Reading:
     tokenizer_seconds: float
 
 
-def measure(arena: Arena) -> Reading:
+def measure(arena: Arena, template: Template) -> Reading:
     """Encodes a sample of events and measures the base model, or one of its size where it is not built yet."""
-    config, template = arena.config, arena.template
-    path = config.base.path or built_beside(arena.folder, config, arena.stream, template)
+    config = arena.config
+    path = config.base.path or built_beside(arena.folder, config, arena.stream, arena.template)
     nano = None if path else nano_options(config)
     from regraft.lm.answers import Answers
     from regraft.lm.base_model import BaseModel
@@ -57,7 +58,9 @@ def measure(arena: Arena) -> Reading:
     )  # fmt: skip
     cases = arena.stream.cases(arena.first + 1)
     blocks = encoder.encode(cases.of_users(np.unique(cases.users)[:USERS]))
-    measured = speed(base, encoder.answers, blocks, config.adapter, nano.objective if nano else "")
+    measured = speed(
+        base, encoder.answers, blocks, config.adapter, nano.objective if nano else "", config.cache.gib > 0
+    )
     tokens = _tokens_per_event(arena, encoder, blocks.tokens.lengths)
     return Reading(tokens, counted, measured, nano, seconds)
 
@@ -78,12 +81,12 @@ def _tokens_per_event(arena: Arena, encoder: Encoder, lengths: np.ndarray) -> fl
     stream = arena.stream
     some = np.unique(np.linspace(0, len(stream) - 1, min(ROWS, len(stream))).astype(np.int64))
     rows = stream.targets[some]
-    if arena.template.kind == "single":
+    if encoder.template.kind == "single":
         history = np.minimum(stream.order.index[rows], encoder.shape.context) + 1
         return float(lengths.mean() / history.mean())
     from regraft.lm.answers import token_ids
 
     answer = np.mean([len(spoken) for spoken in encoder.answers.spoken])
     event = float(encoder.events(stream, rows).lengths.mean() + answer)
-    head = len(token_ids(encoder.tokenizer, arena.template.head))
+    head = len(token_ids(encoder.tokenizer, encoder.template.head))
     return event * float(lengths.mean() / max(1.0, lengths.mean() - head))

@@ -146,6 +146,11 @@ def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
     if plan.speed:
         say(f"tokens per event: {plan.tokens_per_event:.1f}, {plan.counted}")
         say(f"this machine: {plan.speed.train:,.0f} tokens a second in training, {plan.speed.score:,.0f} in scoring")
+        if plan.speed.trunk:
+            say(
+                f"frozen layers: {plan.speed.trunk:,.0f} tokens a second, each token once; "
+                f"{size(plan.speed.state_bytes)} kept per token"
+            )
     if plan.build:
         say(f"base model: {plan.build_tokens:,} tokens, {duration(plan.build)}; it is built once")
     say(f"in all: {plan.cells} cells, about {duration(plan.seconds)}; work that contenders share is counted once")

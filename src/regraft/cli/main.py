@@ -14,7 +14,7 @@ from typing import Annotated, TextIO
 import typer
 
 from regraft import __version__
-from regraft.cli import arena, base, data, demo, doctor, plugins_, prompt
+from regraft.cli import arena, base, cache, data, demo, doctor, plugins_, prompt
 from regraft.cli.show import say
 from regraft.errors import MissingExtraError, RegraftError
 
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(base.app, name="base")
+app.add_typer(cache.app, name="cache")
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(arena.app, name="arena")
 app.command("export")(prompt.export)

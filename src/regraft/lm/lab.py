@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +41,7 @@ from regraft.lm.tasks.judge import ExtraLoss, Judge
 from regraft.lm.trunk import Trunk
 from regraft.lm.trunk_store import GIB, TrunkStore
 from regraft.metrics.binary import log_loss
+from regraft.prompts.template import Template
 
 KEPT_BLOCKS = 64
 
@@ -63,6 +64,12 @@ class Workshop:
         self.fits: dict[str, tuple[Adapter, Cost]] = {}
         self.scores: dict[str, KeptScores] = {}
         self._blocks: dict[str, Blocks] = {}
+        self._told: set[str] = set()
+
+    def reading(self, template: Template) -> Workshop:
+        """The same workshop, where prompts are written with another template."""
+        answers = Answers.of(self.base.tokenizer, template)
+        return replace(self, encoder=replace(self.encoder, template=template, answers=answers, _items={}))
 
     def blocks(self, view: Stream) -> Blocks:
         key = view.fingerprint
@@ -86,7 +93,8 @@ class Workshop:
                 self.base.notes.append("this model cannot be cut at a layer exactly: it runs whole, nothing is kept")
             return None
         made_for = {
-            "base": self.base.hash, "layer": split.layer, "dtype": str(self.base.dtype).removeprefix("torch."),
+            "base": self.base.hash, "layer": split.layer, "width": self.base.width,
+            "dtype": str(self.base.dtype).removeprefix("torch."),
             "template": self.encoder.template.hash, "regime": str(self.encoder.regime), "refresh": self.encoder.refresh,
             "transformers": version("transformers"),
         }  # fmt: skip
@@ -95,6 +103,13 @@ class Workshop:
         return Trunk(split, TrunkStore(
             folder and folder / f"trunk-{name}", self.base.width, self.base.dtype, int(self.cache.gib * GIB), made_for
         ))  # fmt: skip
+
+    def news(self) -> list[str]:
+        """What base model and store had to say since this was last asked."""
+        said = [*self.base.notes, *(self.trunk.store.notes if self.trunk else ())]
+        news = [note for note in said if note not in self._told]
+        self._told.update(news)
+        return news
 
     def trunk_of(self, adapter: Adapter | None) -> Trunk | None:
         """The trunk, where this adapter (or none) leaves its layers as they are."""
@@ -194,6 +209,7 @@ class Lab:
                 if not extra_loss:
                     self._keep_fit(key, *known)
         self.meter.charge(known[1])
+        self.notes += shop.news()
         return known[0]
 
     def _train(
@@ -300,6 +316,7 @@ class Lab:
             cost.flops = self._flops(cost)
             kept = kept.with_rows(unknown.targets, scores, cost)
             shop.keep_scores(key, kept)
+            self.notes += shop.news()
         self.meter.charge(kept.cost(view.targets))
         return kept.of(view.targets)
 

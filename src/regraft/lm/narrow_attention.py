@@ -41,7 +41,9 @@ _open: list[list[list[Any]]] = []
 
 def _pieces(visible: Tensor) -> list[list[Any]]:
     """Per row and piece its keys: a slice where they lie side by side, else their numbers."""
-    return [[_side_by_side(torch.nonzero(piece.any(0))[:, 0]) for piece in row.split(QUERIES)] for row in visible]
+    return [
+        [_side_by_side(torch.nonzero(piece.any(0))[:, 0]) for piece in torch.split(row, QUERIES)] for row in visible
+    ]
 
 
 def _side_by_side(keys: Tensor) -> Any:
@@ -56,9 +58,9 @@ def _attention(
     whole, found = ALL_ATTENTION_FUNCTIONS["sdpa"], []
     # Taken apart row by row first: the gradient of a slice is as large as what it was cut from.
     for q, k, v, mask, row in zip(
-        query.split(1), key.split(1), value.split(1), attention_mask.split(1), _open[-1], strict=True
+        *(torch.split(tensor, 1) for tensor in (query, key, value, attention_mask)), _open[-1], strict=True
     ):
-        for asked, sees, keys in zip(q.split(QUERIES, 2), mask.split(QUERIES, 2), row, strict=True):
+        for asked, sees, keys in zip(torch.split(q, QUERIES, 2), torch.split(mask, QUERIES, 2), row, strict=True):
             found.append(whole(module, asked, k[:, :, keys], v[:, :, keys], sees[..., keys], **others)[0])
     return torch.cat(found, dim=1).view(len(query), query.shape[2], *found[0].shape[2:]), None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -18,8 +18,11 @@ from regraft.lm.encode import Blocks
 from regraft.lm.graft import Grafts
 from regraft.lm.nano import _config as nano_config
 from regraft.lm.options import AdapterOptions, NanoOptions
+from regraft.lm.split import Split
 from regraft.lm.tasks.judge import Judge, batch_log_odds
 from regraft.lm.tasks.text import Text
+from regraft.lm.trunk import Trunk
+from regraft.lm.trunk_store import TrunkStore
 
 SIZES = (2, 8, 32, 64)  # blocks tried: more, until a step takes long enough
 ENOUGH = 0.5  # seconds
@@ -29,13 +32,19 @@ AGAIN = 3  # steps of that size; the fastest one counts
 
 @dataclass(frozen=True)
 class Speed:
-    """Tokens per second; `build` is training all weights of a nano base, 0.0 for a model that is there."""
+    """Tokens per second; `build` is training all weights of a nano base, 0.0 for a model that is there.
+
+    Where states are kept below the adapted layers, `trunk` is what works them out, and `score` and `train` are
+    those of the layers above; else it is 0.0.
+    """
 
     score: float
     train: float
     build: float
     adapter_bytes: int
     base_bytes: int
+    trunk: float = 0.0
+    state_bytes: int = 0  # per token
 
 
 def unbuilt(options: NanoOptions) -> BaseModel:
@@ -45,20 +54,36 @@ def unbuilt(options: NanoOptions) -> BaseModel:
     return BaseModel.of(LlamaForCausalLM(nano_config(options, options.vocabulary)), tokenizer, "unbuilt nano")
 
 
-def speed(base: BaseModel, answers: Answers, blocks: Blocks, adapter: AdapterOptions, objective: str = "") -> Speed:
-    """Measured on `blocks`. `objective` ("labels", "text") measures the build of a base as well."""
+def speed(
+    base: BaseModel, answers: Answers, blocks: Blocks, adapter: AdapterOptions, objective: str = "", kept: bool = True
+) -> Speed:
+    """Measured on `blocks`. `objective` ("labels", "text") measures the build of a base as well.
+
+    `kept` says whether states below the adapted layers will be kept.
+    """
     grafts = Grafts(base)
     fresh = grafts.fresh(grafts.shape(adapter), 0)
     slot = list(grafts.put(fresh).values())
-    judge = Judge(base, blocks, answers, np.ones(len(blocks.block), np.float32))
+    top = adapter.top(base.n_layers)
+    split = Split.at(base, base.n_layers - top) if top is not None and kept else None
+    trunk = Trunk(split, TrunkStore(None, base.width, base.dtype, 0)) if split else None
+    judge = Judge(base, blocks, answers, np.ones(len(blocks.block), np.float32), trunk=trunk)
+
+    def lower(batch: Batch) -> Batch:
+        assert split is not None
+        with torch.no_grad():
+            states = split.lower(batch.ids, batch.visible, batch.position)
+        return replace(batch, states=states, found=np.ones(0, dtype=bool))
 
     def score(batch: Batch) -> None:
         with torch.inference_mode():
-            batch_log_odds(base, answers, batch)
+            batch_log_odds(base, answers, batch, trunk)
 
-    scored = _tokens_per_second(base, blocks, score)
-    trained = _tokens_per_second(base, blocks, _backward(judge, slot))
-    build = 0.0
+    ready = lower if split else None
+    scored = _tokens_per_second(base, blocks, score, ready)
+    trained = _tokens_per_second(base, blocks, _backward(judge, slot), ready)
+    below = _tokens_per_second(base, blocks, lower) if split else 0.0
+    judge, build = replace(judge, trunk=None), 0.0
     own = [(n, p) for n, p in base.model.named_parameters() if "lora_" not in n]
     if objective:
         learning = judge if objective == "labels" else Text(base, blocks)
@@ -67,7 +92,8 @@ def speed(base: BaseModel, answers: Answers, blocks: Blocks, adapter: AdapterOpt
             build = _tokens_per_second(base, blocks, _backward(learning, [p for _, p in own]))
             base.model.requires_grad_(False)
     size = sum(p.numel() * p.element_size() for _, p in own)
-    return Speed(scored, trained, build, fresh.bytes, size)
+    state = base.width * base.dtype.itemsize if split else 0
+    return Speed(scored, trained, build, fresh.bytes, size, below, state)
 
 
 def _backward(objective: Judge | Text, parameters: Sequence[torch.nn.Parameter]) -> Callable[[Batch], None]:
@@ -79,11 +105,14 @@ def _backward(objective: Judge | Text, parameters: Sequence[torch.nn.Parameter])
     return step
 
 
-def _tokens_per_second(base: BaseModel, blocks: Blocks, step: Callable[[Batch], None]) -> float:
-    """On few blocks first: a large model must not take minutes here."""
+def _tokens_per_second(
+    base: BaseModel, blocks: Blocks, step: Callable[[Batch], object], ready: Callable[[Batch], Batch] | None = None
+) -> float:
+    """On few blocks first: a large model must not take minutes here. `ready` prepares a batch and is not timed."""
     for size in SIZES:
         chosen = np.arange(min(size, len(blocks)))
         group = list(batches(blocks, chosen, MOST_TOKENS, base.device))
+        group = [ready(batch) for batch in group] if ready else group
         took = _seconds(group, step)
         if took > ENOUGH or size >= len(blocks):
             break
@@ -91,7 +120,7 @@ def _tokens_per_second(base: BaseModel, blocks: Blocks, step: Callable[[Batch], 
     return float(sum(batch.tokens for batch in group) / best)
 
 
-def _seconds(group: Sequence[Batch], step: Callable[[Batch], None]) -> float:
+def _seconds(group: Sequence[Batch], step: Callable[[Batch], object]) -> float:
     began = perf_counter()
     for batch in group:
         step(batch)
