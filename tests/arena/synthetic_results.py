@@ -207,6 +207,7 @@ def _run(
             "path": "nano-labels",
             "hash": "0b7be79d00cb",
             "objective": "labels",
+            "original": "4-bit original (Q4_1)",
             "parameters": 1_300_000,
             "dtype": "float32",
         },

@@ -119,7 +119,14 @@ def test_the_verdict_stands_on_the_page(pages: dict[str, str]) -> None:
 
 
 def test_hashes_versions_and_machine_are_on_the_page(pages: dict[str, str]) -> None:
-    for fact in ("0b7be79d00cb", "5f0c6a1e", "2.13.0", "a simulated processor", "judge-timeline-facts"):
+    for fact in (
+        "4-bit original (Q4_1)",
+        "0b7be79d00cb",
+        "5f0c6a1e",
+        "2.13.0",
+        "a simulated processor",
+        "judge-timeline-facts",
+    ):
         assert fact in pages["en"]
 
 

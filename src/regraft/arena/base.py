@@ -16,32 +16,39 @@ from regraft.prompts.template import Template
 
 if TYPE_CHECKING:
     from regraft.lm.base_model import BaseModel
+    from regraft.lm.encode import Encoder
 
 
 def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regime: Regime, folder: Path) -> Any:
     """The shared workbench of all strategies of a run."""
     try:
-        from regraft.lm.answers import Answers
         from regraft.lm.base_model import BaseModel
-        from regraft.lm.encode import Encoder
         from regraft.lm.lab import Workshop
     except ModuleNotFoundError as error:
         raise MissingExtraError("strategies that adapt a language model", "lm", error.name or "torch") from error
     path = config.base.path or str(nano_folder(config, stream, template, regime, folder))
     base = BaseModel.load(path, config.base.dtype, config.base.device, config.base.trust_remote_code)
-    encoder = Encoder(
+    encoder = encoder_of(base, config, template, regime)
+    cache = config.cache.model_copy(update={"folder": config.cache.folder or str(folder.parent)})
+    return Workshop(base, encoder, config.adapter, config.fit, folder / "kept", cache=cache)
+
+
+def encoder_of(base: BaseModel, config: ArenaConfig, template: Template, regime: Regime) -> Encoder:
+    """What turns views into tokens of this base model."""
+    from regraft.lm.answers import Answers
+    from regraft.lm.encode import Encoder
+
+    return Encoder(
         base.tokenizer, template, Answers.of(base.tokenizer, template), regime, config.timeline.shape, config.refresh,
         config.item_tokens, base.longest,
     )  # fmt: skip
-    cache = config.cache.model_copy(update={"folder": config.cache.folder or str(folder.parent)})
-    return Workshop(base, encoder, config.adapter, config.fit, folder / "kept", cache=cache)
 
 
 def in_words(base: BaseModel) -> dict[str, Any]:
     """What a run's description says about its base model."""
     return {
         "path": Path(base.path).name, "hash": base.hash, "objective": base.objective,
-        "parameters": base.parameters, "dtype": str(base.dtype).removeprefix("torch."),
+        "original": base.original, "parameters": base.parameters, "dtype": str(base.dtype).removeprefix("torch."),
     }  # fmt: skip
 
 

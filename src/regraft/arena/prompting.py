@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regraft.arena.base import open_workshop
+from regraft.arena.base import encoder_of, open_workshop
 from regraft.arena.config import ArenaConfig
 from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
@@ -20,6 +20,7 @@ from regraft.prompts.preview import Preview, Prompts
 from regraft.prompts.template import Template
 
 if TYPE_CHECKING:
+    from regraft.lm.base_model import BaseModel
     from regraft.lm.lab import Workshop
 
 
@@ -45,6 +46,13 @@ class Desk:
         config = self.config.model_copy(update={"base": given})
         shop: Workshop = open_workshop(config, self.stream, self.template, self.regime, Path(tempfile.gettempdir()))
         return shop
+
+    def tokens_per_event(self, base: BaseModel) -> float:
+        """Mean over the stream's examples, in tokens of this base model, whether or not they fit into it."""
+        from regraft.lm.token_view import tokens_per_event
+
+        encoder = encoder_of(base, self.config, self.template, self.regime)
+        return tokens_per_event(replace(encoder, longest=None), self.stream)
 
     def preview(self, example: int) -> Preview:
         """One example as text."""

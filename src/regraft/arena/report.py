@@ -189,7 +189,8 @@ def _stream_facts(results: Results, words: Words) -> list[tuple[str, str]]:
     base_line = words("none")
     if base:
         size = words.count(float(base.get("parameters") or float("nan")))
-        base_line = f"{base.get('path')} · {base.get('objective')} · {size} · {base.get('dtype')} · {base.get('hash')}"
+        said = [base.get("path"), base.get("objective"), size, *(base.get(k) for k in ("original", "dtype", "hash"))]
+        base_line = " · ".join(str(fact) for fact in said if fact)
     return [
         (words("stream"), str(stream.get("describe", "–"))),
         (words("information"), str(stream.get("information", "–"))),

@@ -19,9 +19,11 @@ from regraft.cli.show import say
 from regraft.errors import MissingExtraError, RegraftError
 
 STOPPED = 130
-EXTRAS = dict.fromkeys(
-    ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers"), "lm"
-)  # packages that a plain installation lacks, and what brings them
+# Packages that a plain installation lacks, and what brings them.
+EXTRAS = {
+    **dict.fromkeys(("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers"), "lm"),
+    "gguf": "gguf",
+}
 
 app = typer.Typer(
     name="regraft",
@@ -60,7 +62,8 @@ def regraft(
 
 def main() -> None:
     """Runs the command line; never returns."""
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars of a library between our own lines
+    for switch in ("HF_HUB_DISABLE_PROGRESS_BARS", "TQDM_DISABLE"):  # bars of libraries between our own lines
+        os.environ.setdefault(switch, "1")
     for stream in (sys.stdout, sys.stderr):
         _never_fail_on_a_character(stream)
     sys.exit(_run())

@@ -28,6 +28,7 @@ from regraft.errors import ModelError
 from regraft.lm.narrow_attention import narrow
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+IMPORT = "import.json"  # what a base was imported from (import_gguf.py)
 # Entries of a config that say where a model came from or how it is run, not what it computes.
 BESIDE_THE_POINT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}
 
@@ -48,8 +49,8 @@ class BaseModel:
     def load(
         cls, path: str | Path, dtype: str = "fp32", device: str = "cpu", trust_remote_code: bool = False
     ) -> BaseModel:
-        """From a directory (or hub id). `dtype` is fp32, bf16 or auto (a short probe decides)."""
-        chosen = DTYPES[probe_dtype(device) if dtype == "auto" else dtype]
+        """From a directory (or hub id). `dtype` is fp32, bf16, auto (a short probe decides) or stored."""
+        chosen = "auto" if dtype == "stored" else DTYPES[probe_dtype(device) if dtype == "auto" else dtype]
         options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
         try:
             AutoConfig.from_pretrained(path, **options)  # first: its errors name what is wrong with the path
@@ -76,7 +77,7 @@ class BaseModel:
     def of(cls, model: nn.Module, tokenizer: Any, path: str = "in memory") -> BaseModel:
         """Wraps a model at hand; it is frozen and put into evaluation mode."""
         model.eval().requires_grad_(False)
-        base = cls(model, tokenizer, _hash(model, tokenizer), path)
+        base = cls(model, tokenizer, content_hash(model, tokenizer), path)
         base._check_readout()
         return base
 
@@ -97,6 +98,12 @@ class BaseModel:
         """How a base built by regraft was trained ("labels", "text"); "foreign" for any other model."""
         path = Path(self.path) / "lineage.json"
         return str(json.loads(path.read_text())["options"]["objective"]) if path.is_file() else "foreign"
+
+    @cached_property
+    def original(self) -> str:
+        """What a base was imported from, "4-bit original (Q4_1)"; empty for a base that was not imported."""
+        path = Path(self.path) / IMPORT
+        return str(json.loads(path.read_text())["original"]) if path.is_file() else ""
 
     @property
     def longest(self) -> int | None:
@@ -278,12 +285,16 @@ def probe_dtype(device: str = "cpu") -> str:
     return "bf16" if times["bf16"] * 1.3 < times["fp32"] else "fp32"
 
 
-def _hash(model: Any, tokenizer: Any) -> str:
-    """Names weights, config and tokenizer by content; the same model in another folder has the same hash."""
+def content_hash(model: Any, tokenizer: Any, dtype: torch.dtype | None = None) -> str:
+    """Names weights, config and tokenizer by content; the same model in another folder has the same hash.
+
+    With `dtype`, the name it would have if it had been loaded in that.
+    """
     config = {k: v for k, v in model.config.to_dict().items() if k not in BESIDE_THE_POINT}
     digest = hashlib.blake2b(json.dumps(config, sort_keys=True, default=str).encode(), digest_size=16)
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
+        tensor = tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
         digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     backend = getattr(tokenizer, "backend_tokenizer", None)
     digest.update(

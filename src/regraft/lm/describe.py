@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from regraft.errors import ModelError
 from regraft.lm.answers import Answers
-from regraft.lm.base_model import BaseModel
+from regraft.lm.base_model import DTYPES, BaseModel, content_hash, probe_dtype
 from regraft.prompts.template import Template
 
+BYTES = ("KV cache per token", "kept trunk states per token", "kept trunk states per event")  # facts that are sizes
 
-def describe(path: str | Path, template: Template, dtype: str = "fp32") -> dict[str, Any]:
-    """Facts by name, in the order in which they should be read. Bytes are for `dtype`.
+
+def describe(
+    path: str | Path,
+    template: Template,
+    dtype: str = "auto",
+    count: Callable[[BaseModel], float] | None = None,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Facts by name, in the order in which they should be read.
+
+    Bytes and hash are for `dtype` (fp32, bf16, auto: a short probe of `device` decides), in which a run would have
+    it; here it is loaded as it is stored. `count` says how many tokens an event of a log takes, answer included.
 
     Raises ModelError where the model cannot be loaded; answers that it cannot tell apart are told as such.
     """
-    base = BaseModel.load(path, dtype)
+    base = BaseModel.load(path, "stored")
     config = base.config
-    weights = sum(p.numel() for p in base.model.parameters())
+    used = DTYPES[probe_dtype(device) if dtype == "auto" else dtype]
+    states = config.hidden_size * used.itemsize
+    events: dict[str, Any] = {}
     try:
         answers = Answers.of(base.tokenizer, template)
         said = {
@@ -27,21 +41,29 @@ def describe(path: str | Path, template: Template, dtype: str = "fp32") -> dict[
             "appended to every prompt": " ".join(_token(base, t) for t in answers.shared) or "nothing",
         }
     except ModelError as error:
-        said = {"answers": f"cannot be used: {error.found}"}
+        said, count = {"answers": f"cannot be used: {error.found}"}, None
+    if count:
+        tokens = count(base)
+        events = {"tokens per event": round(tokens, 1), "kept trunk states per event": round(states * tokens)}
     return {
         "architecture": type(base.model).__name__,
+        **({"original": base.original} if base.original else {}),
         "layers": base.n_layers,
         "width": config.hidden_size,
-        "parameters": weights,
+        "parameters": sum(p.numel() for p in base.model.parameters()),
         "outside embeddings": base.parameters,
         "vocabulary": config.vocab_size,
         "positions": base.longest,
-        "dtype": str(base.dtype).removeprefix("torch."),
-        "KV cache per token": kv_bytes(config, next(base.model.parameters()).element_size()),
+        "stored as": _name(base.dtype),
+        "dtype": _name(used),
+        "KV cache per token": kv_bytes(config, used.itemsize),
+        "kept trunk states per token": states,
+        **events,
+        "proposed adaptation": f"top({top_quarter(base.n_layers)}) of {base.n_layers} layers",
         "template": template.name,
         **said,
         "objective": base.objective,
-        "hash": base.hash,
+        "hash": base.hash if used == base.dtype else content_hash(base.model, base.tokenizer, used),
     }
 
 
@@ -50,6 +72,15 @@ def kv_bytes(config: Any, element: int) -> int:
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return int(2 * config.num_hidden_layers * heads * width * element)
+
+
+def top_quarter(layers: int) -> int:
+    """A quarter of the layers, halves rounded up, at least one."""
+    return max(1, (layers + 2) // 4)
+
+
+def _name(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _token(base: BaseModel, token: int) -> str:

@@ -53,7 +53,7 @@ def lengths(encoder: Encoder, view: Stream) -> list[Length]:
 
     "any block" is the bound that no example of these items can exceed.
     """
-    chosen = view.only(np.unique(np.linspace(0, len(view) - 1, min(SAMPLE, len(view))).astype(np.int64)))
+    chosen = _sample(view)
     rows = chosen.targets
     template, answer = encoder.template, max(len(encoder.answers.spoken[0]), len(encoder.answers.spoken[1]))
     found = []
@@ -80,10 +80,26 @@ def lengths(encoder: Encoder, view: Stream) -> list[Length]:
     return found
 
 
+def tokens_per_event(encoder: Encoder, view: Stream) -> float:
+    """Mean over up to SAMPLE examples: an event with the answer that history holds after it.
+
+    Where a template gives every example a prompt of its own, that whole prompt is the event.
+    """
+    chosen = _sample(view)
+    if encoder.template.kind != "timeline":
+        return float(encoder.encode(chosen).tokens.lengths.mean())
+    answer = np.array([len(spoken) for spoken in encoder.answers.spoken])
+    return float((encoder.events(view, chosen.targets).lengths + answer[chosen.labels]).mean())
+
+
 def answer_tokens(encoder: Encoder) -> str:
     """The tokens compared, in words."""
     answers: Answers = encoder.answers
     return f"yes {answers.yes}, no {answers.no}, {len(answers.shared)} shared tokens before them"
+
+
+def _sample(view: Stream) -> Stream:
+    return view.only(np.unique(np.linspace(0, len(view) - 1, min(SAMPLE, len(view))).astype(np.int64)))
 
 
 def _length(part: str, counts: Sequence[int] | np.ndarray, texts: Sequence[str]) -> Length:
