@@ -23,6 +23,7 @@ from regraft.errors import MissingExtraError, PluginError
 ENABLES = {
     "lm": "base models, strategies, the arena with them, `regraft base`, `regraft demo`",
     "gguf": "`regraft base import`",
+    "ray": "`regraft arena run --executor ray`",
     "dev": "tests and checks of regraft itself",
 }
 ALWAYS = ""  # the "extra" of packages that are always needed

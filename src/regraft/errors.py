@@ -5,6 +5,9 @@ The command line prints the message without a traceback and exits 2.
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 
 class RegraftError(Exception):
     """Base of every error that a user can act on."""
@@ -17,6 +20,10 @@ class RegraftError(Exception):
         if next_step:
             lines.append(next_step)
         super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An error of another process arrives as it was raised there, whatever its class was made from."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class DataError(RegraftError):

@@ -41,6 +41,9 @@ class Cell:
     seed: int
     update: int
 
+    def __str__(self) -> str:
+        return f"{self.contender.label}, seed {self.seed}, update {self.update}"
+
     def folder(self, run: Path) -> Path:
         return run / "cells" / self.contender.label / f"seed-{self.seed}" / f"{self.update:03d}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,14 @@ from regraft.errors import ConfigError
 
 if TYPE_CHECKING:
     from regraft.arena.plan import Plan
+
+
+class Executor(StrEnum):
+    """Where the cells of a run are worked out."""
+
+    local = "local"
+    ray = "ray"
+
 
 app = typer.Typer(help="Compare strategies and baselines on one stream.", no_args_is_help=True)
 
@@ -27,6 +36,13 @@ def run(
         str | None, typer.Option(metavar="TIME", help="Begin no cell after this time, e.g. 30m or 2h.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and stop.")] = False,
+    executor: Annotated[
+        Executor, typer.Option(help="Where cells are worked out; ray: a cluster, extra `ray`.")
+    ] = Executor.local,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With ray: processes; default: as many as there is room for.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="With ray: threads of each process.")] = 1,
     lang: Lang = Language.en,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON instead of tables.")] = False,
 ) -> None:
@@ -48,7 +64,13 @@ def run(
         show_plan(plan_run(arena, opening), arena.folder, as_json)
         return
     say(arena.stream.describe(), error=True)
-    whole = follow(arena, seconds)
+    if executor is Executor.ray:
+        from regraft.arena.ray_executor import run_on_ray
+
+        cells = run_on_ray(arena, seconds, workers, threads, tell=lambda words: say(words, error=True))
+    else:
+        cells = arena.run(seconds)
+    whole = follow(arena, cells)
     conclude(arena.folder, lang.value)
     if not whole:
         again = command("arena", "run", "-c", config, "--out", arena.folder)

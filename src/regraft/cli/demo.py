@@ -28,6 +28,6 @@ def demo(
     began = monotonic()
     arena = open_demo(out, lang.value)
     say(f"{arena.stream.describe()}\n")
-    follow(arena)
+    follow(arena, arena.run())
     conclude(arena.folder, lang.value, out / "report.html")
     say(f"The demo took {duration(monotonic() - began)}. Your own log: regraft arena init PATH")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from regraft.cli.show import console, duration, say, table
@@ -11,12 +12,15 @@ from regraft.cli.show import console, duration, say, table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from regraft.arena.compare import Arena
+    from regraft.arena.compare import Arena, Cell
     from regraft.arena.scoreboard import Scoreboard
+    from regraft.cost import Renewal
+
+    Cells = Iterator[tuple[Cell, Renewal | None]]
 
 
-def follow(arena: Arena, budget: float | None = None) -> bool:
-    """Runs the arena to its end or until the budget (seconds) is spent; whether every cell is there.
+def follow(arena: Arena, cells: Cells) -> bool:
+    """Shows cells of the arena as they are finished; whether every one is there at the end.
 
     Stopped with Ctrl-C, it first gathers what was finished.
     """
@@ -24,7 +28,7 @@ def follow(arena: Arena, budget: float | None = None) -> bool:
 
     board = Scoreboard(arena)
     try:
-        (_table if sys.stdout.isatty() else _lines)(arena, board, budget)
+        (_table if sys.stdout.isatty() else _lines)(cells, board)
     except KeyboardInterrupt:
         if board.finished:
             arena.collect()
@@ -32,9 +36,9 @@ def follow(arena: Arena, budget: float | None = None) -> bool:
     return board.next is None
 
 
-def _lines(arena: Arena, board: Scoreboard, budget: float | None) -> None:
+def _lines(cells: Cells, board: Scoreboard) -> None:
     began, found = time.monotonic(), 0
-    for cell, renewal in arena.run(budget):
+    for cell, renewal in cells:
         value = board.add(cell)
         if renewal is None:
             found += 1
@@ -43,18 +47,17 @@ def _lines(arena: Arena, board: Scoreboard, budget: float | None) -> None:
             say(f"{found} cells were there already")
             found = 0
         place = f"[{board.finished}/{len(board.cells)}]"
-        named = f"{cell.contender.label}, seed {cell.seed}, update {cell.update}"
-        say(f"{place} {named}: AUC {value:.4f}, {duration(time.monotonic() - began)} since the start")
+        say(f"{place} {cell}: AUC {value:.4f}, {duration(time.monotonic() - began)} since the start")
     if found:
         say(f"{found} cells were there already")
 
 
-def _table(arena: Arena, board: Scoreboard, budget: float | None) -> None:
+def _table(cells: Cells, board: Scoreboard) -> None:
     from rich.live import Live
 
     began = time.monotonic()
     with Live(console=console(), get_renderable=lambda: _picture(board, began), refresh_per_second=2) as live:
-        for cell, _ in arena.run(budget):
+        for cell, _ in cells:
             board.add(cell)
         live.refresh()
 
@@ -73,5 +76,5 @@ def _picture(board: Scoreboard, began: float) -> RenderableType:
         for name, score in board.scores.items()
     ]
     now, elapsed = board.next, duration(time.monotonic() - began)
-    doing = f"now: {now.contender.label}, seed {now.seed}, update {now.update}" if now else "done"
+    doing = f"now: {now}" if now else "done"
     return Group(table(rows), Text(f"{board.finished} of {len(board.cells)} cells, {elapsed}; {doing}"))

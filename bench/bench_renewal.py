@@ -1,0 +1,343 @@
+"""Seconds per trained target of a renewal: the trunk cache against the Hugging Face Trainer on the published layout.
+
+python bench/bench_renewal.py [--quick] [--base DIR] [--targets N] [--period P] [--out docs/results]
+
+Base: --base, else SmolLM2-135M-Instruct where it is at hand (make smollm2), in the dtype that a probe chooses.
+"""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import resource
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from bench_tokens import RATE, SEED, STEP, Layout, Material, layouts, some_users, tokenised
+from common import (
+    Page,
+    Row,
+    Taken,
+    alternating,
+    arguments,
+    data_file,
+    gemm_probe,
+    ml_1m,
+    model_folder,
+    number,
+    open_base,
+    repeats,
+    taken,
+    write,
+)
+from peers import BATCH, Trained, train_peer
+
+from regraft.data.periods import Periods
+from regraft.data.source import DataOptions, open_stream
+from regraft.data.stream import Stream
+from regraft.lm.base_model import DTYPES, BaseModel, probe_dtype
+from regraft.lm.fit import train
+from regraft.lm.graft import Grafts
+from regraft.lm.options import AdapterOptions, FitOptions
+from regraft.lm.score import score_blocks
+from regraft.lm.split import Split
+from regraft.lm.tasks.judge import Judge
+from regraft.lm.trunk import Trunk
+from regraft.lm.trunk_store import GIB, TrunkStore
+from regraft.metrics.binary import auc
+
+EPOCHS = 2
+HF = "HF Trainer"
+QUARTER, FOUR = "top(1/4)", "top(4)"
+FIRST, FURTHER, FURTHER_FOUR = "first update", "a further one", f"a further one, {FOUR}"
+BOUND = "a matrix product of the model's shape"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layout on a log, with the ratios aimed at: first update, further, further with the top 4 layers."""
+
+    log: str
+    layout: Layout
+    targets: tuple[float | None, float | None, float | None]
+
+    @property
+    def words(self) -> str:
+        return f"{self.log}, {self.layout.words}"
+
+
+@dataclass
+class Ours:
+    """One way to renew: adapters in the layers that `adapt` names, states below them in a store."""
+
+    model: Any
+    tokenizer: Any
+    material: Material
+    view: Stream
+    adapt: str
+    folder: Path  # of the store
+
+    def trained(self, fresh: bool, seed: int = SEED) -> Trained:
+        """The store is empty (`fresh`) or has everything; only reading, working out and training are timed."""
+        base = BaseModel.of(copy.deepcopy(self.model), self.tokenizer)
+        trunk, blocks = self._trunk(base, fresh)
+        grafts = Grafts(base)
+        slot = grafts.put(grafts.fresh(grafts.shape(AdapterOptions(adapt=self.adapt)), seed))
+        weights = np.ones(len(blocks.block), np.float32)
+        judge = Judge(base, blocks, self.material.answers[0], weights, heavy_users="full", trunk=trunk)
+        options = FitOptions(lr=RATE, targets_per_step=STEP)
+
+        def work() -> None:
+            trunk.fill(blocks)
+            train(judge, slot, options, lr=RATE, epochs=EPOCHS, seed=seed)
+
+        return Trained(base, taken(work), 0)
+
+    def _trunk(self, base: BaseModel, fresh: bool) -> tuple[Trunk, Any]:
+        top = AdapterOptions(adapt=self.adapt).top(base.n_layers)
+        split = Split.at(base, base.n_layers - (top or 0))
+        if split is None:
+            sys.exit("this model cannot be cut at a layer: there is nothing to be kept")
+        folder = Path(tempfile.mkdtemp(dir=self.folder)) if fresh else self.folder / self.adapt
+        trunk = Trunk(split, TrunkStore(folder, base.width, base.dtype, 8 * GIB, {"width": base.width}))
+        blocks = trunk.keyed(self.material.ours, self.view)
+        if not fresh:
+            trunk.fill(blocks)
+        return trunk, blocks
+
+
+def rows_of(case: Case, view: Stream, test: Stream, model: Any, tokenizer: Any, times: int) -> tuple[list[Row], str]:
+    """Wall seconds per target, AUC on the next period, and what was done in words."""
+    longest = getattr(model.config, "max_position_embeddings", None)
+    material, n = tokenised(case.layout, view, tokenizer, longest), len(view)
+    last: dict[str, Trained] = {}
+
+    def side(name: str, work: Callable[[], Trained], epochs: int = EPOCHS) -> Callable[[], Taken]:
+        def run() -> Taken:
+            last[name] = work()
+            took = last[name].took
+            print(f"  {name}: {took.wall * EPOCHS / epochs:.1f} s", flush=True)
+            return Taken(took.wall * EPOCHS / epochs, took.cpu * EPOCHS / epochs).per(n)
+
+        return run
+
+    with tempfile.TemporaryDirectory() as folder:
+        quarter = Ours(model, tokenizer, material, view, QUARTER, Path(folder))
+        four = replace(quarter, adapt=FOUR)
+        peer = partial(train_peer, model, tokenizer, material.sequences, step=STEP, rate=RATE, seed=SEED)
+        sides = {
+            FIRST: side(FIRST, lambda: quarter.trained(fresh=True)),
+            FURTHER: side(FURTHER, lambda: quarter.trained(fresh=False, seed=SEED + 1)),
+            FURTHER_FOUR: side(FURTHER_FOUR, lambda: four.trained(fresh=False)),
+            HF: side(HF, partial(peer, answer_only=False), epochs=1),
+        }
+        took = alternating(sides, times)
+    found = [
+        Row(f"wall s per target, {name}, {case.words}", HF, took[name].wall, took[HF].wall, n, target)
+        for name, target in zip((FIRST, FURTHER, FURTHER_FOUR), case.targets, strict=True)
+    ]
+    found += auc_rows(case, test, tokenizer, longest, last)
+    a, b = material.tokens
+    users = len(np.unique(view.users))
+    copies = np.mean(material.ours.segment[material.ours.tokens.start[material.ours.block] + material.ours.read] > 0)
+    return found, (
+        f"{case.words}: {n:,} targets of {users:,} users; tokens per target {number(a / n)} (ours) and {number(b / n)} "
+        f"({HF}), per event {number(a / n / _events(material, n))}; {copies:.0%} of the targets are isolated copies."
+    )
+
+
+def _events(material: Material, n: int) -> float:
+    """Events that ours reads per target, from the number of item texts."""
+    return material.item_texts[0] / n or 1.0
+
+
+def auc_rows(case: Case, test: Stream, tokenizer: Any, longest: int | None, last: dict[str, Trained]) -> list[Row]:
+    """AUC on targets of the next period: one seed, few targets; what is compared is whether both learn alike."""
+    material = tokenised(case.layout, test, tokenizer, longest)
+    theirs = auc(test.labels, score_blocks(last[HF].base, material.answers[1], material.theirs))
+    return [
+        Row(
+            f"AUC on the next period, {name}, {case.words}", f"{HF}, 1 epoch",
+            auc(test.labels, score_blocks(last[name].base, material.answers[0], material.ours)), theirs, len(test),
+            more_is_better=True,
+        )
+        for name in (FIRST, FURTHER_FOUR)
+    ]  # fmt: skip
+
+
+# -- the bound -----------------------------------------------------------------------------------
+
+
+def bound_row(case: Case, view: Stream, model: Any, tokenizer: Any, times: int) -> Row:
+    """GFLOP/s in training the top from kept states, against a matrix product of the model's shape and dtype.
+
+    Counted: products with frozen weights forward and for the gradient of their input, and attention; what adapters,
+    norms and the optimiser do is not.
+    """
+    material = tokenised(case.layout, view, tokenizer, getattr(model.config, "max_position_embeddings", None))
+    blocks, config = material.ours, model.config
+    layers = AdapterOptions(adapt=QUARTER).top(config.num_hidden_layers) or 0
+    inner = sum(
+        p.numel() for n, p in model.named_parameters() if f".{config.num_hidden_layers - 1}." in n and p.dim() > 1
+    )
+    lengths = blocks.tokens.lengths.astype(np.float64)
+    # Forward and the gradient of the input: 2 x 2 per weight and token; attention 4 forward, 8 backward per pair.
+    work = layers * (4 * inner * lengths.sum() + 12 * config.hidden_size * (lengths**2).sum() / 2) * EPOCHS
+    with tempfile.TemporaryDirectory() as folder:
+        ours = Ours(model, tokenizer, material, view, QUARTER, Path(folder))
+        took = alternating({"ours": lambda: ours.trained(fresh=False).took}, times)["ours"]
+    rate = product_rate(config, model.dtype)
+    return Row(
+        f"GFLOP/s in training the top, {case.words}", BOUND, work / took.wall / 1e9, rate, len(view), 0.55,
+        more_is_better=True,
+    )  # fmt: skip
+
+
+def product_rate(config: Any, dtype: torch.dtype) -> float:
+    """GFLOP/s of [2048, width] x [width, inner], the best of some: what this machine can do."""
+    a = torch.randn(2048, config.hidden_size).to(dtype)
+    b = torch.randn(config.hidden_size, getattr(config, "intermediate_size", 4 * config.hidden_size)).to(dtype)
+    for _ in range(20):
+        a @ b
+    return max(2 * a.shape[0] * b.numel() / taken(lambda: a @ b).wall / 1e9 for _ in range(50))
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+def memory_row(case: Case, view: Stream, path: Path, dtype: str) -> Row:
+    """Peak memory of a process that trains, less what it has once the model is loaded."""
+    context = multiprocessing.get_context("spawn")
+    found = {}
+    for name in ("ours", HF):
+        with context.Pool(1) as pool:
+            found[name] = pool.apply(_peak, (name, case.layout, view, path, dtype))
+    return Row(
+        f"GiB at the peak of training beyond the loaded model, {case.words}", HF, found["ours"], found[HF],
+        len(view), 2.0, exact=True,
+    )  # fmt: skip
+
+
+def _peak(name: str, layout: Layout, view: Stream, path: Path, dtype: str) -> float:
+    model, tokenizer = _loaded(path, dtype)
+    material = tokenised(layout, view, tokenizer, getattr(model.config, "max_position_embeddings", None))
+    model(input_ids=torch.tensor([[1, 2, 3]]))
+    twice = 2 * sum(p.numel() * p.element_size() for p in model.parameters())  # each side copies the model once
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if name == HF:
+        train_peer(
+            model, tokenizer, material.sequences, step=STEP, rate=RATE, seed=SEED, answer_only=False
+        )  # fmt: skip
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            Ours(model, tokenizer, material, view, QUARTER, Path(folder)).trained(fresh=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return max(1.0, peak - before - twice / 2) / GIB
+
+
+def _loaded(path: Path, dtype: str) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[dtype], use_safetensors=True)
+    return model.eval(), AutoTokenizer.from_pretrained(path)
+
+
+# -- the page --------------------------------------------------------------------------------------
+
+
+def cases(quick: bool) -> list[tuple[Case, Stream]]:
+    """What is compared, each with its stream."""
+    title, *_, facts = layouts()
+    found = [(Case("ML-1M", title, (20.0, 40.0, 80.0)), ml_1m())]
+    if not quick:
+        found.append((Case("ML-1M", facts, (12.0, 25.0, None)), found[0][1]))
+        if electronics := _electronics():
+            found.append((Case("Electronics", title, (2.5, 8.0, None)), electronics))
+    return found
+
+
+def _electronics() -> Stream | None:
+    try:
+        path = data_file("amazon-electronics-2023.interactions.parquet")
+    except SystemExit:
+        return None
+    return open_stream(DataOptions(path=path, periods=Periods(by="time", n=20, warm_up=0.3), share=0.2))
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--base", type=Path, default=None, help="a Hugging Face directory")
+    parser.add_argument("--targets", type=int, default=None, help="trained targets; default 256, quick 40")
+    parser.add_argument("--tested", type=int, default=500, help="targets of the next period for AUC")
+    parser.add_argument("--period", type=int, default=11)
+    options = parser.parse_args()
+    path = options.base or model_folder("SmolLM2-135M-Instruct")
+    compared = cases(options.quick)
+    dtype = probe_dtype() if path else "fp32"
+    if path:
+        model, tokenizer = _loaded(path, dtype)
+    else:
+        templates = [t for case, _ in compared for t in (case.layout.timeline, case.layout.published)]
+        model, tokenizer = open_base(None, compared[0][1].until(options.period + 2), templates)
+    before, times = gemm_probe(), repeats(options)
+    rows, words = [], []
+    for case, stream in compared:
+        view = some_users(stream.cases(options.period), options.targets or (40 if options.quick else 256))
+        test = some_users(stream.cases(options.period + 1), 40 if options.quick else options.tested, SEED + 1)
+        found, said = rows_of(case, view, test, model, tokenizer, times)
+        rows, words = [*rows, *found], [*words, said]
+        print(said, flush=True)
+    case, stream = compared[0]
+    view = some_users(stream.cases(options.period), options.targets or (40 if options.quick else 256))
+    rows.append(bound_row(case, view, model, tokenizer, times))
+    if path:
+        rows.append(memory_row(case, view, path, dtype))
+    write(page(model, path, dtype, words, times, options.quick), rows, (before, gemm_probe()), options.out)
+
+
+def page(model: Any, path: Path | None, dtype: str, words: Sequence[str], times: int, quick: bool) -> Page:
+    size = sum(p.numel() for p in model.parameters())
+    name = path.name if path else "nano with random weights"
+    layers = model.config.num_hidden_layers
+    return Page(
+        name="bench-renewal",
+        title="What a renewal costs per trained target",
+        what=f"One period is learnt in {EPOCHS} epochs. Base: {name}, {size:,} weights, {layers} layers, {dtype} on "
+        "both sides.",
+        how=[
+            f"Ours: the timeline; adapters in the highest quarter of the layers ({QUARTER} is "
+            f"{AdapterOptions(adapt=QUARTER).top(layers)} of {layers}), or in the highest 4. States that enter them "
+            f"are kept on disk. {FIRST}: nothing is kept yet, everything is read, kept and trained on. {FURTHER}: "
+            "another seed, strategy or epoch, which finds all states kept; opening the store and trying checksums is timed, "
+            "working states out is not.",
+            f"{HF}: the published layout (template judge-tallrec), one prompt per target; transformers.Trainer, "
+            f"adapters in all layers, batches of {BATCH} grouped by length, logits of the whole vocabulary. One epoch is "
+            f"timed and counted {EPOCHS} times.",
+            f"Same on both sides: targets, rank and scale, AdamW, cosine rate from {RATE:g}, {STEP} targets per "
+            "optimiser step, every target weighs alike. With facts, the peer's prompt holds those of its target, ours "
+            "those of all events.",
+            f"{BOUND}: [2048, width] x [width, inner] in the same dtype, the best of 50. Counted for ours: products "
+            "with frozen weights forward and backward, and attention; what adapters, norms, activations and the "
+            "optimiser take lowers the share.",
+            "Memory: a process of its own for each side; peak resident memory, less what was there before training and "
+            "the copy of the weights that each side makes.",
+            f"Medians of {times}, alternating order, a fresh copy of the model each time.",
+            *words,
+        ],
+        caveats=[
+            "AUC here is one seed on few targets: it shows that both sides learn, not which learns better. What fewer "
+            "adapted layers cost is in the k curve (docs/results/k-curve-*.md).",
+        ],
+        quick=quick,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""The work of a run on a Ray cluster, with the results of a run on one machine.
+
+What is dealt out is a chain: one contender and seed with its updates in order, because a cell goes on from the
+cell before it. Workers write cells into the run's folder themselves, whole or not at all, so every machine must
+see that folder under the same path; the log itself travels through Ray. Nothing here knows what a cell does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from regraft.arena.base import nano_folder
+from regraft.arena.collect import machine, versions
+from regraft.arena.compare import Arena, Cell
+from regraft.arena.config import ArenaConfig
+from regraft.cost import Renewal
+from regraft.data.stream import Stream
+from regraft.errors import ConfigError, MissingExtraError, RegraftError, ResultsError
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
+LIVES = 2  # workers that may die of one job
+PARTS = 4  # per worker, when cases are dealt out: the last ones even out what the others took
+Tell = Callable[[str], object]
+
+
+def run_on_ray(
+    arena: Arena, budget: float | None = None, workers: int | None = None, threads: int = 1, tell: Tell = str
+) -> Iterator[tuple[Cell, Renewal | None]]:
+    """Like `Arena.run`, on a cluster: yields (cell, renewal) as cells are finished, None for cells that were there.
+
+    Begins no cell after `budget` seconds. `workers` (default: as many as there is room for) are processes with
+    `threads` threads each. `tell` hears, in words, who works and who died.
+    """
+    began = time.monotonic()
+    arena.claim()
+    missing = []
+    for cell in arena.cells():
+        if cell.finished(arena.folder):
+            yield cell, None
+        else:
+            missing.append(cell)
+
+    def spent() -> bool:
+        return budget is not None and time.monotonic() - began > budget
+
+    if missing and not spent():
+        chains = [
+            deque(Job(str(cell), "one", (cell,)) for cell in chain)
+            for _, chain in groupby(missing, lambda cell: (cell.contender.label, cell.seed))
+        ]
+        with _crew(arena, missing, workers, threads, tell) as crew:
+            for job, done in crew.work(chains, spent):
+                arena.base, arena.machine = done.base or arena.base, done.machine | {"executor": crew.in_words}
+                yield job.given[0], done.renewal
+    arena.collect()
+
+
+def score_on_ray(
+    arena: Arena, cell: Cell, cases: Stream, workers: int | None = None, threads: int = 1, tell: Tell = str
+) -> np.ndarray:
+    """Log-odds per case, as `arena.after(cell).score(cases)` gives, worked out in parts on a cluster.
+
+    The parts are whole users, so that each history is read once. Sums are rounded otherwise in a part than in the
+    whole: scores agree to 1e-6.
+    """
+    scores = np.full(len(cases), np.nan)
+    if not len(cases):
+        return scores
+    with _crew(arena, [cell], workers, threads, tell) as crew:
+        view = crew.ray.put(cases)
+        dealt = by_user(cases.users, PARTS * crew.size)
+        jobs = [deque([Job(f"{cell}, {len(part):,} cases", "score", (cell, view, part))]) for part in dealt]
+        for job, done in crew.work(jobs):
+            scores[job.given[2]] = done
+    return scores
+
+
+def by_user(users: np.ndarray, n: int) -> list[np.ndarray]:
+    """Numbers of the cases in `n` parts of about one size (fewer where users are few); a user's cases stay together."""
+    order = np.argsort(users, kind="stable")
+    starts = np.flatnonzero(np.diff(users[order], prepend=-1))
+    wanted = np.searchsorted(starts, np.arange(1, n) * len(users) / n)
+    cuts = np.unique(starts[wanted[wanted < len(starts)]])
+    return [np.sort(part) for part in np.split(order, cuts) if len(part)]
+
+
+# -- on a worker ------------------------------------------------------------------------------------
+
+
+class Done(NamedTuple):
+    """What a finished cell tells the one who asked for it; cell and costs lie in the folder."""
+
+    renewal: Renewal
+    base: dict[str, Any] | None
+    machine: dict[str, Any]
+
+
+class Worker:
+    """One process with an arena of its own: the base model is loaded once, when a strategy first needs it."""
+
+    def __init__(self, config: ArenaConfig, paths: list[Path], stream: Stream, wanted: dict[str, str]) -> None:
+        """`paths` must be there, the run's folder first; `wanted` are the versions to work with."""
+        self.config, self.paths, self.stream, self.wanted = config, paths, stream, wanted
+
+    @cached_property
+    def arena(self) -> Arena:
+        """Opened with the first job, not with the worker: an error in it is an error of that job."""
+        where = f"worker on '{platform.node()}'"
+        own = versions()
+        if own != self.wanted:
+            differ = [k for k in sorted({*own, *self.wanted}) if own.get(k) != self.wanted.get(k)]
+            found = ", ".join(f"{k} {own.get(k, 'missing')} (not {self.wanted.get(k, 'installed')})" for k in differ)
+            raise ResultsError(where, f"has {found}", "the versions of the machine that runs `regraft`")
+        for path in self.paths:
+            if not path.exists():
+                raise ResultsError(
+                    where, f"does not see '{path}'", "a folder that all machines of the cluster share",
+                    "Choose one with: --out DIR",
+                )  # fmt: skip
+        arena = Arena(self.config, self.paths[0], self.stream)
+        arena.claim()
+        return arena
+
+    def one(self, cell: Cell) -> Done:
+        renewal = self.arena.one(cell)
+        return Done(renewal, self.arena.base, machine())
+
+    def score(self, cell: Cell, cases: Stream, part: np.ndarray) -> np.ndarray:
+        if self._scorer is None or self._scorer[0] != cell:
+            self._scorer = cell, self.arena.after(cell)
+        return np.asarray(self._scorer[1].score(cases.only(part)))
+
+    _scorer: tuple[Cell, Any] | None = None
+
+
+# -- on the machine that asks ----------------------------------------------------------------------------
+
+
+class Job(NamedTuple):
+    """One call of a worker's method; `words` name it in messages."""
+
+    words: str
+    method: str
+    given: tuple[Any, ...]
+
+
+@dataclass
+class _Crew:
+    """Workers that are hired when there is work for them, and let go when there is none."""
+
+    ray: Any
+    hire: Callable[[], Any]
+    size: int  # workers at most
+    in_words: str
+    tell: Tell
+    hired: list[Any] = field(default_factory=list)
+
+    def work(self, chains: Iterable[deque[Job]], spent: Callable[[], bool] = bool) -> Iterator[tuple[Job, Any]]:
+        """Yields (job, result) as jobs are done; the jobs of a chain one after the other, chains at the same time.
+
+        Raises the first error of a job. A job whose worker dies is given to another one, once.
+        """
+        waiting, at_work, deaths = deque(chains), {}, Counter[str]()
+
+        def go_on(worker: Any, chain: deque[Job] | None) -> None:
+            chain = chain or (waiting.popleft() if waiting else None)
+            if chain and not spent():
+                at_work[getattr(worker, chain[0].method).remote(*chain[0].given)] = worker, chain
+            else:
+                self.ray.kill(worker)
+
+        while waiting and len(at_work) < self.size and not spent():
+            go_on(self._new(), None)
+        while at_work:
+            (ref,), _ = self.ray.wait(list(at_work))
+            worker, chain = at_work.pop(ref)
+            job = chain[0]
+            try:
+                done = self.ray.get(ref)
+            except self.ray.exceptions.RayTaskError as error:
+                raise _of_a_job(error, job) from None
+            except self.ray.exceptions.RayError as error:
+                deaths[job.words] += 1
+                if deaths[job.words] == LIVES:
+                    raise _of_a_worker(error, job) from None
+                self.tell(f"{job.words}: its worker died, another one takes it up")
+                go_on(self._new(), chain)
+            else:
+                chain.popleft()
+                go_on(worker, chain)
+                yield job, done
+
+    def _new(self) -> Any:
+        self.hired.append(self.hire())
+        return self.hired[-1]
+
+    def let_go(self) -> None:
+        for worker in self.hired:
+            self.ray.kill(worker)
+
+
+def _of_a_job(error: Any, job: Job) -> Exception:
+    """What a job raised, as it would have been raised here; what regraft did not expect is put into words."""
+    cause = error.cause
+    if isinstance(cause, RegraftError | OSError):
+        return cause
+    return ResultsError(
+        job.words, f"{type(cause).__name__}: {cause}", next_step="See where it comes from with: --executor local"
+    )
+
+
+def _of_a_worker(error: Exception, job: Job) -> Exception:
+    reason = next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+    return ResultsError(
+        job.words, f"{LIVES} workers died of it: {reason}",
+        next_step="Where memory was short, fewer workers leave more to each: --workers N. Finished cells are kept: the "
+        "same command goes on from there",
+    )  # fmt: skip
+
+
+@contextmanager
+def _crew(arena: Arena, cells: Iterable[Cell], workers: int | None, threads: int, tell: Tell) -> Iterator[_Crew]:
+    """A crew for these cells. The base model is built here, once, before anybody looks for it."""
+    ray, config = _ray(), arena.config
+    paths, cards = [arena.folder.resolve()], 0
+    if any(cell.contender.kind == "strategy" for cell in cells):
+        cards = int(config.base.device != "cpu")
+        if not config.base.path:
+            built = nano_folder(config, arena.stream, arena.template, arena.regime, arena.folder)
+            paths.append(built.resolve())
+    with _connected(ray, workers and workers * threads):
+        size = workers or _room(ray, threads, cards)
+        in_words = f"Ray, {size} worker{'s' * (size > 1)} with {threads} thread{'s' * (threads > 1)} each"
+        tell(in_words)
+        worker = ray.remote(Worker).options(
+            num_cpus=threads, num_gpus=cards, runtime_env={"env_vars": dict.fromkeys(THREADS, str(threads))}
+        )
+        stream = ray.put(arena.stream)
+        crew = _Crew(ray, lambda: worker.remote(config, paths, stream, versions()), size, in_words, tell)
+        try:
+            yield crew
+        finally:
+            crew.let_go()
+
+
+def _room(ray: Any, threads: int, cards: int) -> int:
+    """Workers that find room in the cluster at one time."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    room = [
+        min(int(n.get("CPU", 0)) // threads, int(n.get("GPU", 0)) // cards if cards else sys.maxsize) for n in nodes
+    ]
+    if not sum(room):
+        raise ConfigError(
+            "Ray", f"no machine of the cluster has {threads} CPUs{' and a GPU' * cards} for a worker",
+            "such a machine", "Give a worker less with: --threads N. Where machines are started on demand: --workers N",
+        )  # fmt: skip
+    return sum(room)
+
+
+@contextmanager
+def _connected(ray: Any, cpus: int | None) -> Iterator[None]:
+    """Connected to the cluster that RAY_ADDRESS names, or to one that is started on this machine for the time being."""
+    if ray.is_initialized():  # by a program that uses regraft as a library: the cluster is its own
+        yield
+        return
+    address = os.environ.get("RAY_ADDRESS")
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address:
+            ray.init(address, **quiet)
+        else:  # nothing listens to other machines
+            ray.init("local", num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise ConfigError(
+            f"Ray, RAY_ADDRESS {address}" if address else "Ray", f"{(str(error).splitlines() or ['no answer'])[0]}",
+            "a cluster that can be reached, or RAY_ADDRESS not set for one on this machine",
+        ) from error  # fmt: skip
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before the import: Ray would tell its makers
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("running on a cluster", "ray", error.name or "ray") from error
+    return ray

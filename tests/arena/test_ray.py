@@ -1,0 +1,153 @@
+"""The same cells on a Ray cluster of two workers: the same scores as on one machine, whatever happens to a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from arena.small_runs import SMALL_BASE, config, described, run
+from regraft.arena import ray_executor
+from regraft.arena.compare import Arena
+from regraft.arena.ray_executor import by_user, run_on_ray, score_on_ray
+from regraft.errors import ConfigError, ModelError, ResultsError
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'regraft[ray]'")
+STRATEGIES = ["never", "fine-tune", "full-retrain", {"use": "fine-tune", "name": "stacked", "calibration": "stack"}]
+MORE: dict[str, Any] = {**SMALL_BASE, "seeds": [0, 1], "last_update": 3}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    """Two CPUs; workers find this folder's modules as they would find an installed regraft."""
+    paths = os.pathsep.join(str(p) for p in (Path(__file__).parents[1], Path(__file__).parents[2] / "src"))
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = paths
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
+    yield
+    ray.shutdown()
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Arena:
+    return run(tmp_path_factory.mktemp("local") / "run", config([*STRATEGIES, "rates"], **MORE))
+
+
+def table(folder: Path) -> pl.DataFrame:
+    return pl.read_parquet(folder / "scores.parquet").sort("contender", "seed", "update", "period", "case")
+
+
+def test_scores_of_every_cell_are_those_of_one_machine(local: Arena, tmp_path: Path) -> None:
+    told: list[str] = []
+    arena = Arena(local.config, tmp_path / "run")
+    done = list(run_on_ray(arena, workers=2, tell=told.append))
+    assert sorted(str(cell) for cell, _ in done) == sorted(map(str, local.cells()))
+    assert all(renewal is not None for _, renewal in done)
+    ours, theirs = table(tmp_path / "run"), table(local.folder)
+    assert ours.drop("score").equals(theirs.drop("score"))
+    np.testing.assert_allclose(ours["score"], theirs["score"], atol=1e-6)
+    assert told == ["Ray, 2 workers with 1 thread each"]
+    assert described(arena)["machine"]["executor"] == told[0]
+    folders = (arena.folder, local.folder)
+    costs = [pl.read_parquet(f / "costs.parquet").sort("contender", "seed", "update") for f in folders]
+    for column in ("tokens_forward", "tokens_backward", "targets_trained", "adapter_bytes"):
+        assert costs[0][column].to_list() == costs[1][column].to_list()
+    again = list(run_on_ray(Arena(local.config, tmp_path / "run"), workers=2))
+    assert all(renewal is None for _, renewal in again)
+
+
+def test_a_run_begun_on_one_machine_goes_on_in_a_cluster(local: Arena, tmp_path: Path) -> None:
+    arena = Arena(local.config, tmp_path / "run")
+    for _ in zip(range(5), arena.run(), strict=False):
+        pass
+    done = list(run_on_ray(Arena(local.config, tmp_path / "run"), workers=2))
+    assert sum(renewal is None for _, renewal in done) >= 5
+    np.testing.assert_allclose(table(tmp_path / "run")["score"], table(local.folder)["score"], atol=1e-6)
+
+
+def test_no_cell_is_begun_after_the_budget(local: Arena, tmp_path: Path) -> None:
+    arena = Arena(local.config, tmp_path / "run")
+    assert list(run_on_ray(arena, budget=0.0, workers=2)) == []
+    assert described(arena)["finished"] is False
+
+
+class Dying(ray_executor.Worker):
+    """Ends like a process that the system kills, the first time it is given a cell."""
+
+    def one(self, cell: Any) -> Any:
+        mark = self.paths[0] / "died"
+        if not mark.exists() or self.wanted.get("again"):
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().one(cell)
+
+
+def test_the_cell_of_a_worker_that_dies_is_taken_up_by_another(
+    local: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_executor, "Worker", Dying)
+    told: list[str] = []
+    few = config(["never", "rates"], **MORE)
+    list(run_on_ray(Arena(few, tmp_path / "run"), workers=1, tell=told.append))
+    assert told[1].endswith("its worker died, another one takes it up")
+    expected = table(local.folder).filter(pl.col("contender").is_in(["never", "rates"]))
+    np.testing.assert_allclose(table(tmp_path / "run")["score"], expected["score"], atol=1e-6)
+
+
+def test_a_cell_that_kills_every_worker_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deadly(Dying):
+        def one(self, cell: Any) -> Any:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(ray_executor, "Worker", Deadly)
+    with pytest.raises(ResultsError) as error:
+        list(run_on_ray(Arena(config(["rates"]), tmp_path / "run"), workers=1))
+    assert error.value.where == "rates, seed 0, update 2"
+    assert "2 workers died of it" in error.value.found
+    assert "--workers" in str(error.value)
+
+
+def test_an_error_in_a_worker_arrives_as_it_was(tmp_path: Path) -> None:
+    broken = config(["fine-tune"], **{**MORE, "adapter": {"adapt": 9}})
+    with pytest.raises((ConfigError, ModelError), match="1 to 1"):
+        list(run_on_ray(Arena(broken, tmp_path / "run"), workers=1))
+
+
+def test_cases_are_scored_in_parts_as_in_one(local: Arena) -> None:
+    cell = next(c for c in local.cells() if c.contender.label == "full-retrain" and c.update == 3)
+    cases = local.stream.cases(4)
+    whole = local.after(cell).score(cases)
+    np.testing.assert_allclose(score_on_ray(local, cell, cases, workers=2), whole, atol=1e-6)
+    nothing = cases.only(np.zeros(0, dtype=np.int64))
+    assert score_on_ray(local, cell, nothing).shape == (0,)
+
+
+def test_cases_are_dealt_by_user_and_none_is_lost() -> None:
+    users = np.array([3, 1, 3, 2, 2, 2, 9, 1])
+    parts = by_user(users, 3)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(8))
+    owners = [set(users[part].tolist()) for part in parts]
+    assert sum(map(len, owners)) == len(set(users.tolist()))
+    assert [p.tolist() for p in by_user(users, 1)] == [list(range(8))]
+
+
+def test_a_worker_of_another_version_says_so() -> None:
+    arena_config = config(["rates"])
+    worker = ray_executor.Worker(arena_config, [], None, {"python": "2.7"})  # type: ignore[arg-type]
+    with pytest.raises(ResultsError, match=r"not 2\.7"):
+        _ = worker.arena
+
+
+def test_more_than_the_cluster_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no machine of the cluster has 64 CPUs"):
+        list(run_on_ray(Arena(config(["rates"]), tmp_path / "run"), threads=64))
