@@ -84,7 +84,7 @@ def snippets(path: Path) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
 def test_every_snippet_of_a_guide_does_what_it_says(path: Path, tmp_path: Path) -> None:
     if path.stem == "ray":
-        pytest.importorskip("ray", reason="Ray is not installed: pip install 'regraft[ray]'")
+        pytest.importorskip("ray", reason="the extra 'ray' is not installed")
     reader = Reader(tmp_path)
     for language, title, text in snippets(path):
         reader.follow(language, title, text)

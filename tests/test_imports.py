@@ -117,6 +117,20 @@ def test_without_the_whole_extra_a_strategy_says_what_to_install(tmp_path: Path)
     )
 
 
+def test_a_cluster_without_ray_says_what_to_install(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\nfrom arena.small_runs import config\nfrom regraft.arena.compare import Arena\n"
+        "from regraft.arena.ray_executor import run_on_ray\nfrom regraft.errors import MissingExtraError\n"
+        "try:\n    list(run_on_ray(Arena(config(['rates']), Path('run'))))\n"
+        "except MissingExtraError as error:\n    print(error)"
+    )
+    assert python(code, tmp_path, absent=("ray",)) == (
+        "running on a cluster: needs the package 'ray', which is not installed\n"
+        "Expected the extra 'ray'\n"
+        'Install it with: pip install -c constraints.txt ".[ray]"'
+    )
+
+
 @pytest.mark.parametrize("room", ["regraft.lm.adapter", "regraft.lm.blend", "regraft.lm.merge"])
 def test_the_algebra_of_adapters_imports_without_pytorch(room: str, tmp_path: Path) -> None:
     python(f"import {room}\nassert 'torch' not in sys.modules", tmp_path, absent=TORCH)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,14 @@ import polars as pl
 import pytest
 
 from arena.small_runs import SMALL_BASE, config, described, run
+from crash.killed_runs import killed_at
 from regraft.arena import ray_executor
+from regraft.arena.collect import versions
 from regraft.arena.compare import Arena
 from regraft.arena.ray_executor import by_user, run_on_ray, score_on_ray
 from regraft.errors import ConfigError, ModelError, ResultsError
 
-ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'regraft[ray]'")
+ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 STRATEGIES = ["never", "fine-tune", "full-retrain", {"use": "fine-tune", "name": "stacked", "calibration": "stack"}]
 MORE: dict[str, Any] = {**SMALL_BASE, "seeds": [0, 1], "last_update": 3}
 
@@ -82,14 +86,21 @@ def test_no_cell_is_begun_after_the_budget(local: Arena, tmp_path: Path) -> None
 
 
 class Dying(ray_executor.Worker):
-    """Ends like a process that the system kills, the first time it is given a cell."""
+    """Killed by the system in the middle of its first cell: its scores are written, its costs are not."""
 
     def one(self, cell: Any) -> Any:
         mark = self.paths[0] / "died"
-        if not mark.exists() or self.wanted.get("again"):
+        if not mark.exists():
             mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            killed_at("open cost.json 1")
         return super().one(cell)
+
+
+class Deadly(ray_executor.Worker):
+    """Killed by whatever cell it is given."""
+
+    def one(self, cell: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_the_cell_of_a_worker_that_dies_is_taken_up_by_another(
@@ -99,22 +110,22 @@ def test_the_cell_of_a_worker_that_dies_is_taken_up_by_another(
     told: list[str] = []
     few = config(["never", "rates"], **MORE)
     list(run_on_ray(Arena(few, tmp_path / "run"), workers=1, tell=told.append))
-    assert told[1].endswith("its worker died, another one takes it up")
+    assert told[1:] == ["never, seed 0, update 2: its worker died, another one takes it up"]
+    assert list(tmp_path.rglob("*.part")) == []
     expected = table(local.folder).filter(pl.col("contender").is_in(["never", "rates"]))
     np.testing.assert_allclose(table(tmp_path / "run")["score"], expected["score"], atol=1e-6)
 
 
 def test_a_cell_that_kills_every_worker_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Deadly(Dying):
-        def one(self, cell: Any) -> Any:
-            os.kill(os.getpid(), signal.SIGKILL)
-
     monkeypatch.setattr(ray_executor, "Worker", Deadly)
     with pytest.raises(ResultsError) as error:
         list(run_on_ray(Arena(config(["rates"]), tmp_path / "run"), workers=1))
     assert error.value.where == "rates, seed 0, update 2"
-    assert "2 workers died of it" in error.value.found
-    assert "--workers" in str(error.value)
+    assert error.value.found.startswith("2 workers died of it: ")
+    assert str(error.value).endswith(
+        "Where memory was short, fewer workers leave more to each: --workers N. Finished cells are kept: the same "
+        "command goes on from there"
+    )
 
 
 def test_an_error_in_a_worker_arrives_as_it_was(tmp_path: Path) -> None:
@@ -146,6 +157,25 @@ def test_a_worker_of_another_version_says_so() -> None:
     worker = ray_executor.Worker(arena_config, [], None, {"python": "2.7"})  # type: ignore[arg-type]
     with pytest.raises(ResultsError, match=r"not 2\.7"):
         _ = worker.arena
+
+
+def test_a_worker_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    worker = ray_executor.Worker(config(["rates"]), [elsewhere], None, versions())  # type: ignore[arg-type]
+    with pytest.raises(ResultsError, match=f"does not see '{elsewhere}'\nExpected a folder that all machines of the "):
+        _ = worker.arena
+
+
+def test_a_cluster_that_does_not_answer_is_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "arena.yaml").write_text(config(["rates"]).model_dump_json())  # JSON is YAML
+    command = [sys.executable, "-m", "regraft", "arena", "run", "-c", "arena.yaml", "--executor", "ray"]
+    environment = {**os.environ, "RAY_ADDRESS": "127.0.0.1:1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=tmp_path, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-2:] == [
+        "Ray, RAY_ADDRESS 127.0.0.1:1: Connection refused",
+        "Expected a cluster that can be reached, or RAY_ADDRESS not set for one on this machine",
+    ]
 
 
 def test_more_than_the_cluster_has_is_refused(tmp_path: Path) -> None:

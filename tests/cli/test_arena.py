@@ -99,6 +99,13 @@ def test_json_without_a_dry_run_is_refused_before_anything_runs(shop: Path) -> N
     assert not (shop / "unwanted").exists()
 
 
+def test_workers_without_ray_are_refused(shop: Path) -> None:
+    heard = regraft("arena", "run", "--workers", 2, "-c", "cheap.yaml", "--out", "unwanted", at=shop)
+    assert heard.code == 2
+    assert heard.err == "--workers: is given without --executor ray\nExpected both, or none of them\n"
+    assert not (shop / "unwanted").exists()
+
+
 # -- run -------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import socket
 import sys
 import time
 from collections import Counter, deque
@@ -33,6 +34,7 @@ from regraft.errors import ConfigError, MissingExtraError, RegraftError, Results
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
 LIVES = 2  # workers that may die of one job
+PATIENCE = 10.0  # seconds for a cluster to answer; Ray itself would try for a quarter of an hour
 PARTS = 4  # per worker, when cases are dealt out: the last ones even out what the others took
 Tell = Callable[[str], object]
 
@@ -198,6 +200,7 @@ class _Crew:
                 if deaths[job.words] == LIVES:
                     raise _of_a_worker(error, job) from None
                 self.tell(f"{job.words}: its worker died, another one takes it up")
+                self.ray.kill(worker)  # it may only be out of reach
                 go_on(self._new(), chain)
             else:
                 chain.popleft()
@@ -236,14 +239,14 @@ def _of_a_worker(error: Exception, job: Job) -> Exception:
 def _crew(arena: Arena, cells: Iterable[Cell], workers: int | None, threads: int, tell: Tell) -> Iterator[_Crew]:
     """A crew for these cells. The base model is built here, once, before anybody looks for it."""
     ray, config = _ray(), arena.config
-    paths, cards = [arena.folder.resolve()], 0
-    if any(cell.contender.kind == "strategy" for cell in cells):
-        cards = int(config.base.device != "cpu")
-        if not config.base.path:
-            built = nano_folder(config, arena.stream, arena.template, arena.regime, arena.folder)
-            paths.append(built.resolve())
+    strategies = any(cell.contender.kind == "strategy" for cell in cells)
+    cards = int(strategies and config.base.device != "cpu")
     with _connected(ray, workers and workers * threads):
         size = workers or _room(ray, threads, cards)
+        paths = [arena.folder.resolve(), *_named(config)]
+        if strategies and not config.base.path:
+            built = nano_folder(config, arena.stream, arena.template, arena.regime, arena.folder)
+            paths.append(built.resolve())
         in_words = f"Ray, {size} worker{'s' * (size > 1)} with {threads} thread{'s' * (threads > 1)} each"
         tell(in_words)
         worker = ray.remote(Worker).options(
@@ -255,6 +258,13 @@ def _crew(arena: Arena, cells: Iterable[Cell], workers: int | None, threads: int
             yield crew
         finally:
             crew.let_go()
+
+
+def _named(config: ArenaConfig) -> list[Path]:
+    """Files and folders of this machine that a worker will open; names of the hub and of the library are none."""
+    given = {config.base.path, config.template, *(contender.template for contender in config.contenders)}
+    paths = [Path(name) for name in sorted(filter(None, given))]
+    return [path for path in paths if path.is_absolute() and path.exists()]
 
 
 def _room(ray: Any, threads: int, cards: int) -> int:
@@ -281,18 +291,27 @@ def _connected(ray: Any, cpus: int | None) -> Iterator[None]:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address:
+            _answers(address)
             ray.init(address, **quiet)
         else:  # nothing listens to other machines
             ray.init("local", num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(
-            f"Ray, RAY_ADDRESS {address}" if address else "Ray", f"{(str(error).splitlines() or ['no answer'])[0]}",
+            f"Ray, RAY_ADDRESS {address}" if address else "Ray", reason,
             "a cluster that can be reached, or RAY_ADDRESS not set for one on this machine",
         ) from error  # fmt: skip
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _answers(address: str) -> None:
+    """Raises OSError where nobody listens at HOST:PORT."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
 
 
 def _ray() -> Any:

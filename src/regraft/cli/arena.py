@@ -56,6 +56,8 @@ def run(
 
     if as_json and not dry_run:
         raise ConfigError("--json", "is given without --dry-run", "both, or none of them")
+    if workers and executor is Executor.local:
+        raise ConfigError("--workers", "is given without --executor ray", "both, or none of them")
     seconds = milliseconds(budget) / 1000 if budget else None
     arena, opening = open_arena(config, out)
     if dry_run:
@@ -64,17 +66,18 @@ def run(
         show_plan(plan_run(arena, opening), arena.folder, as_json)
         return
     say(arena.stream.describe(), error=True)
+    again: list[object] = ["arena", "run", "-c", config, "--out", arena.folder]
     if executor is Executor.ray:
         from regraft.arena.ray_executor import run_on_ray
 
+        again += ["--executor", "ray", *(["--workers", workers] if workers else []), "--threads", threads]
         cells = run_on_ray(arena, seconds, workers, threads, tell=lambda words: say(words, error=True))
     else:
         cells = arena.run(seconds)
     whole = follow(arena, cells)
     conclude(arena.folder, lang.value)
     if not whole:
-        again = command("arena", "run", "-c", config, "--out", arena.folder)
-        say(f"The budget of {budget} is spent. Go on with: {again}")
+        say(f"The budget of {budget} is spent. Go on with: {command(*again)}")
 
 
 @app.command()
