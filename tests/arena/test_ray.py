@@ -172,9 +172,10 @@ def test_a_cluster_that_does_not_answer_is_named_at_once(tmp_path: Path) -> None
     environment = {**os.environ, "RAY_ADDRESS": "127.0.0.1:1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=tmp_path, env=environment)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-2:] == [
+    assert done.stderr.splitlines()[-3:] == [
         "Ray, RAY_ADDRESS 127.0.0.1:1: Connection refused",
         "Expected a cluster that can be reached, or RAY_ADDRESS not set for one on this machine",
+        "What a cluster needs, its token included: docs/guides/ray.md",
     ]
 
 

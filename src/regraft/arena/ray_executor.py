@@ -300,6 +300,7 @@ def _connected(ray: Any, cpus: int | None) -> Iterator[None]:
         raise ConfigError(
             f"Ray, RAY_ADDRESS {address}" if address else "Ray", reason,
             "a cluster that can be reached, or RAY_ADDRESS not set for one on this machine",
+            "What a cluster needs, its token included: docs/guides/ray.md",
         ) from error  # fmt: skip
     try:
         yield
