@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 NAME = "regraft_narrow"
-QUERIES = 128  # tokens per piece
+QUERIES = 256  # tokens per piece
 WORTH = 384  # tokens per row from which pieces cost less than the whole
 
 
@@ -52,16 +53,23 @@ def _side_by_side(keys: Tensor) -> Any:
 
 
 def _attention(
-    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor, **others: Any
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor, scaling: float | None = None,
+    **others: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
     """The interface of transformers: [rows, heads, tokens, size] in, [rows, tokens, heads, size] out."""
-    whole, found = ALL_ATTENTION_FUNCTIONS["sdpa"], []
+    groups = query.shape[1] // key.shape[1]
+    key, value = (t if groups == 1 else t.repeat_interleave(groups, dim=1) for t in (key, value))
+    found = []
     # Taken apart row by row first: the gradient of a slice is as large as what it was cut from.
     for q, k, v, mask, row in zip(
         *(torch.split(tensor, 1) for tensor in (query, key, value, attention_mask)), _open[-1], strict=True
     ):
         for asked, sees, keys in zip(torch.split(q, QUERIES, 2), torch.split(mask, QUERIES, 2), row, strict=True):
-            found.append(whole(module, asked, k[:, :, keys], v[:, :, keys], sees[..., keys], **others)[0])
+            found.append(
+                F.scaled_dot_product_attention(
+                    asked, k[:, :, keys], v[:, :, keys], attn_mask=sees[..., keys], scale=scaling
+                ).transpose(1, 2)
+            )
     return torch.cat(found, dim=1).view(len(query), query.shape[2], *found[0].shape[2:]), None
 
 
