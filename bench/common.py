@@ -104,9 +104,9 @@ def data_file(name: str) -> Path:
 
 
 def model_folder(name: str) -> Path | None:
-    """The model in $REGRAFT_MODELS, or in ../shared/models beside the repository; None where it is absent."""
-    folder = _folder("models") / name
-    return folder if folder.is_dir() else None
+    """The model in $REGRAFT_MODELS (else ../shared/models beside the repository), then in models/; None: in neither."""
+    found = (folder / name for folder in (_folder("models"), ROOT / "models"))
+    return next((folder for folder in found if folder.is_dir()), None)
 
 
 def _folder(kind: str) -> Path:

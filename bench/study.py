@@ -3,7 +3,7 @@
     python bench/study.py bench/studies/ml-1m.yaml [--runs runs] [--out docs/results]
 
 The data file is looked up in $REGRAFT_DATA, or in ../shared/data beside the repository; a base model first in
-$REGRAFT_MODELS, or in ../shared/models.
+$REGRAFT_MODELS, or in ../shared/models, then in models/, where `make smollm2` puts it.
 """
 
 from __future__ import annotations
@@ -63,10 +63,11 @@ def write(config: ArenaConfig, folder: Path, out: Path, seconds: float) -> None:
     run = results.run
     out.mkdir(parents=True, exist_ok=True)
     stream, base = run["stream"], run["base"] or {}
+    kind = ", ".join(filter(None, (base.get("objective", "-"), base.get("original"))))
     results_csv(
         summary, out / f"{config.name}.csv",
         information=stream["information"], share=stream["share"], template=run["template"]["name"],
-        base=f"{base.get('path', '-')} ({base.get('objective', '-')})", history=stream["regime"],
+        base=f"{base.get('path', '-')} ({kind})", history=stream["regime"],
     )  # fmt: skip
     machine = run["machine"]
     page = [
@@ -76,7 +77,7 @@ def write(config: ArenaConfig, folder: Path, out: Path, seconds: float) -> None:
         "",
         f"{stream['describe']}. Share of users: {stream['share']:g}. Information: {stream['information']}. "
         f"Regime: {stream['regime']}. W = {run['timeline'][0]}, H = {run['timeline'][1]}. "
-        f"Template {run['template']['name']}. Base: {base.get('path', '-')}, objective {base.get('objective', '-')}, "
+        f"Template {run['template']['name']}. Base: {base.get('path', '-')}, objective {kind}, "
         f"{base.get('parameters', 0):,} weights outside the embeddings, {base.get('dtype', '-')}. "
         f"Seeds: {', '.join(map(str, run['seeds']))}. Periods scored: {run['scored_periods'][0]} to "
         f"{run['scored_periods'][-1]}. Machine: {machine['cpu']}, {machine['cores']} cores"

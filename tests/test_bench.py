@@ -138,6 +138,9 @@ def test_a_study_finds_its_data_and_its_base_model_in_the_folders_of_the_environ
     assert (config.data.path, config.base.path) == (tmp_path / "log.csv", str(tmp_path / "small"))
     study.write_text("data: {path: log.csv}\nbase: {path: org/hub-model}\n")
     assert bench("study").read(study).base.path == "org/hub-model"
+    monkeypatch.setattr(bench("common"), "ROOT", tmp_path / "repository")
+    (tmp_path / "repository" / "models" / "brought").mkdir(parents=True)
+    assert bench("common").model_folder("brought") == tmp_path / "repository" / "models" / "brought"
     study.write_text("data: {path: gone.csv}\n")
     with pytest.raises(SystemExit, match=r"gone\.csv is not in .*\n.*Set REGRAFT_DATA"):
         bench("study").read(study)
