@@ -169,7 +169,7 @@ def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
         "What the run would take",
     )
     if plan.speed:
-        say(f"tokens per event: {plan.tokens_per_event:.1f}, {plan.counted}")
+        say(f"tokens per event: {plan.tokens_per_event:.1f} with its part of the head, {plan.counted}")
         say(f"this machine: {plan.speed.train:,.0f} tokens a second in training, {plan.speed.score:,.0f} in scoring")
         if plan.speed.trunk:
             say(
