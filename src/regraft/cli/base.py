@@ -103,7 +103,7 @@ def show_base(
 ) -> None:
     """Say what a base model is.
 
-    Its size, memory per token, the disk that states kept below the adapted layers would take, and the tokens in which it answers. With --config, tokens per event are counted on a log.
+    Its size, memory per token, the disk that states kept below the adapted layers would take, and the tokens in which it answers. With --config, tokens of an event and its answer are counted on a log.
     """
     from regraft.arena.describe import describe_base
 
