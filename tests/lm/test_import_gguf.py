@@ -293,6 +293,7 @@ def _is_smollm2(base: BaseModel) -> None:
     assert (answers.shared, answers.yes, answers.no) == ((), 9230, 2838)
     assert (base.n_layers, base.config.hidden_size, base.dtype) == (30, 576, torch.bfloat16)
     assert base.original == "4-bit original (Q4_1)"
+    assert [base.tokenizer.decode([i]) for i in token_ids(base.tokenizer, " (1995)")] == [" (", *"1995", ")"]
     with torch.no_grad():
         said = base.model(input_ids=torch.tensor([token_ids(base.tokenizer, "The capital of France is")])).logits
     assert base.tokenizer.decode([int(said[0, -1].argmax())]) == " Paris"

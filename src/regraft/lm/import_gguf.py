@@ -2,6 +2,9 @@
 
 What the bits stood for is written out, nothing is added: a 4-bit original stays one, however wide its copy
 is stored. `import.json` beside the weights remembers it, so that every result can say so.
+
+The tokenizer is what transformers makes of the file. A vocabulary whose way to cut text into words it does not
+know (`tokenizer.ggml.pre`) is cut as GPT-2's: in SmolLM2 that shows in several blanks before a digit alone.
 """
 
 from __future__ import annotations
