@@ -25,6 +25,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from regraft.errors import ModelError
+from regraft.lm.gate import gated
 from regraft.lm.narrow_attention import narrow
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -199,7 +200,7 @@ class BaseModel:
         position = torch.where(copy > 0, place - own * copy, place)
         ends = [prefix + own - 1, prefix + 2 * own - 1]
         try:
-            with torch.no_grad():
+            with torch.no_grad(), gated(None):  # whatever batch is at hand while this is tried
                 mask = self.mask(visible[None], position[None], position[None])
                 packed = self._states(ids, mask, position[None])[0, ends].float()
                 alone = [self._states(ids[:, visible[end]])[0, -1].float() for end in ends]

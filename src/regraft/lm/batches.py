@@ -40,6 +40,7 @@ class Batch:
     parts: Parts | None = None
     states: Tensor | None = None  # [rows, tokens, width] that enter the top, where they are kept (trunk.py)
     found: np.ndarray | None = None  # per part: were its states kept?
+    gate: Tensor | None = None  # [rows, tokens] bool: where adapters act; None: everywhere
 
 
 def batches(
@@ -97,6 +98,7 @@ def _batch(blocks: Blocks, group: np.ndarray, device: torch.device, left: bool) 
         examples=examples,
         tokens=int(lengths.sum()),
         parts=None if blocks.keys is None else _parts(blocks, group, width, shift),
+        gate=padded(blocks.segment) > 0 if blocks.gated else None,
     )
 
 

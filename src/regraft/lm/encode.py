@@ -8,7 +8,7 @@ prefix and itself, and nothing sees it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -44,6 +44,7 @@ class Blocks:
     # a block is its head, events with their answers, then copies
     keys: np.ndarray | None = None  # [parts, 2] what each part is known by where states are kept (trunk.py)
     owner: np.ndarray | None = None  # [blocks, 2] whose history it is, hashed
+    gated: bool = False  # adapters act at isolated copies alone (gate.py)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -72,11 +73,20 @@ class Encoder:
     refresh: str = "event"
     item_tokens: int = 24  # cap per field of an item
     longest: int | None = None  # positions the base model has
+    apart: bool = False  # every target is an isolated copy, so that an adapter can act at targets alone
     _items: dict[tuple[bool, str], list[int]] = field(default_factory=dict, repr=False)
 
     def encode(self, view: Stream) -> Blocks:
         """All examples of the view, in the view's order; none is dropped."""
         p = plan(view, self.regime, self.shape)
+        if self.apart:
+            if self.template.kind != "timeline":
+                raise ModelError(
+                    f"template '{self.template.name}'",
+                    "has no targets apart from their history, as adapter.adapt: targets wants them",
+                    "a timeline template, or adapter.adapt: all or top(k)",
+                )  # fmt: skip
+            p = replace(p, in_line=np.zeros_like(p.in_line))
         blocks = self._timeline(view, p) if self.template.kind == "timeline" else self._single(view, p)
         longest = int(blocks.position.max()) + 1 if len(blocks.position) else 0
         if self.longest and longest > self.longest:
@@ -181,7 +191,10 @@ class Encoder:
         position, limit, segment = _visibility(flat, tokens, tail, after, copy_block)
         line = np.unique(np.stack([p.user[first], start, end]), axis=1, return_inverse=True)[1].ravel()
         part = np.append(flat.start[np.sort(np.concatenate([base[:-1], at, tail]))], len(flat.data))
-        return Blocks(tokens, position, limit, segment, p.user[first], line, block, read, view.label[p.rows], part)
+        return Blocks(
+            tokens, position, limit, segment, p.user[first], line, block, read, view.label[p.rows], part,
+            gated=self.apart,
+        )  # fmt: skip
 
     def _single(self, view: Stream, p: Plan) -> Blocks:
         """One prompt per example: the published layout, the last W known events in two lists."""

@@ -7,7 +7,7 @@ every slot off.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import MethodType
 from typing import Any
@@ -24,6 +24,7 @@ from transformers.pytorch_utils import Conv1D
 from regraft.errors import ModelError
 from regraft.lm.adapter import Adapter, AdapterShape
 from regraft.lm.base_model import BaseModel
+from regraft.lm.gate import gate
 from regraft.lm.options import AdapterOptions
 
 
@@ -49,7 +50,7 @@ class Grafts:
             )
         top = options.top(self.base.n_layers)
         if top is None:
-            return AdapterShape(options.rank, options.alpha, targets)
+            return AdapterShape(options.rank, options.alpha, targets, gated=options.adapt == "targets")
         if not 1 <= top <= self.base.n_layers:
             raise ModelError("adapter.adapt", f"top {top} layers", f"all, or 1 to {self.base.n_layers}")
         layers = tuple(range(self.base.n_layers - top, self.base.n_layers))
@@ -129,8 +130,7 @@ class Grafts:
             for parameter in self.parameters(shape).values():
                 parameter.data = parameter.data.float()  # whatever the base's dtype: small steps must not round away
             self.base.model.eval()
-            if self.base.dtype == torch.float32:
-                _fuse(self.base.model)
+            _replace_forward(self.base.model, _fused if self.base.dtype == torch.float32 else _thin)
         for module in self.base.model.modules():
             if isinstance(module, BaseTunerLayer):
                 module.set_adapter(self._slots[shape])
@@ -151,23 +151,48 @@ def _linear_layers(model: Any) -> dict[str, nn.Module]:
     return found
 
 
-def _fuse(model: nn.Module) -> None:
-    """Adapted layers multiply once, by W + scale * B A, instead of by W, A and B in turn.
+def _replace_forward(model: nn.Module, forward: Callable[..., Tensor]) -> None:
+    for module in model.modules():
+        if isinstance(module, LoraLinear) and not hasattr(module, "unfused"):
+            module.unfused = module.forward
+            module.forward = MethodType(forward, module)
+
+
+def _fused(self: LoraLinear, x: Tensor, *args: object, **kwargs: object) -> Tensor:
+    """Multiplies once, by W + scale * B A, instead of by W, A and B in turn.
 
     The same function with the same gradients; on narrow models the two thin products cost more than the wide
     one. Only in fp32: in bf16 the sum would round the change away.
     """
-    for module in model.modules():
-        if isinstance(module, LoraLinear) and not hasattr(module, "unfused"):
-            module.unfused = module.forward
-            module.forward = MethodType(_fused_forward, module)
-
-
-def _fused_forward(self: LoraLinear, x: Tensor, *args: object, **kwargs: object) -> Tensor:
-    if self.disable_adapters or len(self.active_adapters) != 1 or self.active_adapters[0] not in self.lora_A:
+    name = _only_adapter(self)
+    if name is None:
         return self.unfused(x, *args, **kwargs)
-    name = self.active_adapters[0]
+    if gate() is not None:
+        return _thin(self, x)
     delta = self.scaling[name] * (self.lora_B[name].weight @ self.lora_A[name].weight)
     base = self.get_base_layer()
     weight = base.weight.T if self.fan_in_fan_out else base.weight
     return F.linear(x, weight + delta, base.bias)
+
+
+def _thin(self: LoraLinear, x: Tensor, *args: object, **kwargs: object) -> Tensor:
+    """Multiplies by A and B in the type of the model, added where the wide product lies.
+
+    PEFT turns every input into fp32 and keeps it for the gradient; in bf16 that is most of the memory of training
+    and a part of its time, for digits that the next layer rounds away.
+    """
+    name = _only_adapter(self)
+    if name is None:
+        return self.unfused(x, *args, **kwargs)
+    wide = self.get_base_layer()(x)
+    down, up = self.lora_A[name].weight.to(x.dtype), self.scaling[name] * self.lora_B[name].weight
+    narrow, acts = F.linear(x, down), gate()
+    if acts is not None:
+        narrow = narrow * acts[..., None]
+    return torch.addmm(wide.flatten(0, -2), narrow.flatten(0, -2), up.to(x.dtype).T).view_as(wide)
+
+
+def _only_adapter(layer: LoraLinear) -> str | None:
+    """The one adapter that is on; None where it is not one."""
+    active = layer.active_adapters
+    return active[0] if not layer.disable_adapters and len(active) == 1 and active[0] in layer.lora_A else None

@@ -60,6 +60,8 @@ class Workshop:
 
     def __post_init__(self) -> None:
         self.grafts = Grafts(self.base)
+        if self.adapter.adapt == "targets":
+            self.encoder = replace(self.encoder, apart=True)
         self.answers: Answers = self.encoder.answers
         self.fits: dict[str, tuple[Adapter, Cost]] = {}
         self.scores: dict[str, KeptScores] = {}

@@ -9,6 +9,7 @@ it another matrix than the weighted sum; it is here for fidelity only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -64,6 +65,8 @@ def _same_modules(parts: Parts) -> list[str]:
                 "adapters of one base model",
             )
         pair = f"adapter {adapter.hash[:8]} has other %s than {first.hash[:8]}"
+        if adapter.shape.gated != first.shape.gated:
+            raise ModelError("merge", pair % "a reach", "adapters that all act at targets alone, or everywhere")
         if adapter.modules != first.modules:
             raise ModelError("merge", pair % "modules", "adapters of one shape")
         if _widths(adapter) != _widths(first):
@@ -86,7 +89,7 @@ def _concatenated(parts: Parts, modules: list[str]) -> tuple[AdapterShape, dict[
         weights[f"{module}.lora_B"] = np.concatenate(
             [np.float32(w * a.shape.scale) * a.weights[f"{module}.lora_B"] for a, w in parts], axis=1
         )
-    return AdapterShape(rank, float(rank), first.targets, first.layers), weights
+    return replace(first, rank=rank, alpha=float(rank)), weights
 
 
 def _truncated(
@@ -103,7 +106,7 @@ def _truncated(
         b, a = (qb @ u[:, :rank]) * root, root[:, None] * (vt[:rank] @ qa.T)
         cut[f"{module}.lora_B"] = np.pad(b, ((0, 0), (0, lacking))).astype(np.float32)
         cut[f"{module}.lora_A"] = np.pad(a, ((0, lacking), (0, 0))).astype(np.float32)
-    return AdapterShape(rank, float(rank), shape.targets, shape.layers), cut
+    return replace(shape, rank=rank, alpha=float(rank)), cut
 
 
 def _factor_average(parts: Parts) -> tuple[AdapterShape, dict[str, np.ndarray]]:

@@ -37,19 +37,20 @@ class AdapterOptions(Options):
         "auto", description="module names; auto: every linear layer of a block"
     )
     adapt: str | int = Field(
-        "all", description="all layers; top(k): the k highest, top(1/4): that share of them"
+        "all",
+        description="all layers; top(k): the k highest, top(1/4): that share; targets: all layers, at targets alone",
     )  # fmt: skip
 
     @field_validator("adapt")
     @classmethod
     def _readable(cls, value: str | int) -> str | int:
-        if isinstance(value, str) and value != "all" and not TOP.fullmatch(value):
-            raise ConfigError("adapter.adapt", f"found {value!r}", "all, top(k) or a share such as top(1/4)")
+        if isinstance(value, str) and value not in ("all", "targets") and not TOP.fullmatch(value):
+            raise ConfigError("adapter.adapt", f"found {value!r}", "all, targets, top(k) or a share such as top(1/4)")
         return value
 
     def top(self, layers: int) -> int | None:
         """How many of so many layers carry weights; None: all. May be out of range where a number was given."""
-        if self.adapt == "all":
+        if self.adapt in ("all", "targets"):
             return None
         if isinstance(self.adapt, int):
             return self.adapt

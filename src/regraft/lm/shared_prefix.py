@@ -19,6 +19,7 @@ from torch import Tensor
 from regraft.data.stream import ranges
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks
+from regraft.lm.gate import gated
 from regraft.lm.prefix_attention import Kept, behind
 
 ROW_TOKENS = 48  # tokens of copies per row: longer rows pay attention to each other, shorter ones padding
@@ -62,7 +63,8 @@ def states_of(base: BaseModel, blocks: Blocks, request: Request) -> Tensor:
     """[examples, width]: the state that each example of the request is read from."""
     device = base.device
     line = torch.from_numpy(request.line.astype(np.int64)).to(device)[None]
-    in_line, kept = _read_line(base, line)
+    with gated(torch.zeros_like(line) if blocks.gated else None):
+        in_line, kept = _read_line(base, line)
     width = request.source.shape[1]
     real = request.source >= 0
     at = np.maximum(request.source, 0)

@@ -14,6 +14,7 @@ from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.batches import Batch, batches
 from regraft.lm.encode import Blocks
+from regraft.lm.gate import gated
 from regraft.lm.trunk import Trunk
 
 METRICS = ("auc", "uauc", "log_loss", "brier", "ece")
@@ -24,7 +25,8 @@ ExtraLoss = Callable[[Tensor, np.ndarray], Tensor]
 
 def batch_log_odds(base: BaseModel, answers: Answers, batch: Batch, trunk: Trunk | None = None) -> Tensor:
     """logit(yes) - logit(no) for every example of the batch, fp32."""
-    states = trunk.hidden(batch) if trunk else base.hidden(batch.ids, batch.visible, batch.position)
+    with gated(batch.gate):
+        states = trunk.hidden(batch) if trunk else base.hidden(batch.ids, batch.visible, batch.position)
     return base.log_odds(states[batch.row, batch.read], answers.yes, answers.no)
 
 

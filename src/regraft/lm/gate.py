@@ -1,0 +1,29 @@
+"""An adapter that changes targets alone: its change is let through at gated tokens, and held back at all others.
+
+History then reads the same under every adapter: a swap of adapters, or a second one beside the first, leaves what
+was read of it as it is (activated LoRA, arXiv 2504.12397, has one target at the end; here are many copies).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor
+
+_open: list[Tensor | None] = []
+
+
+@contextmanager
+def gated(tokens: Tensor | None) -> Iterator[None]:
+    """Inside, adapters act where `tokens` [rows, tokens] is true; None: everywhere."""
+    _open.append(tokens)
+    try:
+        yield
+    finally:
+        _open.pop()
+
+
+def gate() -> Tensor | None:
+    """Where adapters act; None: everywhere."""
+    return _open[-1] if _open else None
