@@ -6,6 +6,7 @@ exponentials (Hydragen, arXiv 2402.05099): the same numbers, and no row needs a 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,10 +25,26 @@ class Kept(DynamicCache):  # type: ignore[misc]  # transformers has no types for
     read = False  # the history is complete
     seen = False  # every copy sees all of it in every layer
 
+    def extend(self, decoder: Any, ids: Tensor) -> Tensor:
+        """Reads more of the history [1, tokens] behind what is kept of it; its states [tokens, width]."""
+        states: Tensor = decoder(input_ids=ids, use_cache=True, **{cache_word(decoder): self})[0]
+        return states[0]
+
+    def shorten(self, tokens: int) -> None:
+        """Keeps the first `tokens` alone."""
+        for layer in self.layers:
+            layer.keys, layer.values = layer.keys[:, :, :tokens], layer.values[:, :, :tokens]
+
     def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any) -> Any:
         if self.read:
             return key_states, value_states
         return super().update(key_states, value_states, layer_idx, *args, **kwargs)
+
+
+def cache_word(decoder: Any) -> str:
+    """What the decoder calls its keys and values: releases of transformers differ."""
+    names = inspect.signature(type(decoder).forward).parameters
+    return "cache" if "cache" in names and "past_key_values" not in names else "past_key_values"
 
 
 @contextmanager

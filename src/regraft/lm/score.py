@@ -19,21 +19,25 @@ from regraft.lm.encode import Blocks
 from regraft.lm.shared_prefix import requests, states_of
 from regraft.lm.tasks.judge import batch_log_odds
 from regraft.lm.trunk import Trunk
+from regraft.lm.warm_prefix import WarmPrefixes
 
 
 def score_blocks(
     base: BaseModel, answers: Answers, blocks: Blocks, max_tokens: int = 16_384, left: bool = False,
-    trunk: Trunk | None = None,
+    trunk: Trunk | None = None, warm: WarmPrefixes | None = None,
 ) -> np.ndarray:  # fmt: skip
     """float64 per example, in the order of the view; `left` pads on the left (the scores are the same).
 
-    With a trunk its states are kept for the next pass: then every history is read as training reads it.
+    With a trunk its states are kept for the next pass: then every history is read as training reads it. With `warm`,
+    histories stay at hand for the next request of the same user.
     """
     scores = np.full(len(blocks.block), np.nan)
     with torch.inference_mode():
-        shared, others = ([], np.arange(len(blocks))) if left or trunk else requests(blocks, base)
+        shared, others = (
+            ([], np.arange(len(blocks))) if left or trunk else requests(blocks, base, None if warm is None else 1)
+        )
         for request in shared:
-            log_odds = base.log_odds(states_of(base, blocks, request), answers.yes, answers.no)
+            log_odds = base.log_odds(states_of(base, blocks, request, warm), answers.yes, answers.no)
             scores[request.examples] = log_odds.double().cpu().numpy()
         for batch in _read(blocks, others, max_tokens, base, left, trunk):
             scores[batch.examples] = batch_log_odds(base, answers, batch, trunk).double().cpu().numpy()

@@ -8,9 +8,7 @@ same.
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +18,8 @@ from regraft.data.stream import ranges
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks
 from regraft.lm.gate import gated
-from regraft.lm.prefix_attention import Kept, behind
+from regraft.lm.prefix_attention import Kept, behind, cache_word
+from regraft.lm.warm_prefix import WarmPrefixes
 
 ROW_TOKENS = 48  # tokens of copies per row: longer rows pay attention to each other, shorter ones padding
 WORTH = 192  # tokens of copies from which a second pass costs less than the masked one
@@ -36,18 +35,22 @@ class Request:
     row: np.ndarray  # per example: its row; -1: it is read in the history line itself
     place: np.ndarray  # per example: its token in the row or line
     examples: np.ndarray  # numbers of the examples in the view
+    who: int  # the user's number in the stream
 
 
-def requests(blocks: Blocks, base: BaseModel) -> tuple[list[Request], np.ndarray]:
-    """Blocks worth two passes, those with the same history together; and the numbers of all other blocks."""
+def requests(blocks: Blocks, base: BaseModel, worth: int | None = None) -> tuple[list[Request], np.ndarray]:
+    """Blocks worth two passes, those with the same history together; and the numbers of all other blocks.
+
+    `worth` is the number of tokens in copies from which a second pass is.
+    """
     numbers = np.arange(len(blocks))
     if not len(blocks):
         return [], numbers
     copied = np.add.reduceat((blocks.segment > 0).astype(np.int64), blocks.tokens.start[:-1])
-    worth = np.bincount(blocks.line, weights=copied)[blocks.line] >= WORTH
-    if not worth.any() or not keeps(base):
+    served = np.bincount(blocks.line, weights=copied)[blocks.line] >= (WORTH if worth is None else worth)
+    if not served.any() or not keeps(base):
         return [], numbers
-    with_copies = np.flatnonzero(worth & (copied > 0))
+    with_copies = np.flatnonzero(served & (copied > 0))
     lines = np.unique(blocks.line[with_copies])
     found = [_request(blocks, with_copies[blocks.line[with_copies] == line], copied) for line in lines]
     return found, np.setdiff1d(numbers, with_copies)
@@ -59,12 +62,15 @@ def tokens_read(blocks: Blocks, base: BaseModel) -> int:
     return int(blocks.tokens.lengths[others].sum()) + sum(len(r.line) + int((r.source >= 0).sum()) for r in shared)
 
 
-def states_of(base: BaseModel, blocks: Blocks, request: Request) -> Tensor:
-    """[examples, width]: the state that each example of the request is read from."""
+def states_of(base: BaseModel, blocks: Blocks, request: Request, warm: WarmPrefixes | None = None) -> Tensor:
+    """[examples, width]: the state that each example of the request is read from.
+
+    With `warm`, what an earlier request read of the same user's history is not read again.
+    """
     device = base.device
     line = torch.from_numpy(request.line.astype(np.int64)).to(device)[None]
     with gated(torch.zeros_like(line) if blocks.gated else None):
-        in_line, kept = _read_line(base, line)
+        in_line, kept = warm.read(request.who, request.line) if warm is not None else _read_line(base, line)
     width = request.source.shape[1]
     real = request.source >= 0
     at = np.maximum(request.source, 0)
@@ -122,7 +128,9 @@ def _request(blocks: Blocks, group: np.ndarray, copied: np.ndarray) -> Request:
     own = tokens[where] == read
     row_read = np.where(own, token_row[where], -1)
     place_read = np.where(own, place[where], blocks.read[examples])
-    return Request(_line(blocks, group[0], copied), source, copy, row_read, place_read, examples)
+    return Request(
+        _line(blocks, group[0], copied), source, copy, row_read, place_read, examples, int(blocks.user[group[0]])
+    )
 
 
 def _row_per_copy(lengths: np.ndarray, rows: int) -> np.ndarray:
@@ -138,9 +146,7 @@ def _row_per_copy(lengths: np.ndarray, rows: int) -> np.ndarray:
 def _read_line(base: BaseModel, line: Tensor) -> tuple[Tensor, Kept]:
     """(states [tokens, width], keys and values) of one history."""
     kept = Kept()  # without a config it keeps everything, windows are left to the mask
-    decoder = base.model.base_model
-    states: Tensor = decoder(input_ids=line, use_cache=True, **{cache_word(decoder): kept})[0]
-    return states[0], kept
+    return kept.extend(base.model.base_model, line), kept
 
 
 def _read_behind(base: BaseModel, kept: Kept, ids: Tensor, before: Tensor, own: Tensor, position: Tensor) -> Tensor:
@@ -152,12 +158,6 @@ def _read_behind(base: BaseModel, kept: Kept, ids: Tensor, before: Tensor, own: 
     with behind(decoder, kept, seen=base.window is None and bool(before.all())):
         states: Tensor = decoder(input_ids=ids, attention_mask=mask, position_ids=position, use_cache=True, **word)[0]
     return states
-
-
-def cache_word(decoder: Any) -> str:
-    """What the decoder calls its keys and values: releases of transformers differ."""
-    names = inspect.signature(type(decoder).forward).parameters
-    return "cache" if "cache" in names and "past_key_values" not in names else "past_key_values"
 
 
 def _try(base: BaseModel) -> bool:

@@ -1,0 +1,89 @@
+"""Histories that stay at hand between requests: their keys and values lie ready, only what is new of them is read.
+
+Keys and values belong to one adapter; where an adapter is swapped, `clear` (one that acts at targets alone, gate.py,
+leaves them as they are).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regraft.lm.base_model import BaseModel
+from regraft.lm.prefix_attention import Kept
+
+GIB = 2**30
+
+
+@dataclass
+class _Line:
+    tokens: np.ndarray
+    states: Tensor  # [tokens, width]
+    kept: Kept
+
+    @property
+    def bytes(self) -> int:
+        return _bytes(self.states) + sum(_bytes(la.keys) + _bytes(la.values) for la in self.kept.layers)
+
+
+class WarmPrefixes:
+    """One line per user; beyond `limit` bytes the one that was asked for least recently goes."""
+
+    def __init__(self, base: BaseModel, limit: int = GIB) -> None:
+        self.base, self.limit = base, limit
+        self.tokens_read = 0
+        self._lines: OrderedDict[Hashable, _Line] = OrderedDict()
+
+    def read(self, who: Hashable, tokens: np.ndarray) -> tuple[Tensor, Kept]:
+        """(states [tokens, width], keys and values) of a history; the caller reads nothing else into them."""
+        line = self._lines.pop(who, None) or _Line(tokens[:0], torch.zeros(0, self.base.width), Kept())
+        same = _common(line.tokens, tokens)
+        if same == 0:  # another context begins here: nothing of the old one is of use
+            line = _Line(tokens[:0], torch.zeros(0, self.base.width), Kept())
+        elif same < len(line.tokens):
+            line.kept.shorten(same)
+        states = line.states[:same]
+        if same < len(tokens):
+            states = torch.cat([states.to(self.base.device, self.base.dtype), self._append(tokens[same:], line.kept)])
+        self._lines[who] = _Line(tokens, states, line.kept)
+        self._make_room()
+        return states, line.kept
+
+    def clear(self) -> None:
+        """Forgets all: another adapter is on."""
+        self._lines.clear()
+
+    @property
+    def bytes(self) -> int:
+        return sum(line.bytes for line in self._lines.values())
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _append(self, tokens: np.ndarray, kept: Kept) -> Tensor:
+        self.tokens_read += len(tokens)
+        ids = torch.from_numpy(tokens.astype(np.int64)).to(self.base.device)[None]
+        kept.read = False  # from now on it takes in what is read, until copies are read behind it
+        return kept.extend(self.base.model.base_model, ids)
+
+    def _make_room(self) -> None:
+        while len(self._lines) > 1 and self.bytes > self.limit:
+            self._lines.popitem(last=False)
+
+
+def _common(a: np.ndarray, b: np.ndarray) -> int:
+    """Length of the longest common beginning."""
+    n = min(len(a), len(b))
+    differ = np.flatnonzero(a[:n] != b[:n])
+    return int(differ[0]) if len(differ) else n
+
+
+def _bytes(tensor: Tensor) -> int:
+    return int(tensor.numel() * tensor.element_size())
