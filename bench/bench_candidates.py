@@ -120,7 +120,7 @@ def score_pairs(model: Any, answers: Answers, pairs: Pairs, keep: int) -> np.nda
             logits = model(
                 input_ids=ids, attention_mask=mask, position_ids=position, use_cache=False, logits_to_keep=keep
             ).logits[:, -1]
-            scores.append((logits[:, answers.yes] - logits[:, answers.no]).numpy())
+            scores.append((logits[:, answers.yes] - logits[:, answers.no]).float().numpy())
     return np.concatenate(scores).astype(np.float64)
 
 

@@ -26,7 +26,8 @@ from regraft.arena.verdict import verdict
 def read(study: Path) -> ArenaConfig:
     """The configuration, its data path looked up in the data folder."""
     raw = yaml.safe_load(study.read_text(encoding="utf-8"))
-    raw["data"]["path"] = str(data_file(raw["data"]["path"]))
+    if "path" in raw["data"]:  # else the log is simulated
+        raw["data"]["path"] = str(data_file(raw["data"]["path"]))
     base = raw.get("base", {})
     if "path" in base and (model := model_folder(base["path"])):
         base["path"] = str(model)

@@ -31,7 +31,8 @@ def bench() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCH))
         yield lambda name: __import__(name)
-    for name in ("common", "peers", "study", "bench_tokens", "bench_candidates", "bench_reading"):
+    ours = {path.stem for path in BENCH.glob("*.py")}
+    for name in ours & set(sys.modules):
         sys.modules.pop(name, None)
 
 
@@ -272,3 +273,93 @@ def test_peak_memory_does_not_include_the_parents() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
     assert 0 < float(answer.stdout) < 100
+
+
+# -- renewal, serving and the k curve --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def deep(bench: Any, stream: Stream) -> tuple[Any, Any]:
+    """(model, tokenizer): eight narrow layers with random weights, so that a quarter of them is a top."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    templates = [t for layout in bench("bench_tokens").layouts() for t in (layout.timeline, layout.published)]
+    tokenizer = bench("common").fair_tokenizer(stream.warm_up(), templates, 1500)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=8, num_attention_heads=2,
+        num_key_value_heads=2, max_position_embeddings=2048, tie_word_embeddings=True,
+    )  # fmt: skip
+    return LlamaForCausalLM(config).eval(), tokenizer
+
+
+def test_a_renewal_is_timed_with_nothing_and_with_everything_kept(
+    bench: Any, stream: Stream, deep: tuple[Any, Any]
+) -> None:
+    renewal, tokens = bench("bench_renewal"), bench("bench_tokens")
+    case = renewal.Case("drift-world", tokens.layouts()[0], (1.0, 1.0, None))
+    view = tokens.some_users(stream.cases(3), 30)
+    test = tokens.some_users(stream.cases(4), 30, 1)
+    rows, words = renewal.rows_of(case, view, test, *deep, times=1)
+    named = {
+        row.measure.split(",")[0] + ("" if "AUC" not in row.measure else row.measure.split(",")[1]): row for row in rows
+    }
+    assert len(rows) == 5
+    assert all(row.ours > 0 and row.theirs > 0 for row in rows)
+    assert {row.n for row in rows if "AUC" not in row.measure} == {len(view)}
+    assert [row.target for row in rows[:3]] == [1.0, 1.0, None]
+    assert "tokens per target" in words and named
+
+
+def test_the_share_of_the_bound_is_below_one(bench: Any, stream: Stream, deep: tuple[Any, Any]) -> None:
+    renewal, tokens = bench("bench_renewal"), bench("bench_tokens")
+    case = renewal.Case("drift-world", tokens.layouts()[0], (None, None, None))
+    row = renewal.bound_row(case, tokens.some_users(stream.cases(3), 30), *deep, times=1)
+    assert 0 < row.ratio < 1
+    assert row.more_is_better
+
+
+def test_requests_are_answered_alike_cold_warm_and_appended(bench: Any, stream: Stream, deep: tuple[Any, Any]) -> None:
+    import torch
+
+    serving = bench("bench_serving")
+    made = serving.Bench(stream, *deep, users=2, history=4, candidates=12)
+    rows, words = serving.measure(made, 1, torch.float32)
+    assert [row.target for row in rows] == [15.0, 20.0, 2.0, None, 1 / 1.4, 10.0]
+    assert all(row.ours > 0 and row.theirs > 0 for row in rows)
+    assert "MiB" in words[0] and "Largest difference" in words[1]
+    blocks = made.blocks[0]
+    assert np.abs(made.score(blocks) - made.score(blocks, made.warm)).max() < 1e-4
+    one, two = made.ensemble(0, made.adapters)
+    assert np.abs(one - two).max() > 1e-6
+
+
+def test_the_k_curve_fits_every_share_of_the_layers_once_and_says_what_it_costs(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curve = bench("k_curve")
+    study = tmp_path / "tiny.yaml"
+    study.write_text(
+        "name: tiny\n"
+        'data: {drift_world: {users: 60, items: 30, periods: 8, seed: 1}, label: event == "click", '
+        "periods: {n: 5, warm_up: 0.3}}\n"
+        "base: {nano: {vocabulary: 400, width: 32, heads: 2, layers: 4, epochs: 1}}\n"
+        "timeline: {context: 2, targets: 10}\nfit: {epochs: 1}\nseeds: [0, 1]\nfirst_update: 2\n"
+        "contenders: [never]\n"
+    )
+    words = [str(study), "--periods", "2", "--rates", "0.001", "0.01", "--runs", str(tmp_path), "--out", str(tmp_path)]
+    for _ in range(2):  # the second time everything is there
+        monkeypatch.setattr(sys, "argv", ["k_curve.py", *words])
+        curve.main()
+    with (tmp_path / "k-curve-tiny.csv").open(encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert [(row["k"], row["adapt"]) for row in table] == [("4", "all"), ("2", "top(1/2)"), ("1", "top(1/4)")]
+    assert float(table[0]["auc_gap"]) == 0.0
+    assert all(float(row["auc_low"]) <= float(row["auc"]) <= float(row["auc_high"]) for row in table)
+    weights = [int(row["weights"]) for row in table]
+    assert weights[0] == 2 * weights[1] == 4 * weights[2]
+    assert len(list((tmp_path / "k-curve-tiny").glob("k-*/*.npz"))) == 3 * 2 * 2
+    text = (tmp_path / "k-curve-tiny.md").read_text(encoding="utf-8")
+    assert "Seeds: 0, 1" in text and "periods 3 to 4" in text
+    assert (tmp_path / "k-curve-tiny.png").stat().st_size > 1000

@@ -6,6 +6,7 @@ fits included. Seconds come from a probe of this machine. Early stopping makes a
 
 from __future__ import annotations
 
+import resource
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ class Plan:
     build_tokens: int
     base_bytes: int
     speed: Speed | None
+    memory: float  # bytes, at the peak
 
     @property
     def seconds(self) -> float:
@@ -101,6 +103,7 @@ def plan_run(arena: Arena, opening: float = 0.0) -> Plan:
         build_tokens=build_tokens,
         base_bytes=size,
         speed=reader.speed if reader else None,
+        memory=_memory(arena, reader),
     )
 
 
@@ -190,6 +193,12 @@ def _build(arena: Arena, counter: EventCounter, reader: Reading | None) -> tuple
         events = len(warm_up)
     tokens = round(events * reader.tokens_per_event * reader.nano.epochs)
     return reader.tokenizer_seconds + tokens / reader.speed.build, tokens, reader.speed.base_bytes
+
+
+def _memory(arena: Arena, reader: Reading | None) -> float:
+    """What this process has now, with log and base model in it, and what a batch in training adds."""
+    now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return now + (reader.speed.saved_bytes * arena.config.fit.batch_tokens if reader else 0.0)
 
 
 def free_disk(folder: Path) -> int:

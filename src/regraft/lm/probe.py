@@ -9,6 +9,7 @@ from time import perf_counter
 import numpy as np
 import torch
 from tokenizers import Tokenizer, models
+from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from regraft.lm.answers import Answers
@@ -45,6 +46,7 @@ class Speed:
     base_bytes: int
     trunk: float = 0.0
     state_bytes: int = 0  # per token
+    saved_bytes: float = 0.0  # per token, that training holds for its backward pass
 
 
 def unbuilt(options: NanoOptions) -> BaseModel:
@@ -82,6 +84,7 @@ def speed(
     ready = lower if split else None
     scored = _tokens_per_second(base, blocks, score, ready)
     trained = _tokens_per_second(base, blocks, _backward(judge, slot), ready)
+    held = _saved(base, blocks, judge, ready)
     below = _tokens_per_second(base, blocks, lower) if split else 0.0
     judge, build = replace(judge, trunk=None), 0.0
     own = [(n, p) for n, p in base.model.named_parameters() if "lora_" not in n]
@@ -93,7 +96,7 @@ def speed(
             base.model.requires_grad_(False)
     size = sum(p.numel() * p.element_size() for _, p in own)
     state = base.width * base.dtype.itemsize if split else 0
-    return Speed(scored, trained, build, fresh.bytes, size, below, state)
+    return Speed(scored, trained, build, fresh.bytes, size, below, state, held)
 
 
 def _backward(objective: Judge | Text, parameters: Sequence[torch.nn.Parameter]) -> Callable[[Batch], None]:
@@ -103,6 +106,24 @@ def _backward(objective: Judge | Text, parameters: Sequence[torch.nn.Parameter])
         torch.autograd.grad(objective.loss(batch, weights), parameters, allow_unused=True)
 
     return step
+
+
+def _saved(base: BaseModel, blocks: Blocks, judge: Judge, ready: Callable[[Batch], Batch] | None) -> float:
+    """Bytes per token that one forward pass keeps for the backward pass, weights left out."""
+    batch = next(batches(blocks, np.arange(min(SIZES[0], len(blocks))), MOST_TOKENS, base.device))
+    batch = ready(batch) if ready else batch
+    weights = {p.untyped_storage().data_ptr() for p in base.model.parameters()}
+    sizes: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        judge.loss(batch, np.ones(len(blocks.block), np.float32))
+    return sum(sizes.values()) / batch.tokens
 
 
 def _tokens_per_second(

@@ -1,0 +1,261 @@
+"""What a request costs: candidates behind a history that is read now or lies ready, two adapters, a new event.
+
+python bench/bench_serving.py [--quick] [--base DIR] [--users N] [--out docs/results]
+
+Base: --base, else SmolLM2-135M-Instruct where it is at hand (make smollm2), in the dtype that a probe chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from bench_candidates import BATCH, LAST, Pairs, padded, requests, score_pairs
+from common import (
+    Page,
+    Row,
+    Taken,
+    alternating,
+    arguments,
+    gemm_probe,
+    ml_1m,
+    model_folder,
+    number,
+    open_base,
+    repeats,
+    taken,
+    write,
+)
+from transformers import BertConfig, BertForSequenceClassification
+
+from regraft.data.regimes import Regime
+from regraft.data.stream import Stream
+from regraft.lm.adapter import Adapter
+from regraft.lm.answers import Answers
+from regraft.lm.base_model import DTYPES, BaseModel, probe_dtype
+from regraft.lm.encode import Blocks, Encoder
+from regraft.lm.graft import Grafts
+from regraft.lm.options import AdapterOptions
+from regraft.lm.score import score_blocks
+from regraft.lm.split import Split
+from regraft.lm.trunk import Trunk
+from regraft.lm.trunk_store import GIB, TrunkStore
+from regraft.lm.warm_prefix import WarmPrefixes
+from regraft.prompts.template import Template
+from regraft.prompts.timeline import Shape
+
+HISTORY, CANDIDATES = 30, 100
+CROSS = "cross-encoder, MiniLM-L6 shape"
+ONE, COLD = "one adapter", "ours, history read anew"
+CROSS_TOKENS = 512  # positions of the cross-encoder
+QUARTER = AdapterOptions(adapt="top(1/4)")
+
+
+class Bench:
+    """One base model, requests of some users, and the ways to answer them."""
+
+    def __init__(self, stream: Stream, model: Any, tokenizer: Any, users: int, history: int, candidates: int) -> None:
+        self.base = BaseModel.of(model, tokenizer)
+        template = Template.load("judge-timeline")
+        self.answers = Answers.of(tokenizer, template)
+        # H = 1 begins a block at every event, so that every history holds exactly so many.
+        self.encoder = Encoder(
+            tokenizer, template, self.answers, Regime(), Shape(history, 1), longest=self.base.longest
+        )
+        self.asked = requests(stream, users, candidates, history)
+        self.blocks = [self.encoder.encode(view) for view in self.asked]
+        self.pairs = [Pairs.of(blocks) for blocks in self.blocks]
+        self.warm = WarmPrefixes(self.base)
+        self.grafts = Grafts(self.base)
+        self.adapters = [trained_looking(self.grafts, seed) for seed in (0, 1)]
+        top = QUARTER.top(self.base.n_layers) or 0
+        self.split = Split.at(self.base, self.base.n_layers - top)
+
+    def each(self, work: Callable[[int], object], prepare: Callable[[int], object] = int) -> Callable[[], Taken]:
+        """Mean over the requests; `prepare` is not timed."""
+
+        def run() -> Taken:
+            wall = cpu = 0.0
+            for number_ in range(len(self.asked)):
+                prepare(number_)
+                took = taken(lambda number_=number_: work(number_))
+                wall, cpu = wall + took.wall, cpu + took.cpu
+            return Taken(wall, cpu).per(len(self.asked))
+
+        return run
+
+    def score(self, blocks: Blocks, warm: WarmPrefixes | None = None) -> np.ndarray:
+        return score_blocks(self.base, self.answers, blocks, warm=warm)
+
+    def ensemble(self, number_: int, adapters: Sequence[Adapter]) -> list[np.ndarray]:
+        """Every adapter's scores; what is below their layers is read once."""
+        base = self.base
+        trunk = None
+        blocks = self.blocks[number_]
+        if self.split:
+            trunk = Trunk(self.split, TrunkStore(None, base.width, base.dtype, GIB))
+            blocks = trunk.keyed(blocks, self.asked[number_])
+        found = []
+        for adapter in adapters:
+            self.grafts.put(adapter)
+            found.append(score_blocks(base, self.answers, blocks, trunk=trunk))
+        return found
+
+
+def trained_looking(grafts: Grafts, seed: int) -> Adapter:
+    """An adapter of the top quarter that changes something, as a trained one does."""
+    fresh = grafts.fresh(grafts.shape(QUARTER), seed)
+    rng = np.random.default_rng(seed)
+    weights = {n: rng.normal(0, 0.01, w.shape).astype(np.float32) for n, w in sorted(fresh.weights.items())}
+    return Adapter(fresh.shape, weights, fresh.lineage)
+
+
+# -- peers -----------------------------------------------------------------------------------------
+
+
+def cross_encoder(dtype: torch.dtype) -> BertForSequenceClassification:
+    """The shape of ms-marco-MiniLM-L6 with random weights: its speed is that of the trained one."""
+    config = BertConfig(
+        hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536, num_labels=1,
+        vocab_size=30522, max_position_embeddings=CROSS_TOKENS,
+    )  # fmt: skip
+    return BertForSequenceClassification(config).to(dtype).eval()
+
+
+def score_crossed(model: BertForSequenceClassification, pairs: Pairs) -> np.ndarray:
+    """History and candidate as one text per pair, in batches; ids are taken modulo its vocabulary."""
+    scores = []
+    with torch.inference_mode():
+        for first in range(0, len(pairs.candidates), BATCH):
+            texts = [np.concatenate([pairs.prefix, c])[-CROSS_TOKENS:] for c in pairs.candidates[first : first + BATCH]]
+            ids, mask = padded(texts, left=False)
+            scores.append(model(input_ids=ids % 30522, attention_mask=mask).logits[:, 0].float().numpy())
+    return np.concatenate(scores)
+
+
+# -- measuring -------------------------------------------------------------------------------------
+
+
+def measure(bench: Bench, times: int, cross: torch.dtype) -> tuple[list[Row], list[str]]:
+    base, answers, n = bench.base, bench.answers, len(bench.asked)
+    crossed = cross_encoder(cross)
+    one = bench.adapters[:1]
+    difference = agreement(bench)
+    single = [bench.encoder.encode(view.only(slice(0, 1))) for view in bench.asked]
+
+    def all_warm(number_: int) -> None:
+        bench.score(bench.blocks[number_], bench.warm)
+
+    def one_event_behind(number_: int) -> None:
+        """What was read before the newest event came."""
+        blocks = single[number_]
+        line = Pairs.of(blocks).prefix
+        newest = int(np.diff(blocks.part)[-2])  # the last part is the candidate
+        bench.warm.clear()
+        with torch.inference_mode():
+            bench.warm.read(int(blocks.user[0]), line[: len(line) - newest])
+
+    sides = {
+        "cold": bench.each(lambda k: bench.score(bench.blocks[k])),
+        "warm": bench.each(lambda k: bench.score(bench.blocks[k], bench.warm), all_warm),
+        LAST: bench.each(lambda k: score_pairs(base.model, answers, bench.pairs[k], 1)),
+        CROSS: bench.each(lambda k: score_crossed(crossed, bench.pairs[k])),
+        "append": bench.each(lambda k: bench.score(single[k], bench.warm), one_event_behind),
+        COLD: bench.each(lambda k: bench.score(single[k], WarmPrefixes(base))),
+    }
+    took = alternating(sides, times)
+    pair = alternating(
+        {
+            "ensemble": bench.each(lambda k: bench.ensemble(k, bench.adapters)),
+            ONE: bench.each(lambda k: bench.ensemble(k, one)),
+        },
+        times,
+    )
+    what = f"{len(bench.asked[0])} candidates, {bench.encoder.shape.context} events"
+    rows = [
+        Row(f"wall s per request, {what}, cold", LAST, took["cold"].wall, took[LAST].wall, n, 15.0),
+        Row(f"wall s per request, {what}, warm", LAST, took["warm"].wall, took[LAST].wall, n, 20.0),
+        Row(f"wall s per request, {what}, warm", CROSS, took["warm"].wall, took[CROSS].wall, n, 2.0),
+        Row(f"wall s per request, {what}, cold", CROSS, took["cold"].wall, took[CROSS].wall, n),
+        Row("wall s, two adapters (aim: 1.4 times one)", ONE, pair["ensemble"].wall, pair[ONE].wall, n, 1 / 1.4),
+        Row("wall s from a new event to the next score, appended", COLD, took["append"].wall, took[COLD].wall, n, 10.0),
+    ]  # fmt: skip
+    prefix = np.mean([len(pair_.prefix) for pair_ in bench.pairs])
+    own = np.mean([len(candidate) for pair_ in bench.pairs for candidate in pair_.candidates])
+    line = bench.warm.bytes / max(1, len(bench.warm))
+    return rows, [
+        f"A history of {prefix:.0f} tokens, {own:.1f} tokens per candidate; a warm history takes {line / 2**20:.1f} MiB.",
+        f"Largest difference between the scores of ours, cold or warm, and {LAST}: {number(difference)} "
+        f"({str(base.dtype).removeprefix('torch.')}).",
+    ]
+
+
+def agreement(bench: Bench) -> float:
+    """Largest difference of log-odds; refuses to compare what is not the same."""
+    largest = 0.0
+    for number_ in range(min(3, len(bench.asked))):
+        reference = score_pairs(bench.base.model, bench.answers, bench.pairs[number_], 1)
+        for warm in (None, bench.warm, bench.warm):
+            largest = max(largest, float(np.abs(bench.score(bench.blocks[number_], warm) - reference).max()))
+    allowed = 1e-3 if bench.base.dtype == torch.float32 else 0.5
+    if largest > allowed:
+        raise SystemExit(f"the scores differ by up to {largest:.2g}: nothing is compared")
+    return largest
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--base", type=Path, default=None, help="a Hugging Face directory")
+    parser.add_argument("--users", type=int, default=None, help="requests per round; default 5, quick 2")
+    parser.add_argument("--history", type=int, default=HISTORY, help="events of history")
+    options = parser.parse_args()
+    stream = ml_1m()
+    path = options.base or model_folder("SmolLM2-135M-Instruct")
+    dtype = probe_dtype() if path else "fp32"
+    if path:
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[dtype], use_safetensors=True).eval()
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    else:
+        model, tokenizer = open_base(None, stream, [Template.load("judge-timeline")])
+    before = gemm_probe()
+    users = options.users or (2 if options.quick else 5)
+    bench = Bench(stream, model, tokenizer, users, options.history, CANDIDATES)
+    rows, words = measure(bench, repeats(options), DTYPES[probe_dtype()])
+    write(page(bench, path, dtype, words, repeats(options), options.quick), rows, (before, gemm_probe()), options.out)
+
+
+def page(bench: Bench, path: Path | None, dtype: str, words: Sequence[str], times: int, quick: bool) -> Page:
+    size = sum(p.numel() for n, p in bench.base.model.named_parameters() if "lora_" not in n)
+    name = path.name if path else "nano with random weights"
+    return Page(
+        name="bench-serving",
+        title="What a request costs",
+        what=f"Seconds of the model for one MovieLens-1M user with {bench.encoder.shape.context} events of history, title and genres; the "
+        f"mean over {len(bench.asked)} requests. Base: {name}, {size:,} weights, {dtype} on both sides.",
+        how=[
+            "Cold: the history is read once, candidates as isolated copies behind its keys and values. Warm: those lie "
+            "ready from an earlier request (`WarmPrefixes`), the candidates alone are read.",
+            f"{LAST}: the same tokens as separate prompts, {BATCH} per forward, left padded, `logits_to_keep=1`.",
+            f"{CROSS}: 6 layers of width 384 with random weights in the dtype that is fastest here, through "
+            f"transformers, history and candidate as one text of at most {CROSS_TOKENS} tokens (the tokens of our "
+            "tokenizer), as sentence-transformers' CrossEncoder does. It needs no reading of a history in advance, and "
+            "its quality on this task is not known.",
+            "Two adapters in the top quarter of the layers against one, both cold; what is below is read once.",
+            f"{COLD}: after a new event, history and one candidate are read; appended: the event alone is, behind the "
+            "keys and values that lie ready.",
+            "Timed: padding, masks and forward. Not timed: text, tokenising, finding the history. Medians of "
+            f"{times}, alternating order.",
+            *words,
+        ],
+        caveats=["llama.cpp with its prompt cache was not run here: see docs/log.md."],
+        quick=quick,
+    )
+
+
+if __name__ == "__main__":
+    main()
