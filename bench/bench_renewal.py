@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_tokens import RATE, SEED, STEP, Layout, Material, layouts, some_users, tokenised
+from bench_tokens import RATE, SEED, STEP, Layout, Material, layouts, some_users, tokenised, train_loop
 from common import (
     Page,
     Row,
@@ -37,12 +37,14 @@ from common import (
     taken,
     write,
 )
-from peers import BATCH, Trained, train_peer
+from peers import BATCH, Trained, train_peer, train_trl
 
 from regraft.data.periods import Periods
+from regraft.data.regimes import Regime
 from regraft.data.source import DataOptions, open_stream
 from regraft.data.stream import Stream
 from regraft.lm.base_model import DTYPES, BaseModel, probe_dtype
+from regraft.lm.encode import Blocks
 from regraft.lm.fit import train
 from regraft.lm.graft import Grafts
 from regraft.lm.options import AdapterOptions, FitOptions
@@ -52,9 +54,10 @@ from regraft.lm.tasks.judge import Judge
 from regraft.lm.trunk import Trunk
 from regraft.lm.trunk_store import GIB, TrunkStore
 from regraft.metrics.binary import auc
+from regraft.prompts.timeline import plan
 
 EPOCHS = 2
-HF = "HF Trainer"
+HF, TRL = "HF Trainer", "TRL SFTTrainer"
 QUARTER, FOUR = "top(1/4)", "top(4)"
 FIRST, FURTHER, FURTHER_FOUR = "first update", "a further one", f"a further one, {FOUR}"
 BOUND = "a matrix product of the model's shape"
@@ -170,6 +173,46 @@ def auc_rows(case: Case, test: Stream, tokenizer: Any, longest: int | None, last
         )
         for name in (FIRST, FURTHER_FOUR)
     ]  # fmt: skip
+
+
+# -- our layout, their trainer -------------------------------------------------------------------------
+
+
+def layout_rows(case: Case, view: Stream, model: Any, tokenizer: Any, times: int) -> list[Row]:
+    """Adapters in all layers on the same blocks: what the training loop gains by itself.
+
+    Targets that stand in line alone: no other trainer knows isolated copies.
+    """
+    view = view.only(plan(view, Regime(), case.layout.shape).in_line)
+    material, n = (
+        tokenised(case.layout, view, tokenizer, getattr(model.config, "max_position_embeddings", None)),
+        len(view),
+    )
+    blocks = max(1, STEP // case.layout.shape.targets)
+    sequences = in_line(material.ours)
+    sides: dict[str, Callable[[], Taken]] = {
+        "ours": lambda: train_loop(model, tokenizer, material.ours, material.answers[0]).took.per(n),
+        TRL: lambda: train_trl(model, tokenizer, sequences, blocks=blocks, rate=RATE, seed=SEED).took.per(n),
+    }
+    name = f"wall s per target, all layers, {case.words}, our layout"
+    try:
+        took = alternating(sides, times)
+    except ImportError as error:
+        print(f"TRL was not run: {error.name} is not installed")
+        return [Row(name, TRL, None, None, n, 1.3)]
+    return [Row(name, TRL, took["ours"].wall, took[TRL].wall, n, 1.3)]
+
+
+def in_line(blocks: Blocks) -> list[dict[str, list[int]]]:
+    """Whole blocks as token ids, with the verdicts of their targets as the only labels."""
+    found = []
+    for number_ in range(len(blocks)):
+        ids = blocks.tokens[number_].tolist()
+        labels = [-100] * len(ids)
+        for place in blocks.read[blocks.examples[number_]].tolist():
+            labels[place + 1] = ids[place + 1]
+        found.append({"input_ids": ids, "labels": labels})
+    return found
 
 
 # -- the bound -----------------------------------------------------------------------------------
@@ -296,6 +339,7 @@ def main() -> None:
         print(said, flush=True)
     case, stream = compared[0]
     view = some_users(stream.cases(options.period), options.targets or (40 if options.quick else 256))
+    rows += layout_rows(case, view, model, tokenizer, times)
     rows.append(bound_row(case, view, model, tokenizer, times))
     if path:
         rows.append(memory_row(case, view, path, dtype))
@@ -323,6 +367,8 @@ def page(model: Any, path: Path | None, dtype: str, words: Sequence[str], times:
             f"Same on both sides: targets, rank and scale, AdamW, cosine rate from {RATE:g}, {STEP} targets per "
             "optimiser step, every target weighs alike. With facts, the peer's prompt holds those of its target, ours "
             "those of all events.",
+            f"{TRL}: our own blocks with the verdicts as the only labels, {STEP} targets per step, adapters in all layers "
+            "on both sides, one epoch, nothing kept. Only targets that stand in line.",
             f"{BOUND}: [2048, width] x [width, inner] in the same dtype, the best of 50. Counted for ours: products "
             "with frozen weights forward and backward, and attention; what adapters, norms, activations and the "
             "optimiser take lowers the share.",

@@ -72,6 +72,50 @@ def train_peer(
     return Trained(BaseModel.of(adapted.get_base_model(), tokenizer), took, int(trainer.state.global_step))
 
 
+def train_trl(
+    model: Any, tokenizer: Any, sequences: list[dict[str, list[int]]], *, blocks: int, rate: float, seed: int
+) -> Trained:
+    """TRL's SFTTrainer with PEFT on the same modules at the same rank as ours, one epoch; `blocks` rows per step.
+
+    `sequences` are whole blocks, labels -100 wherever no verdict stands. Raises ImportError where TRL is not there.
+    """
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
+
+    options, fit = AdapterOptions(), FitOptions()
+    modules = Grafts(BaseModel.of(copy.deepcopy(model), tokenizer)).linear
+    lora = LoraConfig(r=options.rank, lora_alpha=options.alpha, target_modules=modules, task_type="CAUSAL_LM")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = SFTConfig(
+            output_dir=folder,
+            per_device_train_batch_size=blocks,
+            num_train_epochs=1,
+            train_sampling_strategy="group_by_length",
+            learning_rate=rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=fit.warm_up,
+            max_grad_norm=fit.clip,
+            weight_decay=fit.weight_decay,
+            seed=seed,
+            use_cpu=True,
+            bf16=False,
+            gradient_checkpointing=False,
+            report_to="none",
+            save_strategy="no",
+            logging_strategy="no",
+            disable_tqdm=True,
+            max_length=None,
+            dataset_kwargs={"skip_prepare_dataset": True},
+        )
+        trainer = SFTTrainer(
+            model=copy.deepcopy(model), args=settings, train_dataset=Dataset.from_list(sequences),
+            processing_class=tokenizer, peft_config=lora,
+        )  # fmt: skip
+        took = taken(trainer.train)
+    return Trained(BaseModel.of(trainer.model.get_base_model(), tokenizer), took, int(trainer.state.global_step))
+
+
 def _collator(tokenizer: Any, answer_only: bool) -> Callable[[list[dict[str, list[int]]]], dict[str, Any]]:
     """Pads to a multiple of 8, as published; `answer_only` pads on the left and asks for the last logits only."""
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (tokenizer.eos_token_id or 0)

@@ -320,6 +320,23 @@ def test_the_share_of_the_bound_is_below_one(bench: Any, stream: Stream, deep: t
     assert row.more_is_better
 
 
+def test_our_blocks_are_given_to_another_trainer_with_their_verdicts_as_the_only_labels(
+    bench: Any, stream: Stream, deep: tuple[Any, Any]
+) -> None:
+    renewal, tokens = bench("bench_renewal"), bench("bench_tokens")
+    case = renewal.Case("drift-world", tokens.layouts()[0], (None, None, None))
+    view = tokens.some_users(stream.cases(3), 30)
+    (row,) = renewal.layout_rows(case, view, *deep, times=1)
+    assert row.target == 1.3 and 0 < row.n <= len(view)
+    in_line = view.only(renewal.plan(view, renewal.Regime(), case.layout.shape).in_line)
+    material = tokens.tokenised(case.layout, in_line, deep[1], 2048)
+    answers = {ids[0] for ids in material.answers[0].spoken}
+    sequences = renewal.in_line(material.ours)
+    labels = [label for sequence in sequences for label in sequence["labels"] if label != -100]
+    assert set(labels) <= answers and len(labels) == row.n
+    assert all(len(s["input_ids"]) == len(s["labels"]) for s in sequences)
+
+
 def test_requests_are_answered_alike_cold_warm_and_appended(bench: Any, stream: Stream, deep: tuple[Any, Any]) -> None:
     import torch
 
