@@ -380,3 +380,28 @@ def test_the_k_curve_fits_every_share_of_the_layers_once_and_says_what_it_costs(
     text = (tmp_path / "k-curve-tiny.md").read_text(encoding="utf-8")
     assert "Seeds: 0, 1" in text and "periods 3 to 4" in text
     assert (tmp_path / "k-curve-tiny.png").stat().st_size > 1000
+
+
+def test_a_close_is_timed_to_the_saved_adapter(
+    bench: Any, stream: Stream, deep: tuple[Any, Any], tmp_path: Path
+) -> None:
+    closing, tokens = bench("bench_close"), bench("bench_tokens")
+    new = tokens.some_users(stream.cases(3), 30)
+    for kept in (True, False):
+        assert closing.close(*deep, new, kept, tmp_path / str(kept)) > 0
+        assert (tmp_path / str(kept) / "served" / "adapter_model.safetensors").is_file()
+
+
+def test_a_slope_is_the_exponent_of_growth_and_paper_adds_up(bench: Any, tmp_path: Path) -> None:
+    scaling = bench("bench_scaling")
+    square = scaling.Curve("a square", "sides", (1, 2, 4), (3.0, 12.0, 48.0))
+    line = scaling.Curve("a line", "sides", (1, 2, 4), (1.0, 2.0, 4.0))
+    assert (square.slope, line.slope) == (pytest.approx(2.0), pytest.approx(1.0))
+    scaling.write([square, line, scaling.Curve("other", "users", (1, 10), (1.0, 1.0))], tmp_path, 1)
+    text = (tmp_path / "bench-scaling.md").read_text(encoding="utf-8")
+    assert "| a square | sides | 1, 2, 4 | 3, 12, 48 | 2.00 |" in text
+    assert (tmp_path / "bench-scaling.png").stat().st_size > 1000
+    hours = list(scaling.Paper().hours().values())
+    assert hours[1] < hours[0] < hours[2]
+    # 3e9 tokens, 4 FLOP per weight of a quarter of 0.36e9 weights, two epochs, 0.4 of 989 TFLOP/s.
+    assert hours[1] == pytest.approx(3e9 * 4 * 0.09e9 * 2 / (0.4 * 989e12) / 3600)
