@@ -198,7 +198,11 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     for name, word, color in (("cpu_first", "first", "#b3541e"), ("cpu_further", "further", "#2f7d4f")):
         seconds = [r[name] for r in rows]
         right.plot(k, seconds, "o-", color=color)
-        right.annotate(word, (k[0], seconds[0]), xytext=(6, 0), textcoords="offset points", color=color, va="center")
+above = 9 if name == "cpu_first" else -9
+        right.annotate(
+            word, (k[-1], seconds[-1]), xytext=(0, above), textcoords="offset points", color=color, ha="center",
+            va="bottom" if above > 0 else "top",
+        )  # fmt: skip
     right.set(xscale="log", ylim=(0, None), xlabel="layers adapted, from the top", ylabel="CPU seconds of the fit")
     for axes in (left, right):
         axes.set_xticks(k, [str(x) for x in k])
