@@ -198,7 +198,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     for name, word, color in (("cpu_first", "first", "#b3541e"), ("cpu_further", "further", "#2f7d4f")):
         seconds = [r[name] for r in rows]
         right.plot(k, seconds, "o-", color=color)
-above = 9 if name == "cpu_first" else -9
+        above = 9 if name == "cpu_first" else -9
         right.annotate(
             word, (k[-1], seconds[-1]), xytext=(0, above), textcoords="offset points", color=color, ha="center",
             va="bottom" if above > 0 else "top",
