@@ -12,6 +12,7 @@ from torch import Tensor
 
 from regraft.errors import ModelError
 from regraft.lm import trunk_store
+from regraft.lm.staging import HERE
 from regraft.lm.trunk_store import META, Shard, TrunkStore, files
 
 WIDTH = 8
@@ -117,7 +118,7 @@ def test_a_truncated_file_is_removed_and_told(tmp_path: Path, left: int):
 
 def test_half_written_files_of_killed_processes_are_removed(tmp_path: Path):
     offer(store(tmp_path / "s"), 0, 2)
-    part = tmp_path / "s" / "00000000000000000001-1.safetensors.999999999.part"
+    part = tmp_path / "s" / f"00000000000000000001-1.safetensors.{HERE}-999999999.part"
     part.write_bytes(b"half")
     assert ask(store(tmp_path / "s"), 0, 2)[0].all()
     assert not part.exists()
