@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from arena.small_runs import SMALL_BASE, config, run
+from arena.small_runs import SMALL_BASE, config, described, run
+from regraft.arena.compare import Arena
 from regraft.arena.config import ArenaConfig
 from regraft.arena.plan import plan_run
 from regraft.errors import ConfigError, ResultsError
@@ -28,6 +29,15 @@ def test_contenders_with_other_prompts_are_compared_on_the_same_rows(tmp_path: P
     assert arena.workshop_of(arena.config.contenders[1]).base is arena.workshop.base
     by_name = {line.contender: line for line in plan_run(arena).lines}
     assert 0 < by_name["plain"].trained < by_name["never"].trained  # no facts: fewer tokens
+
+
+def test_a_run_that_was_killed_and_finished_without_its_base_still_says_which_it_was(tmp_path: Path):
+    found = config(["never", "rates"], last_update=2, **SMALL_BASE)
+    first = Arena(found, tmp_path)
+    next(first.run())  # and killed before its results are gathered
+    assert not (tmp_path / "run.json").exists()
+    run(tmp_path, found)
+    assert described(first)["base"]["objective"] == "labels"
 
 
 def test_a_template_file_beside_the_configuration_is_found(tmp_path: Path):

@@ -20,6 +20,7 @@ from regraft.plugins import plugins
 if TYPE_CHECKING:
     from regraft.arena.compare import Arena
 
+BASE = "base.json"  # the base model in words
 DORMANT = 2  # periods without an event after which a user counts as dormant
 
 
@@ -84,7 +85,7 @@ def _described(arena: Arena, finished: bool) -> dict[str, Any]:
             "items": len(np.unique(stream.item[stream.targets])), "share": config.data.share,
             "information": config.data.information, "regime": str(arena.regime), "fingerprint": stream.fingerprint,
         },
-        "base": arena.base or _earlier(arena, "base"),
+        "base": arena.base or _base(arena),
         "template": {"name": arena.template.name, "hash": arena.template.hash},
         "timeline": [config.timeline.context, config.timeline.targets],
         "seeds": list(config.seeds),
@@ -96,9 +97,10 @@ def _described(arena: Arena, finished: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _earlier(arena: Arena, key: str) -> Any:
-    path = arena.folder / "run.json"
-    return json.loads(path.read_text()).get(key) if path.is_file() else None
+def _base(arena: Arena) -> Any:
+    """The base model in words, as the process that opened it wrote them down; None where none was."""
+    path = arena.folder / BASE
+    return json.loads(path.read_text()) if path.is_file() else None
 
 
 def versions() -> dict[str, str]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from regraft.arena.collect import collect
+from regraft.arena.collect import BASE, collect
 from regraft.arena.config import ArenaConfig, ContenderOptions, plugin
 from regraft.arena.folder import claim
 from regraft.cost import Cost, Renewal, measured
@@ -26,7 +26,7 @@ from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, ResultsError
-from regraft.lm.staging import put_in_place, staging_for
+from regraft.lm.staging import put_in_place, staging_for, whole
 from regraft.prompts.facts import fact_table
 from regraft.prompts.template import Template
 
@@ -132,6 +132,8 @@ class Arena:
 
         workshop = open_workshop(self.config, self.stream, self.template, self.regime, self.folder)
         self.base = in_words(workshop.base)
+        if self.folder.is_dir():  # a run that is killed and goes on may never open it again
+            whole(self.folder / BASE, lambda part: part.write_text(json.dumps(self.base)))
         return workshop
 
     def workshop_of(self, contender: ContenderOptions) -> Any:

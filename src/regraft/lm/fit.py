@@ -26,8 +26,11 @@ from regraft.cost import Cost, measured
 from regraft.errors import ModelError
 from regraft.lm.batches import Batch
 from regraft.lm.encode import Blocks
+from regraft.lm.heap import give_back
 from regraft.lm.options import FitOptions
 from regraft.lm.staging import remove_leftovers, staging_for
+
+SETTLE = 8  # steps after which freed memory is given back
 
 
 class Objective(Protocol):
@@ -82,6 +85,8 @@ def train(
                 _one_step(objective, chosen, group, state, options, done / total)
                 state.step = done
                 state.save_if_due(options.checkpoint_seconds)
+                if done % SETTLE == 0:
+                    give_back()
                 if progress:
                     progress(done, total, (time.monotonic() - began) / (done - first) * (total - done))
             if stop is not None and epoch == len(state.losses):
