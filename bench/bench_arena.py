@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from common import Page, Row, Taken, alternating, arguments, data_file, gemm_probe, model_folder, repeats, taken, write
+from common import Page, Row, Taken, a_real_base, alternating, arguments, data_file, gemm_probe, repeats, taken, write
 
 from regraft.arena.compare import Arena
 from regraft.arena.config import ArenaConfig
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--base", type=Path, default=None, help="a Hugging Face directory")
     parser.add_argument("--share", type=float, default=None, help="share of the users; default 0.01")
     options = parser.parse_args()
-    base = options.base or model_folder("SmolLM2-135M-Instruct")
+    base = a_real_base(options.base)
     before, times = gemm_probe(), repeats(options)
     updates = 1 if options.quick else 2
     rows = measure(base, options.share or 0.01, STRATEGIES, updates, times)

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_renewal import _loaded as loaded
 from bench_tokens import RATE, SEED, layouts, some_users
-from common import Page, Row, arguments, gemm_probe, ml_1m, model_folder, open_base, write
+from common import Page, Row, a_real_base, arguments, gemm_probe, load_base, ml_1m, open_base, write
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -75,11 +74,11 @@ def main() -> None:
     new = some_users(new, targets)
     new = new.only(np.arange(len(new)) < targets)
     before = gemm_probe()
-    path = options.base or model_folder("SmolLM2-135M-Instruct")
+    path = a_real_base(options.base)
     rows = measure("nano", *open_base(None, stream.until(PERIOD), [layouts()[0].timeline]), new, ALLOWED["nano"])
     dtype = probe_dtype()
     if path:
-        rows += measure(path.name, *loaded(path, dtype), new, ALLOWED["base"])
+        rows += measure(path.name, *load_base(path, dtype), new, ALLOWED["base"])
     page = Page(
         name="bench-close",
         title="From the close of a period to a new adapter",

@@ -25,12 +25,13 @@ from common import (
     Page,
     Row,
     Taken,
+    a_real_base,
     alternating,
     arguments,
     data_file,
     gemm_probe,
+    load_base,
     ml_1m,
-    model_folder,
     number,
     open_base,
     repeats,
@@ -43,16 +44,16 @@ from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.source import DataOptions, open_stream
 from regraft.data.stream import Stream
-from regraft.lm.base_model import DTYPES, BaseModel, probe_dtype
+from regraft.lm.base_model import BaseModel, probe_dtype
 from regraft.lm.encode import Blocks
 from regraft.lm.fit import train
 from regraft.lm.graft import Grafts
-from regraft.lm.options import AdapterOptions, FitOptions
+from regraft.lm.options import GIB, AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.split import Split
 from regraft.lm.tasks.judge import Judge
 from regraft.lm.trunk import Trunk
-from regraft.lm.trunk_store import GIB, TrunkStore
+from regraft.lm.trunk_store import TrunkStore
 from regraft.metrics.binary import auc
 from regraft.prompts.timeline import plan
 
@@ -104,8 +105,7 @@ class Ours:
         return Trained(base, taken(work), 0)
 
     def _trunk(self, base: BaseModel, fresh: bool) -> tuple[Trunk, Any]:
-        top = AdapterOptions(adapt=self.adapt).top(base.n_layers)
-        split = Split.at(base, base.n_layers - (top or 0))
+        split = Split.below(base, AdapterOptions(adapt=self.adapt))
         if split is None:
             sys.exit("this model cannot be cut at a layer: there is nothing to be kept")
         folder = Path(tempfile.mkdtemp(dir=self.folder)) if fresh else self.folder / self.adapt
@@ -269,7 +269,7 @@ def memory_row(case: Case, view: Stream, path: Path, dtype: str) -> Row:
 
 
 def _peak(name: str, layout: Layout, view: Stream, path: Path, dtype: str) -> float:
-    model, tokenizer = _loaded(path, dtype)
+    model, tokenizer = load_base(path, dtype)
     material = tokenised(layout, view, tokenizer, getattr(model.config, "max_position_embeddings", None))
     model(input_ids=torch.tensor([[1, 2, 3]]))
     twice = 2 * sum(p.numel() * p.element_size() for p in model.parameters())  # each side copies the model once
@@ -283,13 +283,6 @@ def _peak(name: str, layout: Layout, view: Stream, path: Path, dtype: str) -> fl
             Ours(model, tokenizer, material, view, QUARTER, Path(folder)).trained(fresh=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return max(1.0, peak - before - twice / 2) / GIB
-
-
-def _loaded(path: Path, dtype: str) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[dtype], use_safetensors=True)
-    return model.eval(), AutoTokenizer.from_pretrained(path)
 
 
 # -- the page --------------------------------------------------------------------------------------
@@ -321,14 +314,11 @@ def main() -> None:
     parser.add_argument("--tested", type=int, default=500, help="targets of the next period for AUC")
     parser.add_argument("--period", type=int, default=11)
     options = parser.parse_args()
-    path = options.base or model_folder("SmolLM2-135M-Instruct")
+    path = a_real_base(options.base)
     compared = cases(options.quick)
     dtype = probe_dtype() if path else "fp32"
-    if path:
-        model, tokenizer = _loaded(path, dtype)
-    else:
-        templates = [t for case, _ in compared for t in (case.layout.timeline, case.layout.published)]
-        model, tokenizer = open_base(None, compared[0][1].until(options.period + 2), templates)
+    templates = [t for case, _ in compared for t in (case.layout.timeline, case.layout.published)]
+    model, tokenizer = open_base(path, compared[0][1].until(options.period + 2), templates, dtype)
     before, times = gemm_probe(), repeats(options)
     rows, words = [], []
     for case, stream in compared:

@@ -18,11 +18,11 @@ from common import (
     Page,
     Row,
     Taken,
+    a_real_base,
     alternating,
     arguments,
     gemm_probe,
     ml_1m,
-    model_folder,
     number,
     open_base,
     repeats,
@@ -38,11 +38,11 @@ from regraft.lm.answers import Answers
 from regraft.lm.base_model import DTYPES, BaseModel, probe_dtype
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.graft import Grafts
-from regraft.lm.options import AdapterOptions
+from regraft.lm.options import GIB, AdapterOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.split import Split
 from regraft.lm.trunk import Trunk
-from regraft.lm.trunk_store import GIB, TrunkStore
+from regraft.lm.trunk_store import TrunkStore
 from regraft.lm.warm_prefix import WarmPrefixes
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
@@ -71,8 +71,7 @@ class Bench:
         self.warm = WarmPrefixes(self.base)
         self.grafts = Grafts(self.base)
         self.adapters = [trained_looking(self.grafts, seed) for seed in (0, 1)]
-        top = QUARTER.top(self.base.n_layers) or 0
-        self.split = Split.at(self.base, self.base.n_layers - top)
+        self.split = Split.below(self.base, QUARTER)
 
     def each(self, work: Callable[[int], object], prepare: Callable[[int], object] = int) -> Callable[[], Taken]:
         """Mean over the requests; `prepare` is not timed."""
@@ -213,15 +212,9 @@ def main() -> None:
     parser.add_argument("--history", type=int, default=HISTORY, help="events of history")
     options = parser.parse_args()
     stream = ml_1m()
-    path = options.base or model_folder("SmolLM2-135M-Instruct")
+    path = a_real_base(options.base)
     dtype = probe_dtype() if path else "fp32"
-    if path:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[dtype], use_safetensors=True).eval()
-        tokenizer = AutoTokenizer.from_pretrained(path)
-    else:
-        model, tokenizer = open_base(None, stream, [Template.load("judge-timeline")])
+    model, tokenizer = open_base(path, stream, [Template.load("judge-timeline")], dtype)
     before = gemm_probe()
     users = options.users or (2 if options.quick else 5)
     bench = Bench(stream, model, tokenizer, users, options.history, CANDIDATES)

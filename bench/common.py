@@ -122,23 +122,39 @@ def ml_1m() -> Stream:
 # -- base models -------------------------------------------------------------------------------
 
 
-def open_base(path: Path | None, stream: Stream, templates: Sequence[Template]) -> tuple[Any, Any]:
+def a_real_base(given: Path | None) -> Path | None:
+    """--base, else SmolLM2-135M-Instruct where it is at hand (make smollm2)."""
+    return given or model_folder("SmolLM2-135M-Instruct")
+
+
+def open_base(
+    path: Path | None, stream: Stream, templates: Sequence[Template], dtype: str = "fp32"
+) -> tuple[Any, Any]:  # fmt: skip
     """(model, tokenizer) from a folder; without one a nano model with random weights: speed does not depend on them."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
+    from transformers import LlamaForCausalLM
 
     from regraft.lm import nano
     from regraft.lm.options import NanoOptions
 
     if path is not None:
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, use_safetensors=True)
-        return model.eval(), AutoTokenizer.from_pretrained(path)
+        return load_base(path, dtype)
     if any(template.facts for template in templates):
         fact_table(stream, Regime())  # the longest table serves all views
     options = NanoOptions()
     tokenizer = fair_tokenizer(stream.warm_up(), templates, options.vocabulary)
     torch.manual_seed(options.seed)
     return LlamaForCausalLM(nano._config(options, len(tokenizer))).eval(), tokenizer
+
+
+def load_base(path: Path, dtype: str) -> tuple[Any, Any]:
+    """(model, tokenizer) from a folder, in fp32 or bf16."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from regraft.lm.base_model import DTYPES
+
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=DTYPES[dtype], use_safetensors=True)
+    return model.eval(), AutoTokenizer.from_pretrained(path)
 
 
 def fair_tokenizer(warm_up: Stream, templates: Sequence[Template], vocabulary: int) -> Any:

@@ -35,33 +35,17 @@ def train_peer(
 
     `sequences` are prompts with their answers, labels -100 before the answer. `step` targets per optimiser step.
     """
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
     from transformers import Trainer, TrainingArguments
 
-    options = AdapterOptions()
-    modules = Grafts(BaseModel.of(copy.deepcopy(model), tokenizer)).linear
     torch.manual_seed(seed)
-    lora = LoraConfig(r=options.rank, lora_alpha=options.alpha, target_modules=modules, task_type="CAUSAL_LM")
-    adapted = get_peft_model(copy.deepcopy(model), lora)
-    fit = FitOptions()
+    adapted = get_peft_model(copy.deepcopy(model), _lora(model, tokenizer))
     with tempfile.TemporaryDirectory() as folder:
         settings = TrainingArguments(
             output_dir=folder,
             per_device_train_batch_size=BATCH,
             gradient_accumulation_steps=step // BATCH,
-            num_train_epochs=1,
-            train_sampling_strategy="group_by_length",
-            learning_rate=rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=fit.warm_up,
-            max_grad_norm=fit.clip,
-            weight_decay=fit.weight_decay,
-            seed=seed,
-            use_cpu=True,
-            report_to="none",
-            save_strategy="no",
-            logging_strategy="no",
-            disable_tqdm=True,
+            **_schedule(rate, seed),
             remove_unused_columns=False,
         )
         trainer = Trainer(
@@ -80,40 +64,44 @@ def train_trl(
     `sequences` are whole blocks, labels -100 wherever no verdict stands. Raises ImportError where TRL is not there.
     """
     from datasets import Dataset
-    from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
 
-    options, fit = AdapterOptions(), FitOptions()
-    modules = Grafts(BaseModel.of(copy.deepcopy(model), tokenizer)).linear
-    lora = LoraConfig(r=options.rank, lora_alpha=options.alpha, target_modules=modules, task_type="CAUSAL_LM")
     with tempfile.TemporaryDirectory() as folder:
         settings = SFTConfig(
             output_dir=folder,
             per_device_train_batch_size=blocks,
-            num_train_epochs=1,
-            train_sampling_strategy="group_by_length",
-            learning_rate=rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=fit.warm_up,
-            max_grad_norm=fit.clip,
-            weight_decay=fit.weight_decay,
-            seed=seed,
-            use_cpu=True,
+            **_schedule(rate, seed),
             bf16=False,
             gradient_checkpointing=False,
-            report_to="none",
-            save_strategy="no",
-            logging_strategy="no",
-            disable_tqdm=True,
             max_length=None,
             dataset_kwargs={"skip_prepare_dataset": True},
         )
         trainer = SFTTrainer(
             model=copy.deepcopy(model), args=settings, train_dataset=Dataset.from_list(sequences),
-            processing_class=tokenizer, peft_config=lora,
+            processing_class=tokenizer, peft_config=_lora(model, tokenizer),
         )  # fmt: skip
         took = taken(trainer.train)
     return Trained(BaseModel.of(trainer.model.get_base_model(), tokenizer), took, int(trainer.state.global_step))
+
+
+def _lora(model: Any, tokenizer: Any) -> Any:
+    """Rank, scale and modules of ours, in all layers."""
+    from peft import LoraConfig
+
+    options = AdapterOptions()
+    modules = Grafts(BaseModel.of(copy.deepcopy(model), tokenizer)).linear
+    return LoraConfig(r=options.rank, lora_alpha=options.alpha, target_modules=modules, task_type="CAUSAL_LM")
+
+
+def _schedule(rate: float, seed: int) -> dict[str, Any]:
+    """What both trainers are told: one epoch, our schedule, no logs and no files."""
+    fit = FitOptions()
+    return {
+        "num_train_epochs": 1, "train_sampling_strategy": "group_by_length", "learning_rate": rate,
+        "lr_scheduler_type": "cosine", "warmup_steps": fit.warm_up, "max_grad_norm": fit.clip,
+        "weight_decay": fit.weight_decay, "seed": seed, "use_cpu": True, "report_to": "none", "save_strategy": "no",
+        "logging_strategy": "no", "disable_tqdm": True,
+    }  # fmt: skip
 
 
 def _collator(tokenizer: Any, answer_only: bool) -> Callable[[list[dict[str, list[int]]]], dict[str, Any]]:

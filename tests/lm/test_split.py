@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
-from lm.models import FAMILIES, LAYERS, WINDOW, tiny_base
-from regraft.lm.base_model import BaseModel
+from lm.models import FAMILIES, LAYERS, WINDOW, reaching_across, tiny_base
 from regraft.lm.graft import Grafts
 from regraft.lm.options import AdapterOptions
 from regraft.lm.split import Split
@@ -82,21 +80,7 @@ def test_there_is_no_trunk_below_the_first_layer_and_no_top_above_the_last(layer
     assert Split.at(tiny_base(), layer) is None
 
 
-class Reaching(nn.Module):
-    """A layer that uses what the first layer saw, past its own input: no cut carries that along."""
-
-    def __init__(self, layer: nn.Module, first: nn.Module) -> None:
-        super().__init__()
-        self.layer, self.seen = layer, []
-        first.register_forward_hook(lambda module, given, answer: self.seen.append(answer))
-
-    def forward(self, *given, **named):  # type: ignore[no-untyped-def]
-        return self.layer(*given, **named) + self.seen[-1]
-
-
 def test_a_model_that_reaches_across_the_cut_is_left_whole():
     base = tiny_base()
-    layers = base.model.model.layers
-    layers[3] = Reaching(layers[3], layers[0])
-    assert isinstance(base, BaseModel)
+    reaching_across(base)
     assert Split.at(base, 2) is None

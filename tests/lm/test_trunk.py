@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from lm.models import FAMILIES, LAYERS, TIMELINE, encoder_for, random_world, tiny_base
+from lm.models import FAMILIES, LAYERS, TIMELINE, encoder_for, random_world, reaching_across, tiny_base
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.errors import ConfigError, ModelError
@@ -245,28 +244,23 @@ def test_what_cannot_be_read_as_layers_is_refused(words: str):
 
 @pytest.mark.parametrize(
     ("words", "layers", "top"),
-    [("all", 30, None), ("top(8)", 30, 8), (3, 30, 3), ("top(1/4)", 30, 8), ("top(1/8)", 4, 1), ("top(1/2)", 4, 2)],
+    [
+        ("all", 30, None),
+        ("top(8)", 30, 8),
+        (3, 30, 3),
+        ("top(1/4)", 30, 8),
+        ("top(1/4)", 10, 3),
+        ("top(1/8)", 4, 1),
+        ("top(1/2)", 4, 2),
+    ],
 )
 def test_a_share_of_the_layers_is_rounded(words: str | int, layers: int, top: int | None):
     assert AdapterOptions(adapt=words).top(layers) == top
 
 
-class Scaled(nn.Module):
-    """A layer that looks at what the first layer was given: a model with it cannot be cut."""
-
-    def __init__(self, layer: nn.Module, first: nn.Module) -> None:
-        super().__init__()
-        self.layer, self.seen = layer, []
-        first.register_forward_hook(lambda module, given, answer: self.seen.append(answer))
-
-    def forward(self, *given: Any, **named: Any) -> Any:
-        return self.layer(*given, **named) + self.seen[-1]
-
-
 def test_a_model_that_cannot_be_cut_runs_whole_and_says_so():
     base = tiny_base()
-    layers = base.model.model.layers
-    layers[3] = Scaled(layers[3], layers[0])
+    reaching_across(base)
     room = shop(base=base)
     results(Lab(room))
     assert room.trunk is None

@@ -28,19 +28,21 @@ def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regim
         raise MissingExtraError("strategies that adapt a language model", "lm", error.name or "torch") from error
     path = config.base.path or str(nano_folder(config, stream, template, regime, folder))
     base = BaseModel.load(path, config.base.dtype, config.base.device, config.base.trust_remote_code)
-    encoder = encoder_of(base, config, template, regime)
+    encoder = encoder_of(base.tokenizer, base.longest, config, template, regime)
     cache = config.cache.model_copy(update={"folder": config.cache.folder or str(folder.parent)})
     return Workshop(base, encoder, config.adapter, config.fit, folder / "kept", cache=cache)
 
 
-def encoder_of(base: BaseModel, config: ArenaConfig, template: Template, regime: Regime) -> Encoder:
-    """What turns views into tokens of this base model."""
+def encoder_of(
+    tokenizer: Any, longest: int | None, config: ArenaConfig, template: Template, regime: Regime
+) -> Encoder:  # fmt: skip
+    """What turns views into tokens; `longest` is the number of positions that the base model has."""
     from regraft.lm.answers import Answers
     from regraft.lm.encode import Encoder
 
     return Encoder(
-        base.tokenizer, template, Answers.of(base.tokenizer, template), regime, config.timeline.shape, config.refresh,
-        config.item_tokens, base.longest,
+        tokenizer, template, Answers.of(tokenizer, template), regime, config.timeline.shape, config.refresh,
+        config.item_tokens, longest,
     )  # fmt: skip
 
 

@@ -45,14 +45,14 @@ class Ledger:
     events: EventCounter
     fits: dict[str, Adapter] = field(default_factory=dict)
     scored: dict[str, np.ndarray] = field(default_factory=dict)  # adapter hash: mask over rows of the stream
-    kept: set[int] | None = None  # rows whose states are kept; None: none ever are
+    kept: np.ndarray | None = None  # mask over rows whose states are kept; None: none ever are
 
     def lower(self, rows: np.ndarray) -> int:
         """Events of these rows that the trunk has not read yet."""
         if self.kept is None:
             return 0
-        new = np.array([row for row in rows.tolist() if row not in self.kept], dtype=np.int64)
-        self.kept.update(new.tolist())
+        new = rows[~self.kept[rows]]
+        self.kept[new] = True
         return self.events.read(new)
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 SCORE_BYTES, KEPT_BYTES = 12, 16  # per row: in a cell, and kept by adapter
 MOST = 50_000  # examples a baseline is timed on; more are reckoned from them
 CELL_SECONDS = 0.1  # to write a cell
-GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def plan_run(arena: Arena, opening: float = 0.0) -> Plan:
 
 
 def _ledger(counter: EventCounter, reader: Reading) -> Ledger:
-    return Ledger(counter, kept=set() if reader.speed.trunk else None)
+    return Ledger(counter, kept=np.zeros(len(counter.stream.time), dtype=bool) if reader.speed.trunk else None)
 
 
 def _counter(arena: Arena, template: Template, reader: Reading | None) -> EventCounter:
@@ -142,7 +141,7 @@ def _strategy(arena: Arena, contender: ContenderOptions, ledger: Ledger, reader:
     lower = work.lower * reader.tokens_per_event
     if lower:
         seconds += lower / reader.speed.trunk
-        disk += min(lower * reader.speed.state_bytes, arena.config.cache.gib * GIB)
+        disk += min(lower * reader.speed.state_bytes, arena.config.cache.bytes)
     cells = len(seeds) * len(arena.updates)
     if contender.calibration == "stack":
         seconds += len(seeds) * _baseline(arena, ContenderOptions(use="stack")).seconds

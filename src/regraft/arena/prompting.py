@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,8 +51,8 @@ class Desk:
         """Mean over the stream's examples, in tokens of this base model, whether or not they fit into it."""
         from regraft.lm.token_view import tokens_per_event
 
-        encoder = encoder_of(base, self.config, self.template, self.regime)
-        return tokens_per_event(replace(encoder, longest=None), self.stream)
+        encoder = encoder_of(base.tokenizer, None, self.config, self.template, self.regime)
+        return tokens_per_event(encoder, self.stream)
 
     def preview(self, example: int) -> Preview:
         """One example as text."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regraft.arena.base import encoder_of
 from regraft.arena.build import built_beside, nano_options
 from regraft.arena.compare import Arena
 from regraft.prompts.template import Template
@@ -38,9 +39,7 @@ def measure(arena: Arena, template: Template) -> Reading:
     config = arena.config
     path = config.base.path or built_beside(arena.folder, config, arena.stream, arena.template)
     nano = None if path else nano_options(config)
-    from regraft.lm.answers import Answers
     from regraft.lm.base_model import BaseModel
-    from regraft.lm.encode import Encoder
     from regraft.lm.probe import speed, unbuilt
 
     seconds = 0.0
@@ -52,10 +51,7 @@ def measure(arena: Arena, template: Template) -> Reading:
         base = unbuilt(nano)
         tokenizer, seconds = _tokenizer(arena, nano)
         counted = "counted with a tokenizer learnt from a part of the warm-up"
-    encoder = Encoder(
-        tokenizer, template, Answers.of(tokenizer, template), arena.regime, config.timeline.shape, config.refresh,
-        config.item_tokens, base.longest,
-    )  # fmt: skip
+    encoder = encoder_of(tokenizer, base.longest, config, template, arena.regime)
     cases = arena.stream.cases(arena.first + 1)
     blocks = encoder.encode(cases.of_users(np.unique(cases.users)[:USERS]))
     measured = speed(

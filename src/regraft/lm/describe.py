@@ -9,6 +9,7 @@ from typing import Any
 from regraft.errors import ModelError
 from regraft.lm.answers import Answers
 from regraft.lm.base_model import DTYPES, BaseModel, content_hash, probe_dtype
+from regraft.lm.options import AdapterOptions
 from regraft.prompts.template import Template
 
 BYTES = ("KV cache per token", "kept trunk states per token", "kept trunk states per event")  # facts that are sizes
@@ -31,7 +32,7 @@ def describe(
     base = BaseModel.load(path, "stored")
     config = base.config
     used = DTYPES[probe_dtype(device) if dtype == "auto" else dtype]
-    states = config.hidden_size * used.itemsize
+    states = base.width * used.itemsize
     events: dict[str, Any] = {}
     try:
         answers = Answers.of(base.tokenizer, template)
@@ -49,7 +50,7 @@ def describe(
         "architecture": type(base.model).__name__,
         **({"original": base.original} if base.original else {}),
         "layers": base.n_layers,
-        "width": config.hidden_size,
+        "width": base.width,
         "parameters": sum(p.numel() for p in base.model.parameters()),
         "outside embeddings": base.parameters,
         "vocabulary": config.vocab_size,
@@ -75,8 +76,10 @@ def kv_bytes(config: Any, element: int) -> int:
 
 
 def top_quarter(layers: int) -> int:
-    """A quarter of the layers, halves rounded up, at least one."""
-    return max(1, (layers + 2) // 4)
+    """What `top(1/4)` comes to."""
+    top = AdapterOptions(adapt="top(1/4)").top(layers)
+    assert top is not None
+    return top
 
 
 def _name(dtype: Any) -> str:

@@ -39,7 +39,7 @@ from regraft.lm.split import Split
 from regraft.lm.staging import alone, whole
 from regraft.lm.tasks.judge import ExtraLoss, Judge
 from regraft.lm.trunk import Trunk
-from regraft.lm.trunk_store import GIB, TrunkStore
+from regraft.lm.trunk_store import TrunkStore
 from regraft.metrics.binary import log_loss
 from regraft.prompts.template import Template
 
@@ -89,7 +89,7 @@ class Workshop:
         if top is None or self.cache.gib == 0:
             return None
         self.grafts.shape(self.adapter)  # says what is wrong with a number of layers
-        split = Split.at(self.base, self.base.n_layers - top)
+        split = Split.below(self.base, self.adapter)
         if split is None:
             if top < self.base.n_layers:
                 self.base.notes.append("this model cannot be cut at a layer exactly: it runs whole, nothing is kept")
@@ -103,7 +103,7 @@ class Workshop:
         name = hashlib.blake2b(json.dumps(made_for).encode(), digest_size=6).hexdigest()
         folder = Path(self.cache.folder) if self.cache.folder else self.folder
         return Trunk(split, TrunkStore(
-            folder and folder / f"trunk-{name}", self.base.width, self.base.dtype, int(self.cache.gib * GIB), made_for
+            folder and folder / f"trunk-{name}", self.base.width, self.base.dtype, self.cache.bytes, made_for
         ))  # fmt: skip
 
     def news(self) -> list[str]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from regraft.errors import ConfigError
 from regraft.prompts.timeline import Shape
 
+GIB = 2**30
 TOP = re.compile(r"top\((?P<k>\d+)(?:/(?P<of>[1-9]\d*))?\)")
 
 
@@ -58,7 +59,8 @@ class AdapterOptions(Options):
         assert found is not None
         if found["of"] is None:
             return int(found["k"])
-        return max(1, round(layers * int(found["k"]) / max(1, int(found["of"]))))
+        part, of = int(found["k"]), int(found["of"])
+        return max(1, (2 * layers * part + of) // (2 * of))  # halves rounded up
 
 
 class CacheOptions(Options):
@@ -66,6 +68,10 @@ class CacheOptions(Options):
 
     folder: str | None = Field(None, description="where they are kept; None: beside the run, for all runs there")
     gib: float = Field(8.0, ge=0, description="most GiB that are kept; 0: nothing is")
+
+    @property
+    def bytes(self) -> int:
+        return int(self.gib * GIB)
 
 
 class NanoOptions(Options):

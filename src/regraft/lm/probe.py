@@ -66,8 +66,7 @@ def speed(
     grafts = Grafts(base)
     fresh = grafts.fresh(grafts.shape(adapter), 0)
     slot = list(grafts.put(fresh).values())
-    top = adapter.top(base.n_layers)
-    split = Split.at(base, base.n_layers - top) if top is not None and kept else None
+    split = Split.below(base, adapter) if kept else None
     trunk = Trunk(split, TrunkStore(None, base.width, base.dtype, 0)) if split else None
     judge = Judge(base, blocks, answers, np.ones(len(blocks.block), np.float32), trunk=trunk)
 

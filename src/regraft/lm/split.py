@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from regraft.lm.base_model import BaseModel
+from regraft.lm.options import AdapterOptions
 
 AGREES = {torch.float32: 1e-4, torch.bfloat16: 0.05}  # largest difference, as a share of the largest state
 
@@ -45,6 +46,12 @@ class Split:
             watch.remove()
         split = cls(base, layer, isinstance(answers[0], tuple))
         return split if split._agrees() else None
+
+    @classmethod
+    def below(cls, base: BaseModel, adapter: AdapterOptions) -> Split | None:
+        """The split right below the layers that such adapters change; None as in `at`, or where they change all."""
+        top = adapter.top(base.n_layers)
+        return None if top is None else cls.at(base, base.n_layers - top)
 
     @property
     def share(self) -> float:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import chain
 from typing import TypeVar
@@ -38,7 +38,6 @@ class Trunk:
     store: TrunkStore
     seconds: float = 0.0
     tokens: int = 0
-    _owners: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     def keyed(self, blocks: Blocks, view: Stream) -> Blocks:
         """The blocks with the key of every part and the owner of every block."""
@@ -54,9 +53,7 @@ class Trunk:
         """
         everything = list(grouped(blocks, np.arange(len(blocks)), max_tokens))
         for batch in chain.from_iterable(self.read(blocks, everything, max_tokens)):
-            assert batch.states is not None and batch.found is not None
-            if not batch.found.all():
-                self._work_out(batch, batch.states, batch.found)
+            self._completed(batch)
 
     def read(
         self, blocks: Blocks, steps: Sequence[np.ndarray], max_tokens: int, left: bool = False
@@ -72,12 +69,15 @@ class Trunk:
 
     def hidden(self, batch: Batch) -> Tensor:
         """Last hidden states of a batch; what is not kept goes through the trunk now."""
+        return self.split.upper(self._completed(batch), batch.visible, batch.position)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _completed(self, batch: Batch) -> Tensor:
         assert batch.states is not None and batch.found is not None
         if not batch.found.all():
             self._work_out(batch, batch.states, batch.found)
-        return self.split.upper(batch.states, batch.visible, batch.position)
-
-    # -- inside --------------------------------------------------------------------------------
+        return batch.states
 
     def _kept(self, batch: Batch) -> Batch:
         assert batch.parts is not None

@@ -29,13 +29,13 @@ from torch import Tensor
 
 from regraft.data.stream import ranges
 from regraft.errors import ModelError
+from regraft.lm.options import GIB
 from regraft.lm.staging import remove_leftovers, staging_for
 
 FORMAT = 1
 SHARD_BYTES = 64 * 2**20
 ROUNDS = 4  # of the largest request: what was not asked for meanwhile is stale
 META, SUFFIX = "cache.json", ".safetensors"
-GIB = 2**30
 
 
 @dataclass(eq=False)  # one is the same as itself alone

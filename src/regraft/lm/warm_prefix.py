@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from regraft.lm.base_model import BaseModel
+from regraft.lm.options import GIB
 from regraft.lm.prefix_attention import Kept
 
-GIB = 2**30
 
-
-@dataclass
+@dataclass(frozen=True)
 class _Line:
     tokens: np.ndarray
     states: Tensor  # [tokens, width]
     kept: Kept
 
-    @property
+    @cached_property  # before its keys and values are handed to a longer one
     def bytes(self) -> int:
         return _bytes(self.states) + sum(_bytes(la.keys) + _bytes(la.values) for la in self.kept.layers)
 
@@ -36,12 +36,13 @@ class WarmPrefixes:
 
     def __init__(self, base: BaseModel, limit: int = GIB) -> None:
         self.base, self.limit = base, limit
-        self.tokens_read = 0
+        self.tokens_read = self.bytes = 0
         self._lines: OrderedDict[Hashable, _Line] = OrderedDict()
 
     def read(self, who: Hashable, tokens: np.ndarray) -> tuple[Tensor, Kept]:
         """(states [tokens, width], keys and values) of a history; the caller reads nothing else into them."""
         line = self._lines.pop(who, None) or _Line(tokens[:0], torch.zeros(0, self.base.width), Kept())
+        self.bytes -= line.bytes
         same = _common(line.tokens, tokens)
         if same == 0:  # another context begins here: nothing of the old one is of use
             line = _Line(tokens[:0], torch.zeros(0, self.base.width), Kept())
@@ -50,17 +51,15 @@ class WarmPrefixes:
         states = line.states[:same]
         if same < len(tokens):
             states = torch.cat([states.to(self.base.device, self.base.dtype), self._append(tokens[same:], line.kept)])
-        self._lines[who] = _Line(tokens, states, line.kept)
+        self._lines[who] = line = _Line(tokens, states, line.kept)
+        self.bytes += line.bytes
         self._make_room()
         return states, line.kept
 
     def clear(self) -> None:
         """Forgets all: another adapter is on."""
         self._lines.clear()
-
-    @property
-    def bytes(self) -> int:
-        return sum(line.bytes for line in self._lines.values())
+        self.bytes = 0
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -75,7 +74,7 @@ class WarmPrefixes:
 
     def _make_room(self) -> None:
         while len(self._lines) > 1 and self.bytes > self.limit:
-            self._lines.popitem(last=False)
+            self.bytes -= self._lines.popitem(last=False)[1].bytes
 
 
 def _common(a: np.ndarray, b: np.ndarray) -> int:
