@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from regraft.errors import ModelError
 from regraft.lm.gate import gated
-from regraft.lm.narrow_attention import narrow
+from regraft.lm.tiled_attention import as_now, tiled
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 IMPORT = "import.json"  # what a base was imported from (import_gguf.py)
@@ -135,14 +135,15 @@ class BaseModel:
         copies; without them the model's own causal mask is used.
         """
         if visible is None or position is None:
-            return self._states(ids)
+            with tiled(self.model.base_model, None):
+                return self._states(ids)
         if not self.isolates:
             raise ModelError(
                 f"base model '{self.path}'",
                 "reads several candidates behind one history otherwise than one by one: it does not keep to 4D masks",
                 "a model of a family that does, such as Llama, Qwen, Gemma, Mistral or GPT-2",
             )
-        with narrow(self.model.base_model, visible):
+        with tiled(self.model.base_model, visible):
             return self._states(ids, self.mask(visible, position, position), position)
 
     def log_odds(self, states: Tensor, yes: int, no: int) -> Tensor:
@@ -172,7 +173,10 @@ class BaseModel:
                 "a model that supports gradient checkpointing", "Set fit.gradient_checkpointing: false",
             )  # fmt: skip
         for layer in layers:
-            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)
+            layer.forward = partial(
+                checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False,
+                context_fn=lambda: (nullcontext(), as_now(self.model.base_model)),
+            )  # fmt: skip
         try:
             yield
         finally:

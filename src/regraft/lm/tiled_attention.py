@@ -1,0 +1,268 @@
+"""Attention in bf16 on a CPU in tiles: some queries at a time, to those keys alone that any of them sees.
+
+PyTorch's kernel multiplies small blocks in turn; in bf16 its gradient takes two to five times as long as batched
+matrix products (docs/log.md). Under a mask it also pays for every pair of tokens, and most pairs see nothing: a token
+of the history sees what came before it, a copy its own prefix and itself. Here a tile is one batched product
+that stays in the cache; nothing of it is kept for the gradient, which works it out again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import cache
+from threading import Barrier
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+NAME = "regraft_tiled"
+QUERIES = 128  # tokens per tile
+PAIRS = 1 << 16  # pairs of tokens per tile where rows are short, of all its rows together
+
+FASTER = {torch.bfloat16}  # in fp32 the kernel is as fast
+
+Keys = slice | Tensor
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Queries of some rows, and the keys that any of them sees."""
+
+    rows: slice
+    queries: slice
+    keys: Keys
+    clear: int  # so many keys at the beginning are seen by all queries
+
+
+@contextmanager
+def tiled(decoder: nn.Module, visible: Tensor | None) -> Iterator[None]:
+    """Inside, the decoder attends in tiles.
+
+    `visible` [rows, tokens, tokens] is what its mask says; None: plain causal text.
+    """
+    config: Any = decoder.config
+    weight = next(decoder.parameters())
+    if config._attn_implementation != "sdpa" or weight.device.type != "cpu" or weight.dtype not in FASTER:
+        yield
+        return
+    # A layer with a window sees less than the tiles say.
+    with _with(config, None if visible is None else _masked(visible, not getattr(config, "sliding_window", None))):
+        yield
+
+
+def as_now(decoder: nn.Module) -> AbstractContextManager[None]:
+    """Attention as it is at this moment, for layers that are run again later."""
+    config: Any = decoder.config
+    return _with(config, _open[-1]) if config._attn_implementation == NAME else nullcontext()
+
+
+@contextmanager
+def _with(config: Any, tiles: list[Tile] | None) -> Iterator[None]:
+    before = config._attn_implementation
+    _open.append(tiles)
+    config._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+        _open.pop()
+
+
+_open: list[list[Tile] | None] = []
+
+
+def _rows(rows: int, tokens: int) -> Iterator[slice]:
+    """Rows that share a tile."""
+    together = max(1, PAIRS // max(1, min(tokens, QUERIES) * tokens))
+    return (slice(first, min(first + together, rows)) for first in range(0, rows, together))
+
+
+def _masked(visible: Tensor, exact: bool = True) -> list[Tile]:
+    rows, tokens = visible.shape[:2]
+    found = []
+    for some in _rows(rows, tokens):
+        for first in range(0, tokens, QUERIES):
+            queries = slice(first, min(first + QUERIES, tokens))
+            sees = visible[some, queries].flatten(0, 1)
+            keys = torch.nonzero(sees.any(0))[:, 0]
+            clear = int(sees.all(0)[keys].long().cumprod(0).sum()) if exact else 0
+            found.append(Tile(some, queries, _slice(keys), clear))
+    return found
+
+
+def _causal(rows: int, tokens: int, before: int) -> list[Tile]:
+    """Tiles of plain text of which `before` tokens were read earlier."""
+    return [
+        Tile(some, slice(first, end), slice(0, before + end), before + first)
+        for some in _rows(rows, tokens)
+        for first in range(0, tokens, QUERIES)
+        for end in [min(first + QUERIES, tokens)]
+    ]
+
+
+def _slice(keys: Tensor) -> Keys:
+    start, end = int(keys[0]), int(keys[-1]) + 1
+    return slice(start, end) if end - start == len(keys) else keys
+
+
+def _attention(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
+    scaling: float | None = None, **others: Any,
+) -> tuple[Tensor, None]:  # fmt: skip
+    """The interface of transformers: [rows, heads, tokens, size] in, [rows, tokens, heads, size] out."""
+    if strange := [name for name in ("s_aux", "position_bias", "softcap") if others.get(name) is not None]:
+        raise ValueError(f"attention with {strange[0]} cannot be cut into tiles")
+    rows, tokens, keys = len(query), query.shape[2], key.shape[2]
+    tiles = _open[-1]
+    if tiles is None:
+        tiles = _causal(rows, tokens, keys - tokens)
+        if attention_mask is not None:  # of a window
+            tiles = [replace(tile, clear=0) for tile in tiles]
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    mask = attention_mask
+    if mask is not None and mask.dtype == torch.bool:
+        mask = torch.zeros(mask.shape, dtype=query.dtype).masked_fill_(~mask, torch.finfo(query.dtype).min)
+    found: Tensor = _Tiled.apply(query * scale, key, value, mask, tiles)  # type: ignore[no-untyped-call]
+    return found, None
+
+
+class _Tiled(torch.autograd.Function):
+    """Arguments as above; the query is scaled."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, tiles: list[Tile]
+    ) -> Tensor:  # fmt: skip
+        ctx.save_for_backward(query, key, value)
+        ctx.rest = mask, tiles
+        rows, heads, tokens, _ = query.shape
+        found = query.new_empty(rows, tokens, heads, value.shape[-1])
+
+        def work(tile: Tile) -> None:
+            shape = _Shape.of(query, key, tile)
+            share = _shares(shape.queries(query, tile), shape.keys(key, tile), mask, tile, shape)
+            shape.scatter(found.transpose(1, 2), tile, torch.bmm(share, shape.keys(value, tile)))
+
+        _side_by_side(tiles, work)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value = ctx.saved_tensors
+        mask, tiles = ctx.rest
+        grad = grads[0].transpose(1, 2)
+        to_query, to_key, to_value = torch.empty_like(query), torch.zeros_like(key), torch.zeros_like(value)
+
+        def work(tile: Tile) -> None:
+            shape = _Shape.of(query, key, tile)
+            q, k, g = shape.queries(query, tile), shape.keys(key, tile), shape.queries(grad, tile)
+            share = _shares(q, k, mask, tile, shape)
+            _add(to_value, tile, torch.bmm(share.transpose(1, 2), g))
+            to_share = torch.bmm(g, shape.keys(value, tile).transpose(1, 2))
+            to_score = torch._softmax_backward_data(to_share, share, -1, share.dtype)
+            shape.scatter(to_query, tile, torch.bmm(to_score, k))
+            _add(to_key, tile, torch.bmm(to_score.transpose(1, 2), q))
+
+        _side_by_side(tiles, work)
+        return to_query, to_key, to_value, None, None
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Heads that ask the same keys are one long row of queries: keys and values are never repeated."""
+
+    rows: int
+    shared: int  # heads of keys and values
+    groups: int  # heads that ask one of them
+    tokens: int
+
+    @classmethod
+    def of(cls, query: Tensor, key: Tensor, tile: Tile) -> _Shape:
+        return cls(
+            tile.rows.stop - tile.rows.start, key.shape[1], query.shape[1] // key.shape[1],
+            tile.queries.stop - tile.queries.start,
+        )  # fmt: skip
+
+    def queries(self, states: Tensor, tile: Tile) -> Tensor:
+        """[rows x shared, groups x tokens, size]"""
+        part = states[tile.rows, :, tile.queries]
+        return part.reshape(self.rows * self.shared, self.groups * self.tokens, states.shape[-1])
+
+    def keys(self, states: Tensor, tile: Tile) -> Tensor:
+        """[rows x shared, keys, size]"""
+        return states[tile.rows, :, tile.keys].flatten(0, 1)
+
+    def scatter(self, states: Tensor, tile: Tile, part: Tensor) -> None:
+        states[tile.rows, :, tile.queries] = part.view(self.rows, self.shared * self.groups, self.tokens, -1)
+
+
+def _shares(q: Tensor, k: Tensor, mask: Tensor | None, tile: Tile, shape: _Shape) -> Tensor:
+    """What every query takes of every key, [rows x shared, groups x tokens, keys]."""
+    scores = torch.bmm(q, k.transpose(1, 2))
+    by_head = scores.view(shape.rows, shape.shared * shape.groups, shape.tokens, -1)[..., tile.clear :]
+    if mask is None:
+        by_head += _later(shape.tokens, scores.dtype)
+    elif by_head.shape[-1]:
+        by_head += mask[tile.rows if len(mask) > 1 else slice(None), :, tile.queries, tile.keys][..., tile.clear :]
+    return torch.softmax(scores, dim=-1)
+
+
+def _add(total: Tensor, tile: Tile, part: Tensor) -> None:
+    part = part.view(-1, total.shape[1], *part.shape[1:])
+    if isinstance(tile.keys, slice):
+        total[tile.rows, :, tile.keys] += part
+    else:
+        total[tile.rows].index_add_(2, tile.keys, part)
+
+
+@cache
+def _later(tokens: int, dtype: torch.dtype) -> Tensor:
+    """[tokens, tokens] to be added to scores: no token sees a later one."""
+    return torch.full((tokens, tokens), torch.finfo(dtype).min, dtype=dtype).triu_(1)
+
+
+def _side_by_side(tiles: list[Tile], work: Callable[[Tile], None]) -> None:
+    """Does the work of all tiles, rows shared out among threads: one product of this size does not fill two cores."""
+    threads, lines = torch.get_num_threads(), list(dict.fromkeys(tile.rows.start for tile in tiles))
+    if threads == 1 or len(lines) == 1:
+        for tile in tiles:
+            work(tile)
+        return
+    mode = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
+    share = {line: number % threads for number, line in enumerate(lines)}
+
+    def part(thread: int) -> None:
+        with mode():  # threads have modes of their own
+            for tile in tiles:
+                if share[tile.rows.start] == thread:
+                    work(tile)
+
+    for _ in _pool(threads).map(part, range(threads)):
+        pass
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads of which each computes alone."""
+    together = Barrier(threads)
+
+    def alone(_: int) -> None:
+        torch.set_num_threads(1)
+        together.wait()
+
+    pool = ThreadPoolExecutor(threads, "attention")
+    list(pool.map(alone, range(threads)))
+    torch.set_num_threads(threads)  # what the threads said of themselves is also the default of new ones
+    return pool
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)
+ALL_ATTENTION_FUNCTIONS.register(NAME, _attention)
+ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)
