@@ -255,7 +255,7 @@ def gemm_probe(duration: float = 0.5) -> float:
 
 def machine_words() -> str:
     found = machine()
-    return f"{found['cpu']}, {found['cores']} cores"
+    return ", ".join(filter(None, (found["cpu"], f"{found['cores']} cores", found.get("gpu"))))
 
 
 def write(page: Page, rows: Sequence[Row], probes: tuple[float, float], out: Path) -> None:

@@ -82,6 +82,7 @@ def write(config: ArenaConfig, folder: Path, out: Path, seconds: float) -> None:
         f"{base.get('parameters', 0):,} weights outside the embeddings, {base.get('dtype', '-')}. "
         f"Seeds: {', '.join(map(str, run['seeds']))}. Periods scored: {run['scored_periods'][0]} to "
         f"{run['scored_periods'][-1]}. Machine: {machine['cpu']}, {machine['cores']} cores"
+        f"{', ' + machine['gpu'] if 'gpu' in machine else ''}"
         f"{'' if run['finished'] else '. **The run is not finished**'}.",
         "",
         *[f"- {sentence}" for sentence in verdict(summary, "en")],

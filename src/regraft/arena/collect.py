@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -126,7 +127,13 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gib": round(memory / 2**20, 1),
         "platform": platform.platform(),
-    }
+    } | _gpu()
+
+
+def _gpu() -> dict[str, str]:
+    """The name of the GPU where there is one; PyTorch is not loaded to find out."""
+    torch = sys.modules.get("torch")
+    return {"gpu": torch.cuda.get_device_name()} if torch and torch.cuda.is_available() else {}
 
 
 def _lines(path: Path) -> list[str]:
