@@ -9,7 +9,9 @@ import torch
 from lm.models import FAMILIES, WINDOW, encoder_for, tiny_base, wide
 from regraft.data.stream import Stream
 from regraft.lm.graft import Grafts
+from regraft.lm.options import AdapterOptions
 from regraft.lm.score import score_blocks
+from regraft.lm.shared_prefix import keeps
 from regraft.lm.warm_prefix import WarmPrefixes
 from regraft.prompts.timeline import Shape
 from worlds import tiny_stream
@@ -44,6 +46,43 @@ def test_a_history_that_grows_is_appended_to(family: str):
     assert read[0] > 0 and read[1] > read[2] > 0
     assert read[3] == 0  # the same history again
     assert sum(read) > WINDOW
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_candidate_reads_on_where_the_history_ends(family: str):
+    base = tiny_base(family)
+    Grafts(base).put(wide(base))
+    warm = WarmPrefixes(base)
+    assert keeps(base)  # which tries it, in passes of its own
+    passes: list[int] = []
+    decoder = base.model.base_model
+    for events in (3, 9, 10, 10, 24):
+        whole = request("ann", events)
+        alone = whole.only(slice(1, 2))
+        expected = scored(alone, base, None)
+        watch = decoder.register_forward_hook(lambda *_: passes.append(events))
+        found = scored(alone, base, warm)
+        watch.remove()
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+        np.testing.assert_allclose(scored(whole, base, warm), scored(whole, base, None), atol=1e-4)
+    assert passes == [3, 9, 10, 10, 24]
+
+
+@pytest.mark.parametrize("candidates", [1, 3])
+def test_an_adapter_for_targets_alone_leaves_what_lies_there(candidates: int):
+    base = tiny_base()
+    grafts, warm = Grafts(base), WarmPrefixes(base)
+    scores = []
+    for seed in (0, 1):
+        grafts.put(wide(base, seed, AdapterOptions(rank=4, alpha=8.0, adapt="targets")))
+        for events in (8, 9):
+            view = request("ann", events).only(slice(0, candidates))
+            encoder = encoder_for(base.tokenizer, shape=Shape(40, 40), apart=True)
+            blocks = encoder.encode(view)
+            found, expected = (score_blocks(base, encoder.answers, blocks, warm=w) for w in (warm, None))
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+            scores.append(found)
+    assert np.abs(scores[0] - scores[2]).max() > 0.01
 
 
 def test_another_context_or_user_or_past_is_told_apart():

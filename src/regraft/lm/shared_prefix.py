@@ -37,6 +37,10 @@ class Request:
     examples: np.ndarray  # numbers of the examples in the view
     who: int  # the user's number in the stream
 
+    def alone(self, blocks: Blocks) -> bool:
+        """Is there one copy, behind the whole history? Then it reads on where the history ends."""
+        return self.copy.max() == 1 and bool((blocks.limit[self.source[self.source >= 0]] == len(self.line)).all())
+
 
 def requests(blocks: Blocks, base: BaseModel, worth: int | None = None) -> tuple[list[Request], np.ndarray]:
     """Blocks worth two passes, those with the same history together; and the numbers of all other blocks.
@@ -67,10 +71,15 @@ def states_of(base: BaseModel, blocks: Blocks, request: Request, warm: WarmPrefi
 
     With `warm`, what an earlier request read of the same user's history is not read again.
     """
+    if warm is not None and request.alone(blocks):
+        return _read_on(base, blocks, request, warm)
     device = base.device
     line = torch.from_numpy(request.line.astype(np.int64)).to(device)[None]
-    with gated(torch.zeros_like(line) if blocks.gated else None):
-        in_line, kept = warm.read(request.who, request.line) if warm is not None else _read_line(base, line)
+    if warm is not None:
+        in_line, kept = warm.read(request.who, request.line, gate=blocks.gated)
+    else:
+        with gated(torch.zeros_like(line) if blocks.gated else None):
+            in_line, kept = _read_line(base, line)
     width = request.source.shape[1]
     real = request.source >= 0
     at = np.maximum(request.source, 0)
@@ -141,6 +150,14 @@ def _row_per_copy(lengths: np.ndarray, rows: int) -> np.ndarray:
         row[copy] = filled.argmin()
         filled[row[copy]] += lengths[copy]
     return np.unique(row, return_inverse=True)[1]
+
+
+def _read_on(base: BaseModel, blocks: Blocks, request: Request, warm: WarmPrefixes) -> Tensor:
+    """One copy in one pass with what is new of its history."""
+    copy = blocks.tokens.data[request.source[0]]
+    states, _ = warm.read(request.who, request.line, copy, blocks.gated)
+    place = np.where(request.row < 0, request.place, len(request.line) + request.place)
+    return states[torch.from_numpy(place).to(base.device)]
 
 
 def _read_line(base: BaseModel, line: Tensor) -> tuple[Tensor, Kept]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from regraft.lm.base_model import BaseModel
+from regraft.lm.gate import gated
 from regraft.lm.options import GIB
 from regraft.lm.prefix_attention import Kept
 
@@ -39,19 +40,30 @@ class WarmPrefixes:
         self.tokens_read = self.bytes = 0
         self._lines: OrderedDict[Hashable, _Line] = OrderedDict()
 
-    def read(self, who: Hashable, tokens: np.ndarray) -> tuple[Tensor, Kept]:
-        """(states [tokens, width], keys and values) of a history; the caller reads nothing else into them."""
-        line = self._lines.pop(who, None) or _Line(tokens[:0], torch.zeros(0, self.base.width), Kept())
+    def read(
+        self, who: Hashable, tokens: np.ndarray, copy: np.ndarray | None = None, gate: bool = False
+    ) -> tuple[Tensor, Kept]:
+        """(states, keys and values) of a history; the caller reads nothing else into them.
+
+        The states are [tokens, width], and those of a `copy` that reads on where the history ends: one pass for both.
+        The copy is not kept. With `gate`, adapters act on the copy alone.
+        """
+        line = self._lines.pop(who, None) or self._nothing()
         self.bytes -= line.bytes
         same = _common(line.tokens, tokens)
         if same == 0:  # another context begins here: nothing of the old one is of use
-            line = _Line(tokens[:0], torch.zeros(0, self.base.width), Kept())
+            line = self._nothing()
         elif same < len(line.tokens):
             line.kept.shorten(same)
-        states = line.states[:same]
-        if same < len(tokens):
-            states = torch.cat([states.to(self.base.device, self.base.dtype), self._append(tokens[same:], line.kept)])
-        self._lines[who] = line = _Line(tokens, states, line.kept)
+        states, self.tokens_read = line.states[:same], self.tokens_read + len(tokens) - same
+        new = tokens[same:] if copy is None else np.concatenate([tokens[same:], copy])
+        if len(new):
+            acts = (torch.arange(len(new), device=self.base.device) >= len(tokens) - same)[None] if gate else None
+            with gated(acts):
+                states = torch.cat([states.to(self.base.device, self.base.dtype), self._append(new, line.kept)])
+        if copy is not None:
+            line.kept.shorten(len(tokens))
+        self._lines[who] = line = _Line(tokens, states[: len(tokens)], line.kept)
         self.bytes += line.bytes
         self._make_room()
         return states, line.kept
@@ -66,8 +78,10 @@ class WarmPrefixes:
 
     # -- inside --------------------------------------------------------------------------------
 
+    def _nothing(self) -> _Line:
+        return _Line(np.zeros(0, np.int64), torch.zeros(0, self.base.width), Kept())
+
     def _append(self, tokens: np.ndarray, kept: Kept) -> Tensor:
-        self.tokens_read += len(tokens)
         ids = torch.from_numpy(tokens.astype(np.int64)).to(self.base.device)[None]
         kept.read = False  # from now on it takes in what is read, until copies are read behind it
         return kept.extend(self.base.model.base_model, ids)
