@@ -60,7 +60,7 @@ def test_one_candidate_reads_on_where_the_history_ends(family: str):
         whole = request("ann", events)
         alone = whole.only(slice(1, 2))
         expected = scored(alone, base, None)
-        watch = decoder.register_forward_hook(lambda *_: passes.append(events))
+        watch = decoder.register_forward_hook(lambda *_, events=events: passes.append(events))
         found = scored(alone, base, warm)
         watch.remove()
         np.testing.assert_allclose(found, expected, atol=1e-4)
