@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from lm.models import FAMILIES, tiny_base
+from lm.models import FAMILIES, tiny_base, wide
+from lm.test_warm_prefix import request, scored
 from regraft.lm import tiled_attention
 from regraft.lm.base_model import BaseModel
+from regraft.lm.graft import Grafts
+from regraft.lm.warm_prefix import WarmPrefixes
 
 
 @pytest.fixture(autouse=True)
@@ -139,3 +143,17 @@ def test_rows_share_a_tile_while_they_are_short():
         slice(48, 64),
         slice(64, 70),
     ]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_candidates_behind_a_history_read_now_or_at_hand(family: str, monkeypatch: pytest.MonkeyPatch):
+    base = tiny_base(family)
+    Grafts(base).put(wide(base))
+    warm = WarmPrefixes(base)
+    for events in (9, 30):
+        view, found = request("ann", events), []
+        for dtypes in (set[torch.dtype](), {torch.float32}):
+            monkeypatch.setattr(tiled_attention, "FASTER", dtypes)
+            found += [scored(view, base, None), scored(view, base, warm)]
+        for scores in found[1:]:
+            np.testing.assert_allclose(scores, found[0], atol=1e-4)

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from regraft.lm.tiled_attention import attention_behind, faster, tiled
+
 NAME = "regraft_prefix"
 
 
@@ -27,7 +29,8 @@ class Kept(DynamicCache):  # type: ignore[misc]  # transformers has no types for
 
     def extend(self, decoder: Any, ids: Tensor) -> Tensor:
         """Reads more of the history [1, tokens] behind what is kept of it; its states [tokens, width]."""
-        states: Tensor = decoder(input_ids=ids, use_cache=True, **{cache_word(decoder): self})[0]
+        with tiled(decoder, None):
+            states: Tensor = decoder(input_ids=ids, use_cache=True, **{cache_word(decoder): self})[0]
         return states[0]
 
     def shorten(self, tokens: int) -> None:
@@ -79,6 +82,11 @@ def _attention(
     rows, heads, tokens, size = query.shape
     layer: Any = kept.layers[module.layer_idx]
     n, groups = layer.keys.shape[2], heads // key.shape[1]
+    if faster(query) and cap is None:
+        scale = size**-0.5 if scaling is None else scaling
+        return attention_behind(
+            query, key, value, (layer.keys, layer.values), attention_mask, kept.seen, scale
+        ), None  # fmt: skip
     # All rows ask the same keys, so they are one long row here.
     asked = query.transpose(0, 1).reshape(1, heads, rows * tokens, size)
     mask = None if kept.seen else attention_mask[..., :n].reshape(1, 1, rows * tokens, n)

@@ -48,13 +48,17 @@ def tiled(decoder: nn.Module, visible: Tensor | None) -> Iterator[None]:
     `visible` [rows, tokens, tokens] is what its mask says; None: plain causal text.
     """
     config: Any = decoder.config
-    weight = next(decoder.parameters())
-    if config._attn_implementation != "sdpa" or weight.device.type != "cpu" or weight.dtype not in FASTER:
+    if config._attn_implementation != "sdpa" or not faster(next(decoder.parameters())):
         yield
         return
     # A layer with a window sees less than the tiles say.
     with _with(config, None if visible is None else _masked(visible, not getattr(config, "sliding_window", None))):
         yield
+
+
+def faster(states: Tensor) -> bool:
+    """Are tiles faster than PyTorch's kernel for states like these?"""
+    return states.device.type == "cpu" and states.dtype in FASTER
 
 
 def as_now(decoder: nn.Module) -> AbstractContextManager[None]:
@@ -78,32 +82,34 @@ def _with(config: Any, tiles: list[Tile] | None) -> Iterator[None]:
 _open: list[list[Tile] | None] = []
 
 
-def _rows(rows: int, tokens: int) -> Iterator[slice]:
+def _rows(rows: int, tokens: int, keys: int) -> Iterator[slice]:
     """Rows that share a tile."""
-    together = max(1, PAIRS // max(1, min(tokens, QUERIES) * tokens))
+    together = max(1, PAIRS // max(1, min(tokens, QUERIES) * keys))
     return (slice(first, min(first + together, rows)) for first in range(0, rows, together))
 
 
+def _queries(tokens: int) -> Iterator[slice]:
+    return (slice(first, min(first + QUERIES, tokens)) for first in range(0, tokens, QUERIES))
+
+
 def _masked(visible: Tensor, exact: bool = True) -> list[Tile]:
-    rows, tokens = visible.shape[:2]
+    rows, tokens, keys = visible.shape
     found = []
-    for some in _rows(rows, tokens):
-        for first in range(0, tokens, QUERIES):
-            queries = slice(first, min(first + QUERIES, tokens))
+    for some in _rows(rows, tokens, keys):
+        for queries in _queries(tokens):
             sees = visible[some, queries].flatten(0, 1)
-            keys = torch.nonzero(sees.any(0))[:, 0]
-            clear = int(sees.all(0)[keys].long().cumprod(0).sum()) if exact else 0
-            found.append(Tile(some, queries, _slice(keys), clear))
+            seen = torch.nonzero(sees.any(0))[:, 0]
+            clear = int(sees.all(0)[seen].long().cumprod(0).sum()) if exact else 0
+            found.append(Tile(some, queries, _slice(seen), clear))
     return found
 
 
 def _causal(rows: int, tokens: int, before: int) -> list[Tile]:
     """Tiles of plain text of which `before` tokens were read earlier."""
     return [
-        Tile(some, slice(first, end), slice(0, before + end), before + first)
-        for some in _rows(rows, tokens)
-        for first in range(0, tokens, QUERIES)
-        for end in [min(first + QUERIES, tokens)]
+        Tile(some, queries, slice(0, before + queries.stop), before + queries.start)
+        for some in _rows(rows, tokens, before + tokens)
+        for queries in _queries(tokens)
     ]
 
 
@@ -131,6 +137,24 @@ def _attention(
         mask = torch.zeros(mask.shape, dtype=query.dtype).masked_fill_(~mask, torch.finfo(query.dtype).min)
     found: Tensor = _Tiled.apply(query * scale, key, value, mask, tiles)  # type: ignore[no-untyped-call]
     return found, None
+
+
+def attention_behind(
+    query: Tensor, key: Tensor, value: Tensor, line: tuple[Tensor, Tensor], mask: Tensor, seen: bool, scale: float
+) -> Tensor:
+    """Rows [rows, heads, tokens, size] behind one history [1, shared, keys, size], of which they see all where `seen`.
+
+    `mask` is additive, over the keys of the history and then the row's own. [rows, tokens, heads, size]
+    """
+    rows, tokens, before = len(query), query.shape[2], line[0].shape[2]
+    keys, values = (torch.cat([a.expand(rows, -1, -1, -1), b], 2) for a, b in zip(line, (key, value), strict=True))
+    tiles = [
+        Tile(some, queries, slice(0, before + tokens), before if seen else 0)
+        for some in _rows(rows, tokens, before + tokens)
+        for queries in _queries(tokens)
+    ]
+    found: Tensor = _Tiled.apply(query * scale, keys, values, mask, tiles)  # type: ignore[no-untyped-call]
+    return found
 
 
 class _Tiled(torch.autograd.Function):
