@@ -229,7 +229,7 @@ def page(bench: Bench, path: Path | None, dtype: str, words: Sequence[str], time
         name="bench-serving",
         title="What a request costs",
         what=f"Seconds of the model for one MovieLens-1M user with {bench.encoder.shape.context} events of history, title and genres; the "
-        f"mean over {len(bench.asked)} requests. Base: {name}, {size:,} weights, {dtype} on both sides.",
+        f"mean over {len(bench.asked)} request{'s' * (len(bench.asked) > 1)}. Base: {name}, {size:,} weights, {dtype} on both sides.",
         how=[
             "Cold: the history is read once, candidates as isolated copies behind its keys and values. Warm: those lie "
             "ready from an earlier request (`WarmPrefixes`), the candidates alone are read.",

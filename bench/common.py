@@ -300,7 +300,7 @@ def _page(page: Page, rows: Sequence[Row], table: Sequence[str], probes: tuple[f
     known = ", ".join(f"{name} {version}" for name, version in versions().items())
     sections = [
         f"# {page.title}",
-        f"`python bench/{page.name.replace('-', '_')}.py`",
+        f"`{_command(page)}`",
         page.what,
         "A ratio above 1 means that ours is better.",
         "\n".join(table),
@@ -313,6 +313,16 @@ def _page(page: Page, rows: Sequence[Row], table: Sequence[str], probes: tuple[f
         f"{probes[1]:.0f} after.{differ} Versions: {known}.",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _command(page: Page) -> str:
+    """What was typed, without --out and without folders of this machine."""
+    script = page.name.replace("-", "_")
+    given = sys.argv[1:] if Path(sys.argv[0]).stem == script else []
+    if "--out" in given:
+        first = given.index("--out")
+        given = given[:first] + given[first + 2 :]
+    return " ".join([f"python bench/{script}.py", *(Path(word).name for word in given)])
 
 
 def _moved(probes: tuple[float, float]) -> float:

@@ -122,6 +122,29 @@ def test_the_table_has_the_agreed_columns(bench: Any, tmp_path: Path) -> None:
     assert "- **met**: wall s, against peer: 8x, target 8x." in (tmp_path / "bench-test.md").read_text(encoding="utf-8")
 
 
+def test_a_page_says_what_was_typed(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    common = bench("common")
+    monkeypatch.setattr(
+        "sys.argv", ["bench/bench_test.py", "--base", "/far/away/model", "--out", "/tmp/x", "--users", "1"]
+    )
+    assert common._command(page(common)) == "python bench/bench_test.py --base model --users 1"
+    monkeypatch.setattr("sys.argv", ["pytest", "-q"])
+    assert common._command(page(common)) == "python bench/bench_test.py"
+
+
+def test_targets_are_gathered_from_all_tables(bench: Any, tmp_path: Path) -> None:
+    common = bench("common")
+    rows = [
+        common.Row("fast", "peer", 0.5, 4.0, 1, target=8.0), common.Row("slow", "peer", 1.0, 4.0, 1, target=8.0),
+        common.Row("absent", "peer", None, None, 0, target=2.0), common.Row("without", "peer", 1.0, 2.0, 1),
+    ]  # fmt: skip
+    common.write(page(common), rows, STEADY, tmp_path)
+    fast, slow, absent = bench("targets").rows(tmp_path)
+    assert "| fast | peer | 8 | >= 8 | met | [bench-test](bench-test.md) |" == fast
+    assert "| 4 | >= 8 | **missed** |" in slow
+    assert "not measured" in absent
+
+
 def test_absent_data_end_a_script_with_the_place_that_was_searched(
     bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
