@@ -140,7 +140,7 @@ def test_targets_are_gathered_from_all_tables(bench: Any, tmp_path: Path) -> Non
     ]  # fmt: skip
     common.write(page(common), rows, STEADY, tmp_path)
     fast, slow, absent = bench("targets").rows(tmp_path)
-    assert "| fast | peer | 8 | >= 8 | met | [bench-test](bench-test.md) |" == fast
+    assert fast == "| fast | peer | 8 | >= 8 | met | [bench-test](bench-test.md) |"
     assert "| 4 | >= 8 | **missed** |" in slow
     assert "not measured" in absent
 
