@@ -38,7 +38,7 @@ from common import (
     taken,
     write,
 )
-from peers import BATCH, Trained, train_peer, train_trl
+from peers import Trained, train_peer, train_trl
 
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
@@ -61,6 +61,8 @@ EPOCHS = 2
 HF, TRL = "HF Trainer", "TRL SFTTrainer"
 QUARTER, FOUR = "top(1/4)", "top(4)"
 FIRST, FURTHER, FURTHER_FOUR = "first update", "a further one", f"a further one, {FOUR}"
+TOKENS = 2048  # of ours per forward, about as many as the peer's
+TOGETHER = 8  # prompts of the peer per forward: 32 with facts take more than 24 GiB and are no faster
 BOUND = "a matrix product of the model's shape"
 
 
@@ -96,7 +98,7 @@ class Ours:
         slot = grafts.put(grafts.fresh(grafts.shape(AdapterOptions(adapt=self.adapt)), seed))
         weights = np.ones(len(blocks.block), np.float32)
         judge = Judge(base, blocks, self.material.answers[0], weights, heavy_users="full", trunk=trunk)
-        options = FitOptions(lr=RATE, targets_per_step=STEP)
+        options = FitOptions(lr=RATE, targets_per_step=STEP, batch_tokens=TOKENS)
 
         def work() -> None:
             trunk.fill(blocks)
@@ -134,7 +136,9 @@ def rows_of(case: Case, view: Stream, test: Stream, model: Any, tokenizer: Any, 
     with tempfile.TemporaryDirectory() as folder:
         quarter = Ours(model, tokenizer, material, view, QUARTER, Path(folder))
         four = replace(quarter, adapt=FOUR)
-        peer = partial(train_peer, model, tokenizer, material.sequences, step=STEP, rate=RATE, seed=SEED)
+        peer = partial(
+            train_peer, model, tokenizer, material.sequences, step=STEP, rate=RATE, seed=SEED, batch=TOGETHER
+        )
         sides = {
             FIRST: side(FIRST, lambda: quarter.trained(fresh=True)),
             FURTHER: side(FURTHER, lambda: quarter.trained(fresh=False, seed=SEED + 1)),
@@ -277,7 +281,7 @@ def _peak(name: str, words: str, view: Stream, path: Path, dtype: str) -> float:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if name == HF:
         train_peer(
-            model, tokenizer, material.sequences, step=STEP, rate=RATE, seed=SEED, answer_only=False
+            model, tokenizer, material.sequences, step=STEP, rate=RATE, seed=SEED, answer_only=False, batch=TOGETHER
         )  # fmt: skip
     else:
         with tempfile.TemporaryDirectory() as folder:
@@ -353,7 +357,8 @@ def page(model: Any, path: Path | None, dtype: str, words: Sequence[str], times:
             "another seed, strategy or epoch, which finds all states kept; opening the store and trying checksums is timed, "
             "working states out is not.",
             f"{HF}: the published layout (template judge-tallrec), one prompt per target; transformers.Trainer, "
-            f"adapters in all layers, batches of {BATCH} grouped by length, logits of the whole vocabulary. One epoch is "
+            f"adapters in all layers, {TOGETHER} prompts per forward (ours: at most {TOKENS} tokens), grouped by length, logits of "
+            "the whole vocabulary. One epoch is "
             f"timed and counted {EPOCHS} times.",
             f"Same on both sides: targets, rank and scale, AdamW, cosine rate from {RATE:g}, {STEP} targets per "
             "optimiser step, every target weighs alike. With facts, the peer's prompt holds those of its target, ours "

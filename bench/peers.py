@@ -29,11 +29,12 @@ class Trained:
 
 def train_peer(
     model: Any, tokenizer: Any, sequences: list[dict[str, list[int]]], answer_only: bool, *,
-    step: int, rate: float, seed: int,
+    step: int, rate: float, seed: int, batch: int = BATCH,
 ) -> Trained:  # fmt: skip
     """transformers.Trainer with PEFT on the same modules at the same rank as ours, one epoch.
 
-    `sequences` are prompts with their answers, labels -100 before the answer. `step` targets per optimiser step.
+    `sequences` are prompts with their answers, labels -100 before the answer. `step` targets per optimiser step,
+    `batch` of them per forward.
     """
     from peft import get_peft_model
     from transformers import Trainer, TrainingArguments
@@ -43,8 +44,8 @@ def train_peer(
     with tempfile.TemporaryDirectory() as folder:
         settings = TrainingArguments(
             output_dir=folder,
-            per_device_train_batch_size=BATCH,
-            gradient_accumulation_steps=step // BATCH,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=step // batch,
             **_schedule(rate, seed),
             remove_unused_columns=False,
         )
