@@ -39,6 +39,7 @@ class Fit:
     first: float  # CPU seconds, nothing kept
     further: float  # states all kept
     weights: int
+    machine: str  # that fitted it
 
 
 def shares(layers: int) -> dict[int, str]:
@@ -62,12 +63,15 @@ def fitted(arena: Arena, shop: Workshop, rate: float, seed: int, periods: int, k
         np.savez(
             part, scores=np.concatenate(scores), stop=min(losses), spared=spared,
             weights=sum(w.size for w in adapter.weights.values()), cost=json.dumps(cost.as_dict()),
+            machine=machine_words(),
         )  # fmt: skip
         part.replace(kept)
     with np.load(kept) as file:
         cost = Cost(**json.loads(str(file["cost"])))
         further = cost.cpu_seconds - float(file["spared"])
-        return Fit(file["scores"], float(file["stop"]), cost.cpu_seconds, further, int(file["weights"]))
+        return Fit(
+            file["scores"], float(file["stop"]), cost.cpu_seconds, further, int(file["weights"]), str(file["machine"])
+        )  # fmt: skip
 
 
 def tested(arena: Arena, periods: int) -> range:
@@ -99,6 +103,7 @@ def main() -> None:
     label, user = (np.concatenate([getattr(c, name) for c in cases]) for name in ("labels", "users"))
     period = np.concatenate([c.period[c.targets] for c in cases])
     rows, reference = [], None
+    machines: dict[str, None] = {}
     for k, share in shares(base.base.n_layers).items():
         shop = Workshop(
             base.base, base.encoder, config.adapter.model_copy(update={"adapt": share}), config.fit, base.folder,
@@ -113,11 +118,14 @@ def main() -> None:
                 print(f"k {k} lr {rate:g} seed {seed}: stop {found.stop:.4f}, {found.first:.0f} CPU s", flush=True)
         chosen = min(rates, key=lambda rate: float(np.mean([f.stop for f in by_rate[rate]])))
         fits = by_rate[chosen]
-        drawn = over_seeds([bootstrap(label, f.scores, user, period) for f in fits])
+        machines |= dict.fromkeys(f.machine for f in fits)
+        by_seed = [bootstrap(label, f.scores, user, period) for f in fits]
+        drawn = over_seeds(by_seed)
         reference = reference or drawn
-        rows.append(_row(k, share, base.base.n_layers, chosen, fits, drawn, reference))
+        seeds = " ".join(f"{b.interval('auc').estimate:.4f}" for b in by_seed)
+        rows.append(_row(k, share, base.base.n_layers, chosen, fits, drawn, reference) | {"auc_by_seed": seeds})
         print(rows[-1], flush=True)
-    write(config.name, rows, arena, options, len(label), len(np.unique(user)))
+    write(config.name, rows, arena, options, len(label), len(np.unique(user)), "; ".join(machines))
 
 
 def _row(
@@ -132,17 +140,19 @@ def _row(
     return row
 
 
-def write(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: int, users: int) -> None:
+def write(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: int, users: int, machines: str) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     with (options.out / f"k-curve-{name}.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows({c: f"{v:.6g}" if isinstance(v, float) else v for c, v in row.items()} for row in rows)
-    (options.out / f"k-curve-{name}.md").write_text(page(name, rows, arena, options, n, users), encoding="utf-8")
+    (options.out / f"k-curve-{name}.md").write_text(
+        page(name, rows, arena, options, n, users, machines), encoding="utf-8"
+    )
     draw(rows, options.out / f"k-curve-{name}.png")
 
 
-def page(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: int, users: int) -> str:
+def page(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: int, users: int, machines: str) -> str:
     config, past = arena.config, arena.past(arena.first)
     periods = tested(arena, options.periods)
     share = f" --share {options.share:g}" if options.share else ""
@@ -161,9 +171,9 @@ def page(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: i
         "log-loss on the held-out end of the training periods. 95 % intervals from 1,000 resamples of users, paired for "
         "differences; statistics are means over periods and seeds.",
         "",
-        "| layers adapted | learning rate | weights | AUC | against all layers | UAUC | log-loss | CPU s, first | CPU s, "
+        "| layers adapted | learning rate | weights | AUC | by seed | against all layers | UAUC | log-loss | CPU s, first | CPU s, "
         "further |",
-        "|---|--:|--:|---|---|---|---|--:|--:|",
+        "|---|--:|--:|---|---|---|---|---|--:|--:|",
     ]
     for r in rows:
         gap = f"{r['auc_gap']:+.4f} [{r['auc_gap_low']:+.4f}, {r['auc_gap_high']:+.4f}]" if r is not rows[0] else ""
@@ -172,14 +182,14 @@ def page(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: i
             *(f"{r[s]:.4f} [{r[f'{s}_low']:.4f}, {r[f'{s}_high']:.4f}]" for s in ("auc", "uauc", "log_loss")),
             f"{r['cpu_first']:,.0f}", f"{r['cpu_further']:,.0f}",
         )  # fmt: skip
-        lines.append("| " + " | ".join((*cells[:4], gap, *cells[4:])) + " |")
+        lines.append("| " + " | ".join((*cells[:4], str(r["auc_by_seed"]), gap, *cells[4:])) + " |")
     lines += [
         "",
         f"![AUC and cost against the number of adapted layers](k-curve-{name}.png)",
         "",
         "First: nothing was kept, the layers below are read once and kept. Further: another epoch budget, seed or strategy "
         "that finds all states kept. CPU seconds on a shared machine: ratios within this table mean something, seconds do "
-        f"not travel. Machine: {machine_words()}.",
+        f"not travel. Machine: {machines}.",
     ]
     return "\n".join(lines) + "\n"
 
