@@ -107,7 +107,7 @@ def residual(stream: Stream, rows: Rows, shop: Workshop, stack_scores: np.ndarra
             weight = from_numpy(weights[batch.examples])
             return (weight * F.binary_cross_entropy_with_logits(log_odds, label, reduction="none")).sum()
 
-    adapter = shop.grafts.fresh(shop.grafts.shape(AdapterOptions()), seed=0)
+    adapter = shop.grafts.fresh(shop.grafts.shape(AdapterOptions(adapt="all")), seed=0)
     slot = shop.grafts.put(adapter)
     judge = Residual(shop.base, blocks, shop.answers, np.ones(len(view), np.float32))
     train(

@@ -146,7 +146,7 @@ def train_loop(model: Any, tokenizer: Any, blocks: Blocks, answers: Answers) -> 
     """regraft's loop on any blocks, one epoch."""
     base = BaseModel.of(copy.deepcopy(model), tokenizer)
     grafts = Grafts(base)
-    slot = grafts.put(grafts.fresh(grafts.shape(AdapterOptions()), SEED))
+    slot = grafts.put(grafts.fresh(grafts.shape(AdapterOptions(adapt="all")), SEED))
     # Every target counts alike, as in the peer's loss.
     judge = Judge(base, blocks, answers, np.ones(len(blocks.block), np.float32), heavy_users="full")
     steps = [0]

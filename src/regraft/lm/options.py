@@ -38,8 +38,8 @@ class AdapterOptions(Options):
         "auto", description="module names; auto: every linear layer of a block"
     )
     adapt: str | int = Field(
-        "all",
-        description="all layers; top(k): the k highest, top(1/4): that share; targets: all layers, at targets alone",
+        "top(1/4)",
+        description="top(1/4): that share of the layers, top(k): the k highest; all; targets: all, at targets alone",
     )  # fmt: skip
 
     @field_validator("adapt")
