@@ -157,7 +157,7 @@ def encoder_for(
 def wide(base: BaseModel, seed: int = 0, options: AdapterOptions | None = None, size: float = 0.1) -> Adapter:
     """An adapter whose A and B are both random: it changes every score."""
     grafts = Grafts(base)
-    fresh = grafts.fresh(grafts.shape(options or AdapterOptions(rank=4, alpha=8.0)), seed)
+    fresh = grafts.fresh(grafts.shape(options or AdapterOptions(rank=4, alpha=8.0, adapt="all")), seed)
     rng = np.random.default_rng([seed, 99])
     drawn = {n: rng.normal(0, size, w.shape).astype(np.float32) for n, w in sorted(fresh.weights.items())}
     return Adapter(fresh.shape, drawn, {"base": base.hash, **fresh.lineage})

@@ -37,7 +37,7 @@ BASE = tiny_base()
 GRAFTS = Grafts(BASE)
 ENCODER = encoder_for(BASE.tokenizer)
 BLOCKS: Blocks = ENCODER.encode(VIEW)
-SHAPE = GRAFTS.shape(AdapterOptions(rank=2, alpha=4.0))
+SHAPE = GRAFTS.shape(AdapterOptions(rank=2, alpha=4.0, adapt="all"))
 OPTIONS = FitOptions(targets_per_step=16, batch_tokens=600, checkpoint_seconds=1e-9)
 
 

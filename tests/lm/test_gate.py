@@ -57,7 +57,7 @@ def test_without_an_adapter_targets_apart_are_scored_as_in_line(regime: object):
     base = tiny_base()
     encoder = encoder_for(base.tokenizer, regime=regime)  # type: ignore[arg-type]
     apart = Lab(Workshop(base, encoder, TARGETS, FIT)).score_adapter(None, VIEW)
-    in_line = Lab(Workshop(base, encoder, AdapterOptions(), FIT)).score_adapter(None, VIEW)
+    in_line = Lab(Workshop(base, encoder, AdapterOptions(adapt="all"), FIT)).score_adapter(None, VIEW)
     np.testing.assert_allclose(apart, in_line, atol=1e-4)
 
 
@@ -105,7 +105,9 @@ def test_fits_saves_and_merges_keep_the_gate(tmp_path: Path, family: str):
     assert (again.hash, again.shape) == (adapter.hash, adapter.shape)
     other = lab.fit(VIEW, start=adapter)
     assert merge([(adapter, 0.5), (other, 0.5)]).shape.gated
-    plain = Adapter(wide(room.base, 1, AdapterOptions(rank=2, alpha=4.0)).shape, adapter.weights, adapter.lineage)
+    plain = Adapter(
+        wide(room.base, 1, AdapterOptions(rank=2, alpha=4.0, adapt="all")).shape, adapter.weights, adapter.lineage
+    )
     assert plain.hash != adapter.hash
     with pytest.raises(ModelError, match="everywhere"):
         merge([(adapter, 0.5), (plain, 0.5)])

@@ -29,7 +29,7 @@ def scores(base: BaseModel) -> np.ndarray:
 
 
 def shape_of(base: BaseModel, **options: object) -> AdapterShape:
-    return Grafts(base).shape(AdapterOptions(rank=2, alpha=4.0, **options))  # type: ignore[arg-type]
+    return Grafts(base).shape(AdapterOptions(**{"rank": 2, "alpha": 4.0, "adapt": "all", **options}))  # type: ignore[arg-type]
 
 
 # -- shapes --------------------------------------------------------------------------------------------
@@ -131,7 +131,11 @@ def test_bare_is_the_untouched_model_bit_for_bit_and_the_adapter_comes_back(fami
 def test_adapters_of_several_shapes_take_turns_without_touching_each_other():
     base = tiny_base()
     untouched, grafts = scores(base), Grafts(base)
-    options = [AdapterOptions(rank=2), AdapterOptions(rank=3, adapt=1), AdapterOptions(rank=2, targets=["q_proj"])]
+    options = [
+        AdapterOptions(rank=2, adapt="all"),
+        AdapterOptions(rank=3, adapt=1),
+        AdapterOptions(rank=2, adapt="all", targets=["q_proj"]),
+    ]
     adapters = [wide(base, k, o) for k, o in enumerate(options)]
     first = []
     for adapter in adapters:
@@ -148,19 +152,19 @@ def test_adapters_of_several_shapes_take_turns_without_touching_each_other():
 def test_two_workbenches_on_one_model_share_its_slots():
     base = tiny_base()
     one = Grafts(base)
-    shape = one.shape(AdapterOptions(rank=2))
-    adapter = wide(base, 1, AdapterOptions(rank=2))
+    shape = one.shape(AdapterOptions(rank=2, adapt="all"))
+    adapter = wide(base, 1, AdapterOptions(rank=2, adapt="all"))
     one.put(adapter)
     expected = scores(base)
     two = Grafts(base)
-    assert two.shape(AdapterOptions(rank=2)) == shape
-    two.put(wide(base, 2, AdapterOptions(rank=5)))
+    assert two.shape(AdapterOptions(rank=2, adapt="all")) == shape
+    two.put(wide(base, 2, AdapterOptions(rank=5, adapt="all")))
     one.put(adapter)
     np.testing.assert_array_equal(scores(base), expected)
 
 
 def test_an_adapter_made_for_another_model_is_refused():
-    adapter = wide(tiny_base("gpt2"), 0, AdapterOptions(rank=2))
+    adapter = wide(tiny_base("gpt2"), 0, AdapterOptions(rank=2, adapt="all"))
     base = tiny_base("llama")
     lacking = Adapter(shape_of(base), {n: w for n, w in wide(base).weights.items() if ".0." not in n})
     with pytest.raises(ModelError) as error:
@@ -181,7 +185,7 @@ def test_an_adapter_made_for_another_model_is_refused():
 
 def test_an_adapter_of_another_width_is_refused():
     base = tiny_base()
-    adapter = wide(base, 0, AdapterOptions(rank=2))
+    adapter = wide(base, 0, AdapterOptions(rank=2, adapt="all"))
     doubled = {n: np.concatenate([w, w], axis=int(n.endswith("A"))) for n, w in adapter.weights.items()}
     with pytest.raises(ModelError) as error:
         Grafts(base).put(Adapter(adapter.shape, doubled))
@@ -191,7 +195,7 @@ def test_an_adapter_of_another_width_is_refused():
 def test_only_the_slot_in_use_is_trained():
     base = tiny_base()
     grafts = Grafts(base)
-    wide(base, 0, AdapterOptions(rank=3))
+    wide(base, 0, AdapterOptions(rank=3, adapt="all"))
     slot = grafts.put(wide(base, 1, AdapterOptions(rank=2, adapt=2)))
     asking = {id(p) for p in base.model.parameters() if p.requires_grad}
     assert asking == {id(p) for p in slot.values()}

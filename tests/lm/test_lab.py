@@ -35,7 +35,9 @@ base_of: Callable[..., BaseModel] = lru_cache(tiny_base)
 
 def workshop(folder: Path | None = None, fit: FitOptions = FIT, **more: Any) -> Workshop:
     base = base_of("llama")
-    return Workshop(base, encoder_for(base.tokenizer), AdapterOptions(rank=2, alpha=4.0), fit, folder, **more)
+    return Workshop(
+        base, encoder_for(base.tokenizer), AdapterOptions(rank=2, alpha=4.0, adapt="all"), fit, folder, **more
+    )
 
 
 def bench(folder: Path | None = None, seed: int = 0, **more: Any) -> Lab:
@@ -118,7 +120,7 @@ def test_another_base_or_template_or_timeline_does_not_take_up_the_fit(tmp_path:
     for other in (
         Workshop(tiny_base("llama", seed=1), shop.encoder, shop.adapter, FIT, tmp_path),
         Workshop(shop.base, encoder_for(shop.base.tokenizer, item_tokens=2), shop.adapter, FIT, tmp_path),
-        Workshop(shop.base, shop.encoder, AdapterOptions(rank=1), FIT, tmp_path),
+        Workshop(shop.base, shop.encoder, AdapterOptions(rank=1, adapt="all"), FIT, tmp_path),
     ):
         Lab(other).fit(VIEW)
     assert len(fitted) == 4

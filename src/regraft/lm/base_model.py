@@ -45,6 +45,8 @@ class BaseModel:
     notes: list[str] = field(default_factory=list)
     slots: dict[Any, str] = field(default_factory=dict, repr=False)  # adapter shape -> its slot in the model (graft.py)
     keeps_prefix: bool | None = None  # found out once, when it is first needed (shared_prefix.py)
+    by_token: list[nn.Module] | None = field(default=None, repr=False)  # likewise (last_layer.py)
+    recomputes: bool = False  # layers run again in the backward pass
 
     @classmethod
     def load(
@@ -115,6 +117,12 @@ class BaseModel:
     def n_layers(self) -> int:
         return int(self.config.num_hidden_layers)
 
+    @cached_property
+    def layers(self) -> nn.ModuleList:
+        """The layers in order: the list that is as long as the config says, empty where there is none."""
+        lists = (m for m in self.model.base_model.modules() if isinstance(m, nn.ModuleList))
+        return next((found for found in lists if len(found) == self.n_layers), nn.ModuleList())
+
     @property
     def width(self) -> int:
         return int(self.config.hidden_size)
@@ -177,9 +185,11 @@ class BaseModel:
                 checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False,
                 context_fn=lambda: (nullcontext(), as_now(self.model.base_model)),
             )  # fmt: skip
+        self.recomputes = True
         try:
             yield
         finally:
+            self.recomputes = False
             for layer in layers:
                 del layer.forward
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from regraft.data.stream import ranges
 from regraft.lm.encode import Blocks
+from regraft.lm.side_by_side import lanes
 
 STEP = 16  # block lengths are rounded up to this when they are grouped
 
@@ -46,14 +47,18 @@ class Batch:
 def batches(
     blocks: Blocks, chosen: np.ndarray, max_tokens: int, device: torch.device, left: bool = False
 ) -> Iterator[Batch]:
-    """The chosen blocks, longest first, at most `max_tokens` padded tokens per batch (one block at least)."""
-    for group in grouped(blocks, chosen, max_tokens):
+    """The chosen blocks, longest first, at most `max_tokens` padded tokens at a time (one block per lane at least)."""
+    for group in grouped(blocks, chosen, max_tokens, lanes(device)):
         yield _batch(blocks, group, device, left)
 
 
-def grouped(blocks: Blocks, chosen: np.ndarray, max_tokens: int) -> Iterator[np.ndarray]:
-    """Numbers of blocks that go into one batch; blocks with isolated copies are kept apart, they need a mask."""
+def grouped(blocks: Blocks, chosen: np.ndarray, max_tokens: int, lanes: int = 1) -> Iterator[np.ndarray]:
+    """Numbers of blocks that go into one batch, so that as many batches as there are lanes take `max_tokens`, or all.
+
+    Blocks with isolated copies are kept apart, they need a mask.
+    """
     lengths = blocks.tokens.lengths
+    max_tokens = min(max_tokens, int(lengths[chosen].sum())) // lanes if lanes > 1 else max_tokens
     for kind in (False, True):
         kin = chosen[blocks.isolated[chosen] == kind]
         kin = kin[np.argsort(-lengths[kin], kind="stable")]

@@ -18,7 +18,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -28,6 +27,7 @@ from regraft.lm.batches import Batch
 from regraft.lm.encode import Blocks
 from regraft.lm.heap import give_back
 from regraft.lm.options import FitOptions
+from regraft.lm.side_by_side import side_by_side
 from regraft.lm.staging import remove_leftovers, staging_for
 
 SETTLE = 8  # steps after which freed memory is given back
@@ -122,13 +122,20 @@ def _one_step(
     state.set_rate(done, options.warm_up)
     state.optimizer.zero_grad(set_to_none=True)
     total = 0.0
-    for batch in group:
+    parameters = list(state.parameters.values())
+
+    def gradients(batch: Batch) -> tuple[Batch, float, Sequence[Tensor | None]]:
         loss = objective.loss(batch, weights) / mass
-        state.accelerator.backward(loss)
-        total += float(loss.detach())
+        return batch, float(loss.detach()), torch.autograd.grad(loss, parameters, allow_unused=True)
+
+    for batch, loss, found in side_by_side(gradients, group, parameters[0].device):
+        total += loss
         state.tokens += batch.tokens
         state.targets += len(batch.examples)
-    norm = float(state.accelerator.clip_grad_norm_(state.parameters.values(), options.clip))
+        for parameter, gradient in zip(parameters, found, strict=True):  # in the order of the batches: the same bits
+            if gradient is not None:
+                parameter.grad = gradient.clone() if parameter.grad is None else parameter.grad + gradient
+    norm = float(torch.nn.utils.clip_grad_norm_(parameters, options.clip))
     if not (math.isfinite(total) and math.isfinite(norm)):
         raise ModelError(
             f"training, step {state.step + 1}",
@@ -149,7 +156,6 @@ class _State:
         self, parameters: Mapping[str, nn.Parameter], options: FitOptions, lr: float, folder: Path | None
     ) -> None:
         self.parameters, self.lr, self.folder = parameters, lr, folder
-        self.accelerator = Accelerator()
         self.optimizer = torch.optim.AdamW(parameters.values(), lr=lr, weight_decay=options.weight_decay)
         self.best_weights: dict[str, Tensor] = {}
         self.losses: list[float] = []

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import local
 
 from torch import Tensor
 
-_open: list[Tensor | None] = []
+_mine = local()
 
 
 @contextmanager
 def gated(tokens: Tensor | None) -> Iterator[None]:
     """Inside, adapters act where `tokens` [rows, tokens] is true; None: everywhere."""
-    _open.append(tokens)
+    before = gate()
+    _mine.tokens = tokens
     try:
         yield
     finally:
-        _open.pop()
+        _mine.tokens = before
 
 
 def gate() -> Tensor | None:
     """Where adapters act; None: everywhere."""
-    return _open[-1] if _open else None
+    return getattr(_mine, "tokens", None)

@@ -19,6 +19,7 @@ from regraft.lm.encode import Blocks
 from regraft.lm.graft import Grafts
 from regraft.lm.nano import _config as nano_config
 from regraft.lm.options import AdapterOptions, NanoOptions
+from regraft.lm.side_by_side import side_by_side
 from regraft.lm.split import Split
 from regraft.lm.tasks.judge import Judge, batch_log_odds
 from regraft.lm.tasks.text import Text
@@ -133,15 +134,15 @@ def _tokens_per_second(
         chosen = np.arange(min(size, len(blocks)))
         group = list(batches(blocks, chosen, MOST_TOKENS, base.device))
         group = [ready(batch) for batch in group] if ready else group
-        took = _seconds(group, step)
+        took = _seconds(group, step, base.device)
         if took > ENOUGH or size >= len(blocks):
             break
-    best = min(took, *(_seconds(group, step) for _ in range(AGAIN if took < 4 * ENOUGH else 1)))
+    best = min(took, *(_seconds(group, step, base.device) for _ in range(AGAIN if took < 4 * ENOUGH else 1)))
     return float(sum(batch.tokens for batch in group) / best)
 
 
-def _seconds(group: Sequence[Batch], step: Callable[[Batch], object]) -> float:
+def _seconds(group: Sequence[Batch], step: Callable[[Batch], object], device: torch.device) -> float:
     began = perf_counter()
-    for batch in group:
-        step(batch)
+    for _ in side_by_side(step, group, device):
+        pass
     return perf_counter() - began

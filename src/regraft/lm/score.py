@@ -17,6 +17,7 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.batches import Batch, batches, grouped
 from regraft.lm.encode import Blocks
 from regraft.lm.shared_prefix import requests, states_of
+from regraft.lm.side_by_side import side_by_side
 from regraft.lm.tasks.judge import batch_log_odds
 from regraft.lm.trunk import Trunk
 from regraft.lm.warm_prefix import WarmPrefixes
@@ -39,8 +40,12 @@ def score_blocks(
         for request in shared:
             log_odds = base.log_odds(states_of(base, blocks, request, warm), answers.yes, answers.no)
             scores[request.examples] = log_odds.double().cpu().numpy()
-        for batch in _read(blocks, others, max_tokens, base, left, trunk):
-            scores[batch.examples] = batch_log_odds(base, answers, batch, trunk).double().cpu().numpy()
+
+        def score(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+            return batch.examples, batch_log_odds(base, answers, batch, trunk).double().cpu().numpy()
+
+        for examples, found in side_by_side(score, _read(blocks, others, max_tokens, base, left, trunk), base.device):
+            scores[examples] = found
     if not np.isfinite(scores).all():
         raise ModelError(
             "scores",

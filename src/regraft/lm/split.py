@@ -6,15 +6,15 @@ would go wrong silently. The whole model is called, and layers that are not want
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regraft.lm.base_model import BaseModel
+from regraft.lm.instead import Forward, instead
 from regraft.lm.options import AdapterOptions
 
 AGREES = {torch.float32: 1e-4, torch.bfloat16: 0.05}  # largest difference, as a share of the largest state
@@ -34,7 +34,7 @@ class Split:
 
         Tried on text longer than any sliding window, plain and with isolated copies.
         """
-        layers = _layers(base)
+        layers = base.layers
         if not 0 < layer < base.n_layers or len(layers) != base.n_layers:
             return None
         answers: list[Any] = []
@@ -67,35 +67,25 @@ class Split:
                 caught.append(states)
             return states
 
-        with self._replaced(_layers(self.base)[self.layer :], through):
+        with instead(self.base.layers[self.layer :], self._answering(through)):
             self.base.hidden(ids, visible, position)
         return caught[0]
 
     def upper(self, states: Tensor, visible: Tensor | None = None, position: Tensor | None = None) -> Tensor:
         """Last hidden states [rows, tokens, width] from the states that `lower` gave."""
-        with self._replaced(_layers(self.base)[: self.layer], lambda _: states):
+        with instead(self.base.layers[: self.layer], self._answering(lambda _: states)):
             return self.base.hidden(states, visible, position)
 
     # -- inside --------------------------------------------------------------------------------
 
-    @contextmanager
-    def _replaced(self, layers: Sequence[nn.Module], work: Callable[[Tensor], Tensor]) -> Iterator[None]:
-        """Inside, these layers do `work` on the states that they are given, and nothing else."""
+    def _answering(self, work: Callable[[Tensor], Tensor]) -> Forward:
+        """A layer that does `work` on the states that it is given, and nothing else."""
 
-        def forward(*given: Any, **named: Any) -> Any:
+        def forward(own: Any, *given: Any, **named: Any) -> Any:
             answer = work(given[0] if given else named["hidden_states"])
             return (answer,) if self.wraps else answer
 
-        before = [vars(layer).get("forward") for layer in layers]
-        for layer in layers:
-            layer.forward = forward
-        try:
-            yield
-        finally:
-            for layer, own in zip(layers, before, strict=True):
-                del layer.forward
-                if own is not None:
-                    layer.forward = own
+        return forward
 
     def _agrees(self) -> bool:
         base = self.base
@@ -122,11 +112,3 @@ class Split:
 def _same(base: BaseModel, expected: Tensor, found: Tensor) -> bool:
     error = (expected.float() - found.float()).abs().max()
     return bool(error <= AGREES.get(base.dtype, 0.05) * expected.float().abs().max())
-
-
-def _layers(base: BaseModel) -> list[nn.Module]:
-    """The model's layers in order: the list that is as long as the config says, empty where there is none."""
-    found = [
-        m for m in base.model.base_model.modules() if isinstance(m, nn.ModuleList) and len(m) == base.n_layers
-    ]  # fmt: skip
-    return list(found[0]) if found else []

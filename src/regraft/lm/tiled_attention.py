@@ -8,19 +8,19 @@ that stays in the cache; nothing of it is kept for the gradient, which works it 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
-from threading import Barrier
+from threading import Lock, local
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from regraft.lm.side_by_side import in_lane, threads
 
 NAME = "regraft_tiled"
 QUERIES = 128  # tokens per tile
@@ -48,7 +48,7 @@ def tiled(decoder: nn.Module, visible: Tensor | None) -> Iterator[None]:
     `visible` [rows, tokens, tokens] is what its mask says; None: plain causal text.
     """
     config: Any = decoder.config
-    if config._attn_implementation != "sdpa" or not faster(next(decoder.parameters())):
+    if config._attn_implementation not in ("sdpa", NAME) or not faster(next(decoder.parameters())):
         yield
         return
     # A layer with a window sees less than the tiles say.
@@ -62,24 +62,35 @@ def faster(states: Tensor) -> bool:
 
 
 def as_now(decoder: nn.Module) -> AbstractContextManager[None]:
-    """Attention as it is at this moment, for layers that are run again later."""
-    config: Any = decoder.config
-    return _with(config, _open[-1]) if config._attn_implementation == NAME else nullcontext()
+    """Attention as it is at this moment in this thread, for layers that are run again later."""
+    return _with(decoder.config, _open()[-1]) if _open() else nullcontext()
 
 
 @contextmanager
 def _with(config: Any, tiles: list[Tile] | None) -> Iterator[None]:
-    before = config._attn_implementation
-    _open.append(tiles)
-    config._attn_implementation = NAME
+    with _lock:
+        _within[id(config)] = _within.get(id(config), 0) + 1
+        config._attn_implementation = NAME
+    _open().append(tiles)
     try:
         yield
     finally:
-        config._attn_implementation = before
-        _open.pop()
+        _open().pop()
+        with _lock:
+            _within[id(config)] -= 1
+            if not _within[id(config)]:
+                config._attn_implementation = "sdpa"
 
 
-_open: list[list[Tile] | None] = []
+def _open() -> list[list[Tile] | None]:
+    """Tiles of this thread."""
+    found: list[list[Tile] | None] = _mine.__dict__.setdefault("open", [])
+    return found
+
+
+_mine = local()
+_lock = Lock()
+_within: dict[int, int] = {}  # id of a config -> threads that attend in tiles
 
 
 def _rows(rows: int, tokens: int, keys: int) -> Iterator[slice]:
@@ -126,7 +137,7 @@ def _attention(
     if strange := [name for name in ("s_aux", "position_bias", "softcap") if others.get(name) is not None]:
         raise ValueError(f"attention with {strange[0]} cannot be cut into tiles")
     rows, tokens, keys = len(query), query.shape[2], key.shape[2]
-    tiles = _open[-1]
+    tiles = _open()[-1]
     if tiles is None:
         tiles = _causal(rows, tokens, keys - tokens)
         if attention_mask is not None:  # of a window
@@ -254,13 +265,13 @@ def _later(tokens: int, dtype: torch.dtype) -> Tensor:
 
 def _side_by_side(tiles: list[Tile], work: Callable[[Tile], None]) -> None:
     """Does the work of all tiles, rows shared out among threads: one product of this size does not fill two cores."""
-    threads, lines = torch.get_num_threads(), list(dict.fromkeys(tile.rows.start for tile in tiles))
-    if threads == 1 or len(lines) == 1:
+    number, lines = torch.get_num_threads(), list(dict.fromkeys(tile.rows.start for tile in tiles))
+    if number == 1 or in_lane() or len(lines) == 1:
         for tile in tiles:
             work(tile)
         return
     mode = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
-    share = {line: number % threads for number, line in enumerate(lines)}
+    share = {line: place % number for place, line in enumerate(lines)}
 
     def part(thread: int) -> None:
         with mode():  # threads have modes of their own
@@ -268,25 +279,9 @@ def _side_by_side(tiles: list[Tile], work: Callable[[Tile], None]) -> None:
                 if share[tile.rows.start] == thread:
                     work(tile)
 
-    for _ in _pool(threads).map(part, range(threads)):
+    for _ in threads(number, 1).map(part, range(number)):
         pass
 
 
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads of which each computes alone."""
-    together = Barrier(threads)
-
-    def alone(_: int) -> None:
-        torch.set_num_threads(1)
-        together.wait()
-
-    pool = ThreadPoolExecutor(threads, "attention")
-    list(pool.map(alone, range(threads)))
-    torch.set_num_threads(threads)  # what the threads said of themselves is also the default of new ones
-    return pool
-
-
-os.register_at_fork(after_in_child=_pool.cache_clear)
 ALL_ATTENTION_FUNCTIONS.register(NAME, _attention)
 ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)

@@ -9,12 +9,12 @@ behind that prefix like any other.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import chain
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -24,6 +24,7 @@ from torch import Tensor
 from regraft.data.stream import Stream, ranges
 from regraft.lm.batches import Batch, batches, grouped
 from regraft.lm.encode import Blocks
+from regraft.lm.side_by_side import cpu_seconds, side_by_side
 from regraft.lm.split import Split
 from regraft.lm.trunk_store import TrunkStore
 
@@ -38,6 +39,7 @@ class Trunk:
     store: TrunkStore
     seconds: float = 0.0
     tokens: int = 0
+    lock: Lock = field(default_factory=Lock, repr=False)
 
     def keyed(self, blocks: Blocks, view: Stream) -> Blocks:
         """The blocks with the key of every part and the owner of every block."""
@@ -51,9 +53,11 @@ class Trunk:
 
         Rounding depends on what is read together; so a run that was killed ends with the same bits as one that was not.
         """
-        everything = list(grouped(blocks, np.arange(len(blocks)), max_tokens))
-        for batch in chain.from_iterable(self.read(blocks, everything, max_tokens)):
-            self._completed(batch)
+        everything = np.arange(len(blocks))
+        device = self.split.base.device
+        steps = list(grouped(blocks, everything, max_tokens))
+        for _ in side_by_side(self._completed, chain.from_iterable(self.read(blocks, steps, max_tokens)), device):
+            pass
 
     def read(
         self, blocks: Blocks, steps: Sequence[np.ndarray], max_tokens: int, left: bool = False
@@ -95,7 +99,7 @@ class Trunk:
         columns = torch.nonzero(inside.any(0))[:, 0]
         first, end = int(columns[0]), int(columns[-1]) + 1
         near = slice(first, end)
-        cpu = time.process_time()
+        cpu = cpu_seconds()
         with torch.no_grad():
             lower = self.split.lower(
                 batch.ids[mine, near],
@@ -103,9 +107,10 @@ class Trunk:
                 None if batch.position is None else batch.position[mine, near],
             )
             states[mine, near] = lower * inside[:, near, None]
-        cpu = time.process_time() - cpu
+        cpu = cpu_seconds() - cpu
         tokens = int(inside.sum())
-        self.seconds, self.tokens = self.seconds + cpu, self.tokens + tokens
+        with self.lock:
+            self.seconds, self.tokens = self.seconds + cpu, self.tokens + tokens
         new = np.flatnonzero(~found)
         place = torch.from_numpy(ranges(parts.place[new], parts.length[new])).to(states.device)
         self.store.put(

@@ -15,6 +15,7 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.batches import Batch, batches
 from regraft.lm.encode import Blocks
 from regraft.lm.gate import gated
+from regraft.lm.last_layer import read_alone
 from regraft.lm.trunk import Trunk
 
 METRICS = ("auc", "uauc", "log_loss", "brier", "ece")
@@ -25,7 +26,7 @@ ExtraLoss = Callable[[Tensor, np.ndarray], Tensor]
 
 def batch_log_odds(base: BaseModel, answers: Answers, batch: Batch, trunk: Trunk | None = None) -> Tensor:
     """logit(yes) - logit(no) for every example of the batch, fp32."""
-    with gated(batch.gate):
+    with gated(batch.gate), read_alone(base, batch.row, batch.read):
         states = trunk.hidden(batch) if trunk else base.hidden(batch.ids, batch.visible, batch.position)
     return base.log_odds(states[batch.row, batch.read], answers.yes, answers.no)
 

@@ -1,0 +1,79 @@
+"""The last layer does for answers alone what it does to each token by itself.
+
+Of the states that leave the last layer only those at answers are looked at: one token in ten to twenty. Its MLP and the
+product that attention ends with take one token at a time; they run for those that are read and leave zeros for the
+rest, which nobody sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from regraft.lm.gate import gate, gated
+from regraft.lm.instead import Forward, instead
+
+if TYPE_CHECKING:
+    from regraft.lm.base_model import BaseModel
+
+ATTENTION, MLP = ("self_attn", "attn", "attention"), ("mlp",)
+ENDS = ("o_proj", "c_proj", "out_proj", "dense")  # what attention ends with
+WORTH = 0.5  # share of tokens that are read, above which everything is done
+
+
+@contextmanager
+def read_alone(base: BaseModel, row: Tensor, read: Tensor) -> Iterator[None]:
+    """Inside, states of the last layer are right at tokens `read` of rows `row` [n], and anywhere else they are not.
+
+    On a model of another build, or while layers are run again for the gradient, everything is done as ever.
+    """
+    if base.by_token is None:
+        base.by_token = _by_token(base)
+    if not len(row) or base.recomputes:
+        yield
+        return
+    with instead(base.by_token, _at(row, read)):
+        yield
+
+
+def _at(row: Tensor, read: Tensor) -> Forward:
+    def forward(own: Any, states: Tensor) -> Any:
+        rows, tokens, width = states.shape
+        kept = torch.unique(row * tokens + read)
+        if len(kept) > WORTH * rows * tokens:
+            return own(states)
+        acts = gate()
+        with gated(None if acts is None else acts.reshape(1, -1)[:, kept]):
+            found: Tensor = own(states.reshape(1, -1, width)[:, kept])[0]
+        everywhere = found.new_zeros(rows * tokens, found.shape[-1])
+        return everywhere.index_copy(0, kept, found).view(rows, tokens, -1)
+
+    return forward
+
+
+def _by_token(base: BaseModel) -> list[nn.Module]:
+    """The modules, where the states that are read are the same with and without; none where they are not."""
+    _ = base.isolates  # tried on a text of its own: not while tokens are left out
+    layer = base.layers[-1] if len(base.layers) else nn.Module()
+    attention = _child(layer, ATTENTION)
+    found = [m for m in (_child(attention, ENDS), _child(layer, MLP)) if m is not None]
+    ids = torch.arange(24, device=base.device).view(2, 12) % base.config.vocab_size
+    row, read = torch.tensor([[0, 1, 1], [3, 4, 11]], device=base.device)
+    try:
+        with torch.no_grad(), gated(None):
+            whole = base.hidden(ids)[row, read].float()
+            with instead(found, _at(row, read)):
+                alone = base.hidden(ids)[row, read].float()
+    except (AttributeError, IndexError, TypeError, ValueError, RuntimeError):
+        return []
+    allowed = (1e-4 if base.dtype == torch.float32 else 0.05) * whole.abs().max()
+    return found if bool((whole - alone).abs().max() <= allowed) else []
+
+
+def _child(module: nn.Module | None, names: tuple[str, ...]) -> nn.Module | None:
+    found = (getattr(module, name, None) for name in names) if module is not None else ()
+    return next((m for m in found if isinstance(m, nn.Module)), None)
