@@ -1,6 +1,8 @@
 """Seconds per trained target of a renewal: the trunk cache against the Hugging Face Trainer on the published layout.
 
-python bench/bench_renewal.py [--quick] [--base DIR] [--targets N] [--period P] [--out docs/results]
+python bench/bench_renewal.py [--quick] [--base DIR] [--targets N] [--period P] [--runs runs] [--out docs/results]
+
+What was measured lies in runs/bench-renewal: the same command goes on where it was stopped.
 
 Base: --base, else SmolLM2-135M-Instruct where it is at hand (make smollm2), in the dtype that a probe chooses.
 """
@@ -8,12 +10,13 @@ Base: --base, else SmolLM2-135M-Instruct where it is at hand (make smollm2), in 
 from __future__ import annotations
 
 import copy
+import json
 import multiprocessing
 import resource
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ import numpy as np
 import torch
 from bench_tokens import RATE, SEED, STEP, Layout, Material, layouts, some_users, tokenised, train_loop
 from common import (
+    ROOT,
     Page,
     Row,
     Taken,
@@ -31,6 +35,7 @@ from common import (
     data_file,
     gemm_probe,
     load_base,
+    markdown,
     ml_1m,
     number,
     open_base,
@@ -61,7 +66,7 @@ EPOCHS = 2
 HF, TRL = "HF Trainer", "TRL SFTTrainer"
 QUARTER, FOUR = "top(1/4)", "top(4)"
 FIRST, FURTHER, FURTHER_FOUR = "first update", "a further one", f"a further one, {FOUR}"
-TOKENS = 2048  # of ours per forward, about as many as the peer's
+TOKENS = 2048  # of ours at a time, about as many as the peer's
 TOGETHER = 8  # prompts of the peer per forward: 32 with facts take more than 24 GiB and are no faster
 BOUND = "a matrix product of the model's shape"
 
@@ -295,10 +300,12 @@ def _peak(name: str, words: str, view: Stream, path: Path, dtype: str) -> float:
 
 def cases(quick: bool) -> list[tuple[Case, Stream]]:
     """What is compared, each with its stream."""
-    title, *_, facts = layouts()
-    found = [(Case("ML-1M", title, (20.0, 40.0, 80.0)), ml_1m())]
+    title, _, longer, *_, facts = layouts()
+    stream = ml_1m()
+    found = [(Case("ML-1M", title, (20.0, 40.0, 80.0)), stream)]
     if not quick:
-        found.append((Case("ML-1M", facts, (12.0, 25.0, None)), found[0][1]))
+        found.append((Case("ML-1M", longer, (20.0, 40.0, 80.0)), stream))
+        found.append((Case("ML-1M", facts, (12.0, 25.0, None)), stream))
         if electronics := _electronics():
             found.append((Case("Electronics", title, (2.5, 8.0, None)), electronics))
     return found
@@ -312,33 +319,78 @@ def _electronics() -> Stream | None:
     return open_stream(DataOptions(path=path, periods=Periods(by="time", n=20, warm_up=0.3), share=0.2))
 
 
+@dataclass(frozen=True)
+class Part:
+    """Rows that are measured in one go, with what was done in words and the probes around it."""
+
+    rows: list[Row]
+    words: list[str]
+    probes: tuple[float, float]
+
+    @classmethod
+    def measured(cls, work: Callable[[], tuple[list[Row], list[str]]], kept: Path) -> Part:
+        """From `kept`, where it was measured before with the same settings."""
+        if not kept.is_file():
+            before = gemm_probe()
+            rows, words = work()
+            part = cls(rows, words, (before, gemm_probe()))
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.with_suffix(".part").write_text(json.dumps(asdict(part)))
+            kept.with_suffix(".part").replace(kept)
+        found = json.loads(kept.read_text())
+        return cls([Row(**row) for row in found["rows"]], found["words"], tuple(found["probes"]))
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--base", type=Path, default=None, help="a Hugging Face directory")
-    parser.add_argument("--targets", type=int, default=None, help="trained targets; default 256, quick 40")
+    parser.add_argument("--targets", type=int, default=None, help="trained targets; default 64, quick 40")
     parser.add_argument("--tested", type=int, default=500, help="targets of the next period for AUC")
     parser.add_argument("--period", type=int, default=11)
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="where parts that are measured lie")
     options = parser.parse_args()
     path = a_real_base(options.base)
     compared = cases(options.quick)
     dtype = probe_dtype() if path else "fp32"
     templates = [t for case, _ in compared for t in (case.layout.timeline, case.layout.published)]
     model, tokenizer = open_base(path, compared[0][1].until(options.period + 2), templates, dtype)
-    before, times = gemm_probe(), repeats(options)
-    rows, words = [], []
-    for case, stream in compared:
-        view = some_users(stream.cases(options.period), options.targets or (40 if options.quick else 256))
-        test = some_users(stream.cases(options.period + 1), 40 if options.quick else options.tested, SEED + 1)
-        found, said = rows_of(case, view, test, model, tokenizer, times)
-        rows, words = [*rows, *found], [*words, said]
-        print(said, flush=True)
-    case, stream = compared[0]
-    view = some_users(stream.cases(options.period), options.targets or (40 if options.quick else 256))
-    rows += layout_rows(case, view, model, tokenizer, times)
-    rows.append(bound_row(case, view, model, tokenizer, times))
+    times, targets = repeats(options), options.targets or (40 if options.quick else 64)
+    tested = 40 if options.quick else options.tested
+
+    def view(stream: Stream) -> Stream:
+        return some_users(stream.cases(options.period), targets)
+
+    def ratios(case: Case, stream: Stream) -> tuple[list[Row], list[str]]:
+        test = some_users(stream.cases(options.period + 1), tested, SEED + 1)
+        rows, said = rows_of(case, view(stream), test, model, tokenizer, times)
+        return rows, [said]
+
+    first, stream = compared[0]
+    work: dict[str, Callable[[], tuple[list[Row], list[str]]]] = {
+        case.words: partial(ratios, case, stream) for case, stream in compared
+    }
+    work["our layout"] = lambda: (layout_rows(first, view(stream), model, tokenizer, times), [])
+    work["the bound"] = lambda: (
+        [bound_row(case, view(log), model, tokenizer, times) for case, log in bounded(compared)],
+        [],
+    )
     if path:
-        rows.append(memory_row(case, view, path, dtype))
-    write(page(model, path, dtype, words, times, options.quick), rows, (before, gemm_probe()), options.out)
+        work["memory"] = lambda: ([memory_row(first, view(stream), path, dtype)], [])
+    settings = (path.name if path else "nano", dtype, targets, tested, options.period, times)
+    folder = options.runs / "bench-renewal" / "-".join(map(str, settings))
+    parts = []
+    for name, measure in work.items():
+        parts.append(Part.measured(measure, folder / f"{name}.json"))
+        print(*markdown(parts[-1].rows), *parts[-1].words, sep="\n", flush=True)
+    rows = [row for part in parts for row in part.rows]
+    words = [said for part in parts for said in part.words]
+    probes = max((part.probes for part in parts), key=lambda found: abs(found[1] / found[0] - 1))
+    write(page(model, path, dtype, words, times, options.quick), rows, probes, options.out)
+
+
+def bounded(compared: list[tuple[Case, Stream]]) -> list[tuple[Case, Stream]]:
+    """The shortest and the longest texts of the first log."""
+    return [compared[0], *compared[2:3]]
 
 
 def page(model: Any, path: Path | None, dtype: str, words: Sequence[str], times: int, quick: bool) -> Page:
@@ -370,7 +422,8 @@ def page(model: Any, path: Path | None, dtype: str, words: Sequence[str], times:
             "optimiser take lowers the share.",
             "Memory: a process of its own for each side; peak resident memory, less what was there before training and "
             "the copy of the weights that each side makes.",
-            f"Medians of {times}, alternating order, a fresh copy of the model each time.",
+            f"Medians of {times}, alternating order, a fresh copy of the model each time. The probes are those around the part between "
+            "which they differ most.",
             *words,
         ],
         caveats=[
