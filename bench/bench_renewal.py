@@ -12,7 +12,6 @@ from __future__ import annotations
 import copy
 import json
 import multiprocessing
-import resource
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -282,8 +281,9 @@ def _peak(name: str, words: str, view: Stream, path: Path, dtype: str) -> float:
     model, tokenizer = load_base(path, dtype)
     material = tokenised(layout, view, tokenizer, getattr(model.config, "max_position_embeddings", None))
     model(input_ids=torch.tensor([[1, 2, 3]]))
-    twice = 2 * sum(p.numel() * p.element_size() for p in model.parameters())  # each side copies the model once
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    copied = sum(p.numel() * p.element_size() for p in model.parameters())  # each side copies the model once
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here: loading has one of its own
     if name == HF:
         train_peer(
             model, tokenizer, material.sequences, step=STEP, rate=RATE, seed=SEED, answer_only=False, batch=TOGETHER
@@ -291,8 +291,13 @@ def _peak(name: str, words: str, view: Stream, path: Path, dtype: str) -> float:
     else:
         with tempfile.TemporaryDirectory() as folder:
             Ours(model, tokenizer, material, view, QUARTER, Path(folder)).trained(fresh=True)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return max(1.0, peak - before - twice / 2) / GIB
+    return max(0.0, _resident("VmHWM") - before - copied) / GIB
+
+
+def _resident(name: str) -> int:
+    """Bytes, from the lines of /proc/self/status."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(name)).split()[1])
 
 
 # -- the page --------------------------------------------------------------------------------------
