@@ -5,8 +5,7 @@ Many targets of one user share one history, so scoring a hundred candidates read
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -44,8 +43,9 @@ def score_blocks(
         def score(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
             return batch.examples, batch_log_odds(base, answers, batch, trunk).double().cpu().numpy()
 
-        for examples, found in side_by_side(score, _read(blocks, others, max_tokens, base, left, trunk), base.device):
-            scores[examples] = found
+        for step in _read(blocks, others, max_tokens, base, left, trunk):
+            for examples, found in side_by_side(score, step, base.device):
+                scores[examples] = found
     if not np.isfinite(scores).all():
         raise ModelError(
             "scores",
@@ -58,8 +58,9 @@ def score_blocks(
 
 def _read(
     blocks: Blocks, chosen: np.ndarray, max_tokens: int, base: BaseModel, left: bool, trunk: Trunk | None
-) -> Iterator[Batch]:
+) -> Iterator[Iterable[Batch]]:
+    """Steps of batches; with a trunk, each of some that were read together."""
     if trunk is None:
-        return batches(blocks, chosen, max_tokens, base.device, left)
+        return iter([batches(blocks, chosen, max_tokens, base.device, left)])
     steps = list(grouped(blocks, chosen, max_tokens))
-    return chain.from_iterable(trunk.read(blocks, steps, max_tokens, left))
+    return trunk.read(blocks, steps, max_tokens, left)

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from itertools import chain
 from threading import Lock
 from typing import TypeVar
 
@@ -55,9 +54,13 @@ class Trunk:
         """
         everything = np.arange(len(blocks))
         device = self.split.base.device
-        steps = list(grouped(blocks, everything, max_tokens))
-        for _ in side_by_side(self._completed, chain.from_iterable(self.read(blocks, steps, max_tokens)), device):
-            pass
+        self.store.round(int(blocks.tokens.lengths.sum()))
+        for chosen in grouped(blocks, everything, max_tokens):
+            # All are read before any is worked out: what is found must not depend on who is quicker.
+            step = [self._kept(b) for b in batches(blocks, chosen, max_tokens, device)]
+            for _ in side_by_side(self._completed, step, device):
+                pass
+        self.store.flush()
 
     def read(
         self, blocks: Blocks, steps: Sequence[np.ndarray], max_tokens: int, left: bool = False
