@@ -55,6 +55,7 @@ from regraft.lm.graft import Grafts
 from regraft.lm.options import GIB, AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.split import Split
+from regraft.lm.staging import whole
 from regraft.lm.tasks.judge import Judge
 from regraft.lm.trunk import Trunk
 from regraft.lm.trunk_store import TrunkStore
@@ -340,8 +341,7 @@ class Part:
             rows, words = work()
             part = cls(rows, words, (before, gemm_probe()))
             kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.with_suffix(".part").write_text(json.dumps(asdict(part)))
-            kept.with_suffix(".part").replace(kept)
+            whole(kept, lambda path: path.write_text(json.dumps(asdict(part))))
         found = json.loads(kept.read_text())
         return cls([Row(**row) for row in found["rows"]], found["words"], tuple(found["probes"]))
 

@@ -316,12 +316,13 @@ def _page(page: Page, rows: Sequence[Row], table: Sequence[str], probes: tuple[f
 
 
 def _command(page: Page) -> str:
-    """What was typed, without --out and without folders of this machine."""
+    """What was typed, without folders of this machine."""
     script = page.name.replace("-", "_")
     given = sys.argv[1:] if Path(sys.argv[0]).stem == script else []
-    if "--out" in given:
-        first = given.index("--out")
-        given = given[:first] + given[first + 2 :]
+    for folder in ("--out", "--runs"):
+        if folder in given:
+            first = given.index(folder)
+            given = given[:first] + given[first + 2 :]
     return " ".join([f"python bench/{script}.py", *(Path(word).name for word in given)])
 
 

@@ -36,10 +36,13 @@ def two() -> Iterator[None]:
 
 @pytest.mark.usefixtures("two")
 def test_results_come_in_order_from_threads_that_compute_alone():
-    names = set()
+    names, overtaken = set(), threading.Event()
 
     def work(number: int) -> tuple[int, int, bool, int]:
-        time.sleep(0.02 if number % 2 == 0 else 0.0)
+        if number == 0:
+            assert overtaken.wait(60)
+        elif number == 1:
+            overtaken.set()
         names.add(threading.current_thread().name)
         return number, torch.get_num_threads(), in_lane(), lanes(CPU)
 
@@ -61,14 +64,17 @@ def test_threads_keep_the_mode_of_whoever_asks(mode: type):
 
 @pytest.mark.usefixtures("two")
 def test_an_error_comes_through_once_nothing_runs_any_more():
-    running = []
+    running, raised = [], threading.Event()
 
     def work(number: int) -> None:
-        running.append(number)
-        time.sleep(0.05)
-        running.remove(number)
         if number == 1:
+            raised.set()
             raise ValueError("number one")
+        running.append(number)
+        if number == 0:
+            assert raised.wait(60)
+        sum(range(1_000_000))  # goes on for a while after the error
+        running.remove(number)
 
     with pytest.raises(ValueError, match="number one"):
         list(side_by_side(work, range(20), CPU))

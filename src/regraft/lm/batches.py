@@ -52,13 +52,13 @@ def batches(
         yield _batch(blocks, group, device, left)
 
 
-def grouped(blocks: Blocks, chosen: np.ndarray, max_tokens: int, lanes: int = 1) -> Iterator[np.ndarray]:
-    """Numbers of blocks that go into one batch, so that as many batches as there are lanes take `max_tokens`, or all.
+def grouped(blocks: Blocks, chosen: np.ndarray, max_tokens: int, width: int = 1) -> Iterator[np.ndarray]:
+    """Numbers of blocks that go into one batch, so that `width` batches together take `max_tokens`, or all.
 
     Blocks with isolated copies are kept apart, they need a mask.
     """
     lengths = blocks.tokens.lengths
-    max_tokens = min(max_tokens, int(lengths[chosen].sum())) // lanes if lanes > 1 else max_tokens
+    max_tokens = min(max_tokens, int(lengths[chosen].sum())) // width if width > 1 else max_tokens
     for kind in (False, True):
         kin = chosen[blocks.isolated[chosen] == kind]
         kin = kin[np.argsort(-lengths[kin], kind="stable")]

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from regraft.lm.base_model import BaseModel
 from regraft.lm.gate import gate, gated
 from regraft.lm.instead import Forward, instead
-
-if TYPE_CHECKING:
-    from regraft.lm.base_model import BaseModel
+from regraft.lm.split import same
 
 ATTENTION, MLP = ("self_attn", "attn", "attention"), ("mlp",)
 ENDS = ("o_proj", "c_proj", "out_proj", "dense")  # what attention ends with
@@ -26,8 +25,10 @@ WORTH = 0.5  # share of tokens that are read, above which everything is done
 
 
 @contextmanager
-def read_alone(base: BaseModel, row: Tensor, read: Tensor) -> Iterator[None]:
+def read_alone(base: BaseModel, row: Tensor, read: Tensor, tokens: int) -> Iterator[None]:
     """Inside, states of the last layer are right at tokens `read` of rows `row` [n], and anywhere else they are not.
+
+    `tokens` is the length of a row.
 
     On a model of another build, or while layers are run again for the gradient, everything is done as ever.
     """
@@ -36,14 +37,15 @@ def read_alone(base: BaseModel, row: Tensor, read: Tensor) -> Iterator[None]:
     if not len(row) or base.recomputes:
         yield
         return
-    with instead(base.by_token, _at(row, read)):
+    with instead(base.by_token, _at(torch.unique(row * tokens + read))):
         yield
 
 
-def _at(row: Tensor, read: Tensor) -> Forward:
+def _at(kept: Tensor) -> Forward:
+    """A module that works at tokens `kept`, counted through all rows, and leaves zeros elsewhere."""
+
     def forward(own: Any, states: Tensor) -> Any:
         rows, tokens, width = states.shape
-        kept = torch.unique(row * tokens + read)
         if len(kept) > WORTH * rows * tokens:
             return own(states)
         acts = gate()
@@ -62,16 +64,15 @@ def _by_token(base: BaseModel) -> list[nn.Module]:
     attention = _child(layer, ATTENTION)
     found = [m for m in (_child(attention, ENDS), _child(layer, MLP)) if m is not None]
     ids = torch.arange(24, device=base.device).view(2, 12) % base.config.vocab_size
-    row, read = torch.tensor([[0, 1, 1], [3, 4, 11]], device=base.device)
+    kept = torch.tensor([3, 16, 23], device=base.device)
     try:
         with torch.no_grad(), gated(None):
-            whole = base.hidden(ids)[row, read].float()
-            with instead(found, _at(row, read)):
-                alone = base.hidden(ids)[row, read].float()
+            whole = base.hidden(ids).flatten(0, 1)[kept]
+            with instead(found, _at(kept)):
+                alone = base.hidden(ids).flatten(0, 1)[kept]
     except (AttributeError, IndexError, TypeError, ValueError, RuntimeError):
         return []
-    allowed = (1e-4 if base.dtype == torch.float32 else 0.05) * whole.abs().max()
-    return found if bool((whole - alone).abs().max() <= allowed) else []
+    return found if same(base, whole, alone) else []
 
 
 def _child(module: nn.Module | None, names: tuple[str, ...]) -> nn.Module | None:

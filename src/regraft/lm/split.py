@@ -97,18 +97,19 @@ class Split:
         position = torch.where(copy > 0, place - own * copy, place)[None]
         try:
             with torch.no_grad():
-                plain = _same(base, base.hidden(ids), self.upper(self.lower(ids)))
+                plain = same(base, base.hidden(ids), self.upper(self.lower(ids)))
                 # A model that does not keep to masks says so where one is needed.
                 if not base.isolates:
                     return plain
                 whole = base.hidden(ids, visible, position)
-                return plain and _same(
+                return plain and same(
                     base, whole, self.upper(self.lower(ids, visible, position), visible, position)
                 )  # fmt: skip
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError):
             return False
 
 
-def _same(base: BaseModel, expected: Tensor, found: Tensor) -> bool:
+def same(base: BaseModel, expected: Tensor, found: Tensor) -> bool:
+    """Equal but for the rounding of the model's type."""
     error = (expected.float() - found.float()).abs().max()
     return bool(error <= AGREES.get(base.dtype, 0.05) * expected.float().abs().max())

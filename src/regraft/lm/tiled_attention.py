@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from regraft.lm.side_by_side import in_lane, threads
+from regraft.lm.side_by_side import side_by_side
 
 NAME = "regraft_tiled"
 QUERIES = 128  # tokens per tile
@@ -185,7 +185,7 @@ class _Tiled(torch.autograd.Function):
             share = _shares(shape.queries(query, tile), shape.keys(key, tile), mask, tile, shape)
             shape.scatter(found.transpose(1, 2), tile, torch.bmm(share, shape.keys(value, tile)))
 
-        _side_by_side(tiles, work)
+        _by_rows(tiles, work, query.device)
         return found
 
     @staticmethod
@@ -205,7 +205,7 @@ class _Tiled(torch.autograd.Function):
             shape.scatter(to_query, tile, torch.bmm(to_score, k))
             _add(to_key, tile, torch.bmm(to_score.transpose(1, 2), q))
 
-        _side_by_side(tiles, work)
+        _by_rows(tiles, work, query.device)
         return to_query, to_key, to_value, None, None
 
 
@@ -263,23 +263,20 @@ def _later(tokens: int, dtype: torch.dtype) -> Tensor:
     return torch.full((tokens, tokens), torch.finfo(dtype).min, dtype=dtype).triu_(1)
 
 
-def _side_by_side(tiles: list[Tile], work: Callable[[Tile], None]) -> None:
-    """Does the work of all tiles, rows shared out among threads: one product of this size does not fill two cores."""
-    number, lines = torch.get_num_threads(), list(dict.fromkeys(tile.rows.start for tile in tiles))
-    if number == 1 or in_lane() or len(lines) == 1:
-        for tile in tiles:
+def _by_rows(tiles: list[Tile], work: Callable[[Tile], None], device: torch.device) -> None:
+    """Does the work of all tiles, rows side by side: one product of this size does not fill two cores."""
+    lines: dict[int, list[Tile]] = {}
+    for tile in tiles:
+        lines.setdefault(tile.rows.start, []).append(tile)
+
+    def line(some: list[Tile]) -> None:
+        for tile in some:
             work(tile)
+
+    if len(lines) == 1:
+        line(tiles)
         return
-    mode = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
-    share = {line: place % number for place, line in enumerate(lines)}
-
-    def part(thread: int) -> None:
-        with mode():  # threads have modes of their own
-            for tile in tiles:
-                if share[tile.rows.start] == thread:
-                    work(tile)
-
-    for _ in threads(number, 1).map(part, range(number)):
+    for _ in side_by_side(line, lines.values(), device):
         pass
 
 

@@ -9,12 +9,12 @@ behind that prefix like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -52,26 +52,24 @@ class Trunk:
 
         Rounding depends on what is read together; so a run that was killed ends with the same bits as one that was not.
         """
-        everything = np.arange(len(blocks))
-        device = self.split.base.device
-        self.store.round(int(blocks.tokens.lengths.sum()))
-        for chosen in grouped(blocks, everything, max_tokens):
-            # All are read before any is worked out: what is found must not depend on who is quicker.
-            step = [self._kept(b) for b in batches(blocks, chosen, max_tokens, device)]
-            for _ in side_by_side(self._completed, step, device):
+        steps = list(grouped(blocks, np.arange(len(blocks)), max_tokens))
+        for step in self.read(blocks, steps, max_tokens):
+            for _ in side_by_side(self._completed, step, self.split.base.device):
                 pass
-        self.store.flush()
 
     def read(
         self, blocks: Blocks, steps: Sequence[np.ndarray], max_tokens: int, left: bool = False
     ) -> Iterator[list[Batch]]:
         """For every step the batches of its blocks, with the states that are kept.
 
-        While the top runs on one step, the next one is read.
+        While the top runs on one step, the next one is read, unless there is something to be put first: what is found
+        must not depend on who is quicker.
         """
         self.store.round(int(sum(blocks.tokens.lengths[chosen].sum() for chosen in steps)))
         device = self.split.base.device
-        yield from ahead([self._kept(b) for b in batches(blocks, chosen, max_tokens, device, left)] for chosen in steps)
+        yield from ahead(
+            ([self._kept(b) for b in batches(blocks, chosen, max_tokens, device, left)] for chosen in steps), _complete
+        )
         self.store.flush()
 
     def hidden(self, batch: Batch) -> Tensor:
@@ -127,14 +125,19 @@ def owner_of(user_id: object) -> np.ndarray:
     return np.frombuffer(blake2b(str(user_id).encode(), digest_size=16, person=b"regraft owner").digest(), np.uint64)
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, each made in another thread while the one before it is used."""
+def _complete(step: list[Batch]) -> bool:
+    return all(batch.found is not None and batch.found.all() for batch in step)
+
+
+def ahead(items: Iterator[T], early: Callable[[T], bool] = lambda _: True) -> Iterator[T]:
+    """The same items, made in another thread: each while the one before it is used if that is `early`, else after."""
     with ThreadPoolExecutor(1, "prefetch") as pool:
-        nothing = object()
-        coming = pool.submit(next, items, nothing)
-        while (item := coming.result()) is not nothing:
-            coming = pool.submit(next, items, nothing)
-            yield item  # type: ignore[misc]
+        nothing: Any = object()
+        item = pool.submit(next, items, nothing).result()
+        while item is not nothing:
+            coming = pool.submit(next, items, nothing) if early(item) else None
+            yield item
+            item = (coming or pool.submit(next, items, nothing)).result()
 
 
 def _chain(blocks: Blocks, owner: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ ExtraLoss = Callable[[Tensor, np.ndarray], Tensor]
 
 def batch_log_odds(base: BaseModel, answers: Answers, batch: Batch, trunk: Trunk | None = None) -> Tensor:
     """logit(yes) - logit(no) for every example of the batch, fp32."""
-    with gated(batch.gate), read_alone(base, batch.row, batch.read):
+    with gated(batch.gate), read_alone(base, batch.row, batch.read, batch.ids.shape[1]):
         states = trunk.hidden(batch) if trunk else base.hidden(batch.ids, batch.visible, batch.position)
     return base.log_odds(states[batch.row, batch.read], answers.yes, answers.no)
 
