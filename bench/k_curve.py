@@ -1,6 +1,7 @@
 """How many layers must be adapted? Quality and cost against k, the number of layers from the top that carry weights.
 
-python bench/k_curve.py bench/studies/smollm2.yaml [--rates 0.001 0.002] [--periods 4] [--share S] [--out docs/results]
+python bench/k_curve.py bench/studies/smollm2.yaml [--rates 0.001 0.002] [--adapt all "top(1/4)"] [--seeds 0 1]
+    [--periods 4] [--share S] [--out docs/results]
 
 One update of the study: for each k an adapter is trained from scratch on everything before the first cut, and tested
 on the periods after it. The learning rate of each k is the one with the lower log-loss on the held-out end of the
@@ -12,6 +13,8 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +45,10 @@ class Fit:
     machine: str  # that fitted it
 
 
-def shares(layers: int) -> dict[int, str]:
+def shares(layers: int, asked: Sequence[str] = SHARES) -> dict[int, str]:
     """Number of layers -> how it is set; two shares that come to the same are one."""
     found: dict[int, str] = {}
-    for share in SHARES:
+    for share in asked:
         found.setdefault(AdapterOptions(adapt=share).top(layers) or layers, share)
     return found
 
@@ -88,6 +91,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("study", type=Path)
     parser.add_argument("--rates", type=float, nargs="+", default=None, help="default: the study's fit.lr")
+    parser.add_argument("--adapt", nargs="+", default=SHARES, help="the first is what the others are compared with")
+    parser.add_argument("--seeds", type=int, nargs="+", default=None, help="default: the study's")
     parser.add_argument("--periods", type=int, default=4)
     parser.add_argument("--share", type=float, default=None, help="share of the users; default: the study's")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs")
@@ -95,7 +100,10 @@ def main() -> None:
     options = parser.parse_args()
     config = read(options.study)
     if options.share:
-        config = config.model_copy(update={"data": config.data.model_copy(update={"share": options.share})})
+        data = config.data.model_copy(update={"share": options.share})
+        config = config.model_copy(update={"data": data, "name": f"{config.name}-share-{options.share:g}"})
+    if options.seeds:
+        config = config.model_copy(update={"seeds": tuple(options.seeds)})
     rates = options.rates or [config.fit.lr]
     arena = Arena(config, options.runs / f"k-curve-{config.name}")
     base: Workshop = arena.workshop
@@ -104,7 +112,7 @@ def main() -> None:
     period = np.concatenate([c.period[c.targets] for c in cases])
     rows, reference = [], None
     machines: dict[str, None] = {}
-    for k, share in shares(base.base.n_layers).items():
+    for k, share in shares(base.base.n_layers, options.adapt).items():
         shop = Workshop(
             base.base, base.encoder, config.adapter.model_copy(update={"adapt": share}), config.fit, base.folder,
             cache=base.cache,
@@ -155,12 +163,14 @@ def write(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: 
 def page(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: int, users: int, machines: str) -> str:
     config, past = arena.config, arena.past(arena.first)
     periods = tested(arena, options.periods)
+    seeds = f" --seeds {' '.join(map(str, options.seeds))}" if options.seeds else ""
     share = f" --share {options.share:g}" if options.share else ""
     rates = f" --rates {' '.join(f'{r:g}' for r in options.rates)}" if options.rates else ""
+    forms = f" --adapt {' '.join(map(shlex.quote, options.adapt))}" if options.adapt != SHARES else ""
     lines = [
         f"# How many layers must be adapted? {name}",
         "",
-        f"`python bench/k_curve.py {options.study.as_posix()}{rates}{share}`",
+        f"`python bench/k_curve.py {options.study.as_posix()}{rates}{forms}{seeds}{share}`",
         "",
         f"{arena.stream.describe()}. Share of the users whose rows are examples: {config.data.share:g}. Adapters of rank "
         f"{config.adapter.rank} trained from scratch, {config.fit.epochs} epochs, on the {len(past):,} examples up to the "
@@ -171,8 +181,8 @@ def page(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: i
         "log-loss on the held-out end of the training periods. 95 % intervals from 1,000 resamples of users, paired for "
         "differences; statistics are means over periods and seeds.",
         "",
-        "| layers adapted | learning rate | weights | AUC | by seed | against all layers | UAUC | log-loss | CPU s, first | CPU s, "
-        "further |",
+        f"| layers adapted | learning rate | weights | AUC | by seed | against {rows[0]['adapt']} | UAUC | log-loss | CPU s, first "
+        "| CPU s, further |",
         "|---|--:|--:|---|---|---|---|---|--:|--:|",
     ]
     for r in rows:
@@ -213,7 +223,12 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             word, (k[-1], seconds[-1]), xytext=(0, above), textcoords="offset points", color=color, ha="center",
             va="bottom" if above > 0 else "top",
         )  # fmt: skip
-    right.set(xscale="log", ylim=(0, None), xlabel="layers adapted, from the top", ylabel="CPU seconds of the fit")
+    right.set(
+        xscale="log",
+        ylim=(0, 1.08 * max(r["cpu_first"] for r in rows)),
+        xlabel="layers adapted, from the top",
+        ylabel="CPU seconds of the fit",
+    )
     for axes in (left, right):
         axes.set_xticks(k, [str(x) for x in k])
         axes.minorticks_off()

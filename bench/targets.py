@@ -17,7 +17,7 @@ def rows(folder: Path) -> list[str]:
     found = []
     for path in sorted(folder.glob("bench-*.csv")):
         with path.open(newline="", encoding="utf-8") as file:
-            found += [_line(row, path.stem) for row in csv.DictReader(file) if row["target"]]
+            found += [_line(row, path.stem) for row in csv.DictReader(file) if row.get("target")]
     return found
 
 

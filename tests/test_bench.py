@@ -394,6 +394,11 @@ def test_the_k_curve_fits_every_share_of_the_layers_once_and_says_what_it_costs(
     text = (tmp_path / "k-curve-tiny.md").read_text(encoding="utf-8")
     assert "Seeds: 0, 1" in text and "periods 3 to 4" in text
     assert (tmp_path / "k-curve-tiny.png").stat().st_size > 1000
+    fewer = ["--adapt", "top(1/2)", "top(1)", "--seeds", "2", "--share", "0.5"]
+    monkeypatch.setattr(sys, "argv", ["k_curve.py", *words, *fewer])
+    curve.main()
+    text = (tmp_path / "k-curve-tiny-share-0.5.md").read_text(encoding="utf-8")
+    assert "--adapt 'top(1/2)' 'top(1)' --seeds 2 --share 0.5" in text and "against top(1/2)" in text
 
 
 def test_a_close_is_timed_to_the_saved_adapter(
@@ -404,6 +409,17 @@ def test_a_close_is_timed_to_the_saved_adapter(
     for kept in (True, False):
         assert closing.close(*deep, new, kept, tmp_path / str(kept)) > 0
         assert (tmp_path / str(kept) / "served" / "adapter_model.safetensors").is_file()
+
+
+def test_the_updates_of_a_strategy_are_timed_close_by_close(bench: Any, stream: Stream) -> None:
+    scaling = bench("bench_scaling")
+    kit = scaling.Kit(stream)
+    past = [stream.until(t + 1) for t in (1, 2, 3)]
+    for kept in (True, False):
+        lab = kit.lab(kept=kept)
+        found = scaling.renewed(lab, "lsat-ensemble", past)
+        assert len(found) == 2 and min(found) > 0
+        assert (lab.workshop.trunk is not None) == kept
 
 
 def test_a_slope_is_the_exponent_of_growth_and_paper_adds_up(bench: Any, tmp_path: Path) -> None:

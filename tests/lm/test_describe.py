@@ -9,19 +9,23 @@ import pytest
 
 from lm.models import TIMELINE, encoder_for, event_ids, fact_texts, random_world, saved_base, tiny_base
 from regraft.lm.answers import token_ids
-from regraft.lm.describe import describe, top_quarter
+from regraft.lm.describe import describe, proposed
 from regraft.lm.token_view import tokens_per_event
 from regraft.prompts.template import Template
 
 
-@pytest.mark.parametrize(("layers", "top"), [(1, 1), (4, 1), (6, 2), (10, 3), (12, 3), (30, 8), (32, 8)])
+@pytest.mark.parametrize(("layers", "top"), [(8, 2), (10, 3), (12, 3), (30, 8), (32, 8)])
 def test_a_quarter_of_the_layers_is_proposed_for_adaptation(layers: int, top: int):
-    assert top_quarter(layers) == top
+    assert proposed(layers) == f"top({top}) of {layers} layers"
+
+
+def test_all_of_few_layers_are_proposed():
+    assert proposed(7) == "all 7 layers"
 
 
 def test_without_a_log_kept_states_are_told_per_token_alone(tmp_path: Path):
     told = describe(saved_base(tmp_path / "base"), TIMELINE, "fp32")
-    assert told["proposed adaptation"] == "top(1) of 4 layers"
+    assert told["proposed adaptation"] == "all 4 layers"
     assert told["kept trunk states per token"] == 32 * 4
     assert told["KV cache per token"] == 2 * 4 * 2 * 8 * 4  # keys and values, layers, heads, width, bytes
     assert not any("per event" in name for name in told)

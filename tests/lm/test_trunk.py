@@ -252,6 +252,9 @@ def test_what_cannot_be_read_as_layers_is_refused(words: str):
         ("top(1/4)", 10, 3),
         ("top(1/8)", 4, 1),
         ("top(1/2)", 4, 2),
+        ("auto", 30, 8),
+        ("auto", 8, 2),
+        ("auto", 7, None),
     ],
 )
 def test_a_share_of_the_layers_is_rounded(words: str | int, layers: int, top: int | None):

@@ -60,7 +60,7 @@ def describe(
         "KV cache per token": kv_bytes(config, used.itemsize),
         "kept trunk states per token": states,
         **events,
-        "proposed adaptation": f"top({top_quarter(base.n_layers)}) of {base.n_layers} layers",
+        "proposed adaptation": proposed(base.n_layers),
         "template": template.name,
         **said,
         "objective": base.objective,
@@ -75,11 +75,10 @@ def kv_bytes(config: Any, element: int) -> int:
     return int(2 * config.num_hidden_layers * heads * width * element)
 
 
-def top_quarter(layers: int) -> int:
-    """What `top(1/4)` comes to."""
-    top = AdapterOptions(adapt="top(1/4)").top(layers)
-    assert top is not None
-    return top
+def proposed(layers: int) -> str:
+    """What `adapter.adapt: auto` comes to."""
+    top = AdapterOptions().top(layers)
+    return f"all {layers} layers" if top is None else f"top({top}) of {layers} layers"
 
 
 def _name(dtype: Any) -> str:

@@ -12,6 +12,7 @@ from regraft.prompts.timeline import Shape
 
 GIB = 2**30
 TOP = re.compile(r"top\((?P<k>\d+)(?:/(?P<of>[1-9]\d*))?\)")
+SHALLOW = 8  # layers: of a model with fewer, a quarter may learn too little (docs/decisions/0005)
 
 
 class Options(BaseModel):
@@ -38,24 +39,27 @@ class AdapterOptions(Options):
         "auto", description="module names; auto: every linear layer of a block"
     )
     adapt: str | int = Field(
-        "top(1/4)",
-        description="top(1/4): that share of the layers, top(k): the k highest; all; targets: all, at targets alone",
+        "auto",
+        description="top(1/4): that share of the layers, top(k): the k highest; all; targets: all, at targets alone; "
+        f"auto: top(1/4), but all of fewer than {SHALLOW}",
     )  # fmt: skip
 
     @field_validator("adapt")
     @classmethod
     def _readable(cls, value: str | int) -> str | int:
-        if isinstance(value, str) and value not in ("all", "targets") and not TOP.fullmatch(value):
-            raise ConfigError("adapter.adapt", f"found {value!r}", "all, targets, top(k) or a share such as top(1/4)")
+        if isinstance(value, str) and value not in ("auto", "all", "targets") and not TOP.fullmatch(value):
+            raise ConfigError(
+                "adapter.adapt", f"found {value!r}", "auto, all, targets, top(k) or a share such as top(1/4)"
+            )
         return value
 
     def top(self, layers: int) -> int | None:
         """How many of so many layers carry weights; None: all. May be out of range where a number was given."""
-        if self.adapt in ("all", "targets"):
+        if self.adapt in ("all", "targets") or (self.adapt == "auto" and layers < SHALLOW):
             return None
         if isinstance(self.adapt, int):
             return self.adapt
-        found = TOP.fullmatch(self.adapt)
+        found = TOP.fullmatch("top(1/4)" if self.adapt == "auto" else self.adapt)
         assert found is not None
         if found["of"] is None:
             return int(found["k"])
