@@ -54,7 +54,7 @@ def test_show_tells_size_memory_and_the_tokens_of_the_answers(base: Path, shop: 
     told = dict(line.strip().split(maxsplit=1) for line in heard.out.splitlines() if len(line.split()) == 2)
     assert (told["layers"], told["width"], told["vocabulary"]) == ("1", "32", "400")
     assert r"of ' Yes\n'" in heard.out
-    for words in ("KV cache per token", "kept trunk states per token", "top(1) of 1 layers"):
+    for words in ("KV cache per token", "kept trunk states per token", "all 1 layer"):
         assert words in heard.out
     assert "original" not in heard.out
     assert "per event" not in heard.out

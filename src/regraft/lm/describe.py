@@ -78,7 +78,7 @@ def kv_bytes(config: Any, element: int) -> int:
 def proposed(layers: int) -> str:
     """What `adapter.adapt: auto` comes to."""
     top = AdapterOptions().top(layers)
-    return f"all {layers} layers" if top is None else f"top({top}) of {layers} layers"
+    return f"all {layers} layer{'s' * (layers > 1)}" if top is None else f"top({top}) of {layers} layers"
 
 
 def _name(dtype: Any) -> str:
