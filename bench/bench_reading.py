@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from common import Row
 
+STATUS = Path("/proc/self/status")
+
 PYTHON, C = "pandas, python engine", "pandas, C engine after '::' became tab"
 RATINGS = ["user_id", "item_id", "rating", "timestamp"]
 MOVIES = ["item_id", "title", "genres"]
@@ -98,16 +100,20 @@ def child(side: str, path: Path) -> None:
     print(json.dumps({"wall": wall, "cpu": cpu, "rows": rows, "mib": peak_mib()}))
 
 
+def resident(name: str) -> int:
+    """Bytes of memory of this process, by their name in /proc/self/status: VmRSS now, VmHWM at the peak."""
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
+    return 1024 * int(line.split()[1])
+
+
 def peak_mib() -> float:
     """Peak resident memory of this process.
 
     Not ru_maxrss where /proc is there: Linux hands the parent's peak on to a child through fork and exec, so every
     side would show at least what this script itself uses.
     """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
+    if STATUS.is_file():
+        return resident("VmHWM") / 2**20
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from bench_reading import resident
 from bench_tokens import RATE, SEED, STEP, Layout, Material, layouts, some_users, tokenised, train_loop
 from common import (
     ROOT,
@@ -283,7 +284,7 @@ def _peak(name: str, words: str, view: Stream, path: Path, dtype: str) -> float:
     material = tokenised(layout, view, tokenizer, getattr(model.config, "max_position_embeddings", None))
     model(input_ids=torch.tensor([[1, 2, 3]]))
     copied = sum(p.numel() * p.element_size() for p in model.parameters())  # each side copies the model once
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here: loading has one of its own
     if name == HF:
         train_peer(
@@ -292,13 +293,7 @@ def _peak(name: str, words: str, view: Stream, path: Path, dtype: str) -> float:
     else:
         with tempfile.TemporaryDirectory() as folder:
             Ours(model, tokenizer, material, view, QUARTER, Path(folder)).trained(fresh=True)
-    return max(0.0, _resident("VmHWM") - before - copied) / GIB
-
-
-def _resident(name: str) -> int:
-    """Bytes, from the lines of /proc/self/status."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith(name)).split()[1])
+    return max(0.0, resident("VmHWM") - before - copied) / GIB
 
 
 # -- the page --------------------------------------------------------------------------------------

@@ -238,8 +238,8 @@ def page(found: Sequence[Curve], times: int) -> str:
         "![CPU seconds against users, context, layers, candidates and periods](bench-scaling.png)",
         "",
         f"A nano model with random weights (4 layers of width 128, fp32, one thread) on MovieLens-1M, period {PERIOD}, title "
-        f"and genres, W = 10, H = 20 unless named; two epochs; medians of {times}. A slope of 1 is proportional. An update: one run of a strategy's renewal at these closes, "
-        f"text and tokens included, for {PEOPLE} users drawn by seed 0, after the states that a test pass leaves were kept; 'nothing "
+        f"and genres, W = 10, H = 20 unless named; two epochs; medians of {times}. A slope of 1 is proportional. "
+        f"An update: one run of a strategy's renewal at these closes, text and tokens included, for {PEOPLE} users drawn by seed 0, after the states that a test pass leaves were kept; 'nothing "
         "kept' has none and reads the lower layers in every epoch. Later periods of MovieLens-1M hold fewer events than early ones.",
         "",
         "| CPU seconds of | against | sizes | seconds | slope |",

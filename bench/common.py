@@ -318,12 +318,18 @@ def _page(page: Page, rows: Sequence[Row], table: Sequence[str], probes: tuple[f
 def _command(page: Page) -> str:
     """What was typed, without folders of this machine."""
     script = page.name.replace("-", "_")
-    given = sys.argv[1:] if Path(sys.argv[0]).stem == script else []
+    given = typed() if Path(sys.argv[0]).stem == script else []
+    return " ".join([f"python bench/{script}.py", *(Path(word).name for word in given)])
+
+
+def typed() -> list[str]:
+    """The words after the script's name, but for where results and parts go."""
+    given = sys.argv[1:]
     for folder in ("--out", "--runs"):
         if folder in given:
             first = given.index(folder)
             given = given[:first] + given[first + 2 :]
-    return " ".join([f"python bench/{script}.py", *(Path(word).name for word in given)])
+    return given
 
 
 def _moved(probes: tuple[float, float]) -> float:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import ROOT, machine_words
+from common import ROOT, machine_words, typed
 from study import read
 
 from regraft.arena.compare import Arena
@@ -163,14 +163,10 @@ def write(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: 
 def page(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: int, users: int, machines: str) -> str:
     config, past = arena.config, arena.past(arena.first)
     periods = tested(arena, options.periods)
-    seeds = f" --seeds {' '.join(map(str, options.seeds))}" if options.seeds else ""
-    share = f" --share {options.share:g}" if options.share else ""
-    rates = f" --rates {' '.join(f'{r:g}' for r in options.rates)}" if options.rates else ""
-    forms = f" --adapt {' '.join(map(shlex.quote, options.adapt))}" if options.adapt != SHARES else ""
     lines = [
         f"# How many layers must be adapted? {name}",
         "",
-        f"`python bench/k_curve.py {options.study.as_posix()}{rates}{forms}{seeds}{share}`",
+        f"`{shlex.join(['python', 'bench/k_curve.py', *typed()])}`",
         "",
         f"{arena.stream.describe()}. Share of the users whose rows are examples: {config.data.share:g}. Adapters of rank "
         f"{config.adapter.rank} trained from scratch, {config.fit.epochs} epochs, on the {len(past):,} examples up to the "

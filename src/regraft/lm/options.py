@@ -55,11 +55,14 @@ class AdapterOptions(Options):
 
     def top(self, layers: int) -> int | None:
         """How many of so many layers carry weights; None: all. May be out of range where a number was given."""
-        if self.adapt in ("all", "targets") or (self.adapt == "auto" and layers < SHALLOW):
+        adapt = self.adapt
+        if adapt == "auto":
+            adapt = "all" if layers < SHALLOW else "top(1/4)"
+        if adapt in ("all", "targets"):
             return None
-        if isinstance(self.adapt, int):
-            return self.adapt
-        found = TOP.fullmatch("top(1/4)" if self.adapt == "auto" else self.adapt)
+        if isinstance(adapt, int):
+            return adapt
+        found = TOP.fullmatch(adapt)
         assert found is not None
         if found["of"] is None:
             return int(found["k"])
