@@ -1,8 +1,9 @@
 """What a request costs: candidates behind a history that is read now or lies ready, two adapters, a new event.
 
-python bench/bench_serving.py [--quick] [--base DIR] [--users N] [--out docs/results]
+python bench/bench_serving.py [--quick] [--base DIR] [--llama FILE.gguf] [--users N] [--out docs/results]
 
 Base: --base, else SmolLM2-135M-Instruct where it is at hand (make smollm2), in the dtype that a probe chooses.
+--llama: the same model as a GGUF file, for llama.cpp (pip install llama-cpp-python, which is built from source).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from common import (
     taken,
     write,
 )
+from llama_peer import SIDE_BY_SIDE, Llama
 from transformers import BertConfig, BertForSequenceClassification
 
 from regraft.data.regimes import Regime
@@ -50,6 +52,12 @@ from regraft.prompts.timeline import Shape
 HISTORY, CANDIDATES = 30, 100
 CROSS = "cross-encoder, MiniLM-L6 shape"
 ONE, COLD = "one adapter", "ours, history read anew"
+LLAMA, LLAMA_ONE = "llama.cpp, prompt cache, side by side", "llama.cpp, prompt cache, one by one"
+LLAMA_WORDS = (
+    "llama.cpp: the same tokens and threads, weights in {dtype} as ours (for it too faster here than the 4 or 8 bits of a GGUF file), the history "
+    f"in its prompt cache. One by one, as its server does: a candidate per call. Side by side: {SIDE_BY_SIDE} per call, each a sequence of "
+    "its own that shares the cells of the history (one buffer for all), the fastest of 16, 32, 64 and 100 per call."
+)
 CROSS_TOKENS = 512  # positions of the cross-encoder
 QUARTER = AdapterOptions(adapt="top(1/4)")
 
@@ -138,11 +146,11 @@ def score_crossed(model: BertForSequenceClassification, pairs: Pairs) -> np.ndar
 # -- measuring -------------------------------------------------------------------------------------
 
 
-def measure(bench: Bench, times: int, cross: torch.dtype) -> tuple[list[Row], list[str]]:
+def measure(bench: Bench, times: int, cross: torch.dtype, llama: Llama | None) -> tuple[list[Row], list[str]]:
     base, answers, n = bench.base, bench.answers, len(bench.asked)
     crossed = cross_encoder(cross)
     one = bench.adapters[:1]
-    difference = agreement(bench)
+    difference = agreement(bench, llama)
     single = [bench.encoder.encode(view.only(slice(0, 1))) for view in bench.asked]
 
     def all_warm(number_: int) -> None:
@@ -165,6 +173,8 @@ def measure(bench: Bench, times: int, cross: torch.dtype) -> tuple[list[Row], li
         "append": bench.each(lambda k: bench.score(single[k], bench.warm), one_event_behind),
         COLD: bench.each(lambda k: bench.score(single[k], WarmPrefixes(base))),
     }
+    if llama:
+        sides |= {name: bench.each(score, prepare) for name, (score, prepare) in prompt_cache(bench, llama).items()}
     took = alternating(sides, times)
     pair = alternating(
         {
@@ -182,32 +192,60 @@ def measure(bench: Bench, times: int, cross: torch.dtype) -> tuple[list[Row], li
         Row("wall s, two adapters (aim: 1.4 times one)", ONE, pair["ensemble"].wall, pair[ONE].wall, n, 1 / 1.4),
         Row("wall s from a new event to the next score, appended", COLD, took["append"].wall, took[COLD].wall, n, 10.0),
     ]  # fmt: skip
+    if llama:
+        warm = f"wall s per request, {what}, warm"
+        rows[3:3] = [
+            Row(warm, LLAMA_ONE, took["warm"].wall, took[LLAMA_ONE].wall, n, 2.0),
+            Row(warm, LLAMA, took["warm"].wall, took[LLAMA].wall, n, 2.0),
+        ]
     prefix = np.mean([len(pair_.prefix) for pair_ in bench.pairs])
     own = np.mean([len(candidate) for pair_ in bench.pairs for candidate in pair_.candidates])
     line = bench.warm.bytes / max(1, len(bench.warm))
     return rows, [
         f"A history of {prefix:.0f} tokens, {own:.1f} tokens per candidate; a warm history takes {line / 2**20:.1f} MiB.",
-        f"Largest difference between the scores of ours, cold or warm, and {LAST}: {number(difference)} "
+        f"Largest difference of any other's scores from those of {LAST}: {number(difference)} "
         f"({str(base.dtype).removeprefix('torch.')}).",
     ]
 
 
-def agreement(bench: Bench) -> float:
-    """Largest difference of log-odds; refuses to compare what is not the same."""
+def prompt_cache(bench: Bench, llama: Llama) -> dict[str, tuple[Callable[[int], np.ndarray], Callable[[int], None]]]:
+    """How llama.cpp scores a request, and what it may do beforehand: read the history."""
+
+    def read(number_: int) -> None:
+        llama.read(bench.pairs[number_].prefix)
+
+    return {
+        LLAMA_ONE: (lambda k: llama.one_by_one(bench.pairs[k]), read),
+        LLAMA: (lambda k: llama.side_by_side(bench.pairs[k]), read),
+    }
+
+
+def agreement(bench: Bench, llama: Llama | None) -> float:
+    """Largest difference of log-odds from those of HF; refuses to compare what is not the same."""
     largest = 0.0
     for number_ in range(min(3, len(bench.asked))):
         reference = score_pairs(bench.base.model, bench.answers, bench.pairs[number_], 1)
-        for warm in (None, bench.warm, bench.warm):
-            largest = max(largest, float(np.abs(bench.score(bench.blocks[number_], warm) - reference).max()))
+        found = [bench.score(bench.blocks[number_], warm) for warm in (None, bench.warm, bench.warm)]
+        for score, read in prompt_cache(bench, llama).values() if llama else ():
+            read(number_)
+            found.append(score(number_))
+        largest = max(largest, *(float(np.abs(scores - reference).max()) for scores in found))
     allowed = 1e-3 if bench.base.dtype == torch.float32 else 0.5
     if largest > allowed:
         raise SystemExit(f"the scores differ by up to {largest:.2g}: nothing is compared")
     return largest
 
 
+def open_llama(path: Path, dtype: str, bench: Bench) -> Llama:
+    """With room for a history and all its candidates."""
+    longest = max(len(pairs.prefix) + sum(map(len, pairs.candidates)) for pairs in bench.pairs)
+    return Llama(path, dtype, bench.answers, longest)
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--base", type=Path, default=None, help="a Hugging Face directory")
+    parser.add_argument("--llama", type=Path, default=None, help="the same model as a GGUF file: adds llama.cpp")
     parser.add_argument("--users", type=int, default=None, help="requests per round; default 5, quick 2")
     parser.add_argument("--history", type=int, default=HISTORY, help="events of history")
     options = parser.parse_args()
@@ -218,11 +256,19 @@ def main() -> None:
     before = gemm_probe()
     users = options.users or (2 if options.quick else 5)
     bench = Bench(stream, model, tokenizer, users, options.history, CANDIDATES)
-    rows, words = measure(bench, repeats(options), DTYPES[probe_dtype()])
-    write(page(bench, path, dtype, words, repeats(options), options.quick), rows, (before, gemm_probe()), options.out)
+    llama = open_llama(options.llama, dtype, bench) if options.llama else None
+    rows, words = measure(bench, repeats(options), DTYPES[probe_dtype()], llama)
+    write(
+        page(bench, path, dtype, words, repeats(options), options.quick, llama is not None),
+        rows,
+        (before, gemm_probe()),
+        options.out,
+    )
 
 
-def page(bench: Bench, path: Path | None, dtype: str, words: Sequence[str], times: int, quick: bool) -> Page:
+def page(
+    bench: Bench, path: Path | None, dtype: str, words: Sequence[str], times: int, quick: bool, llama: bool
+) -> Page:  # fmt: skip
     size = sum(p.numel() for n, p in bench.base.model.named_parameters() if "lora_" not in n)
     name = path.name if path else "nano with random weights"
     return Page(
@@ -238,6 +284,7 @@ def page(bench: Bench, path: Path | None, dtype: str, words: Sequence[str], time
             f"transformers, history and candidate as one text of at most {CROSS_TOKENS} tokens (the tokens of our "
             "tokenizer), as sentence-transformers' CrossEncoder does. It needs no reading of a history in advance, and "
             "its quality on this task is not known.",
+            *([LLAMA_WORDS.format(dtype=dtype)] if llama else []),
             "Two adapters in the top quarter of the layers against one, both cold; what is below is read once.",
             f"{COLD}: after a new event, history and one candidate are read; appended: the event alone is, behind the "
             "keys and values that lie ready.",
@@ -245,7 +292,8 @@ def page(bench: Bench, path: Path | None, dtype: str, words: Sequence[str], time
             f"{times}, alternating order.",
             *words,
         ],
-        caveats=["llama.cpp with its prompt cache was not run here: see docs/log.md."],
+        caveats=["What the trained adapters cost is not in the rows with candidates: both sides read the bare base."]
+        + ([] if llama else ["llama.cpp with its prompt cache was not run: --llama FILE.gguf adds it."]),
         quick=quick,
     )
 

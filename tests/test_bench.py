@@ -356,7 +356,7 @@ def test_requests_are_answered_alike_cold_warm_and_appended(bench: Any, stream: 
 
     serving = bench("bench_serving")
     made = serving.Bench(stream, *deep, users=2, history=4, candidates=12)
-    rows, words = serving.measure(made, 1, torch.float32)
+    rows, words = serving.measure(made, 1, torch.float32, None)
     assert [row.target for row in rows] == [15.0, 20.0, 2.0, None, 1 / 1.4, 10.0]
     assert all(row.ours > 0 and row.theirs > 0 for row in rows)
     assert "MiB" in words[0] and "Largest difference" in words[1]
@@ -364,6 +364,20 @@ def test_requests_are_answered_alike_cold_warm_and_appended(bench: Any, stream: 
     assert np.abs(made.score(blocks) - made.score(blocks, made.warm)).max() < 1e-4
     one, two = made.ensemble(0, made.adapters)
     assert np.abs(one - two).max() > 1e-6
+
+
+def test_llama_cpp_scores_the_same_candidates(bench: Any, stream: Stream, tmp_path: Path) -> None:
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed: it is built from source")
+    import torch
+
+    from lm.ggufs import llama, write_gguf
+    from lm.models import tokenizer
+
+    serving = bench("bench_serving")
+    model = write_gguf(tmp_path / "model.gguf", llama())
+    made = serving.Bench(stream, model, tokenizer(), users=1, history=4, candidates=12)
+    rows, _ = serving.measure(made, 1, torch.float32, serving.open_llama(tmp_path / "model.gguf", "fp32", made))
+    assert [row.ratio > 0 for row in rows if "llama.cpp" in row.peer] == [True, True]
 
 
 def test_the_k_curve_fits_every_share_of_the_layers_once_and_says_what_it_costs(
