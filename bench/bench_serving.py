@@ -292,7 +292,9 @@ def page(
             f"{times}, alternating order.",
             *words,
         ],
-        caveats=["What the trained adapters cost is not in the rows with candidates: both sides read the bare base."]
+        caveats=[
+            "Ours and HF carry an adapter in the top quarter, as a served model does; llama.cpp and the cross-encoder none."
+        ]
         + ([] if llama else ["llama.cpp with its prompt cache was not run: --llama FILE.gguf adds it."]),
         quick=quick,
     )

@@ -18,6 +18,7 @@ from regraft.data.stream import ranges
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks
 from regraft.lm.gate import gated
+from regraft.lm.last_layer import read_alone
 from regraft.lm.prefix_attention import Kept, behind, cache_word
 from regraft.lm.warm_prefix import WarmPrefixes
 
@@ -94,8 +95,9 @@ def states_of(base: BaseModel, blocks: Blocks, request: Request, warm: WarmPrefi
     before = keys[None, None, :] < limit[:, :, None]
     # Padding (copy 0) looks at itself, so that no row of the softmax is empty.
     own = (copy[:, None, :] == copy[:, :, None]) & (place[None, :] <= place[:, None])[None]
-    states = _read_behind(base, kept, placed(blocks.tokens.data), before, own, position)
     row, at_token = torch.from_numpy(request.row).to(device), torch.from_numpy(request.place).to(device)
+    with read_alone(base, row[row >= 0], at_token[row >= 0], width):
+        states = _read_behind(base, kept, placed(blocks.tokens.data), before, own, position)
     return torch.where(
         (row < 0)[:, None], in_line[at_token.clamp(max=len(in_line) - 1)], states[row, at_token.clamp(max=width - 1)]
     )
