@@ -145,10 +145,8 @@ def test_rows_share_a_tile_while_they_are_short():
     ]
 
 
-@pytest.mark.parametrize("asked", [1, 10**6])  # one row per tile, all rows in one
 @pytest.mark.parametrize("family", FAMILIES)
-def test_candidates_behind_a_history_read_now_or_at_hand(family: str, asked: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tiled_attention, "ASKED", asked)
+def test_candidates_behind_a_history_read_now_or_at_hand(family: str, monkeypatch: pytest.MonkeyPatch):
     base = tiny_base(family)
     Grafts(base).put(wide(base))
     warm = WarmPrefixes(base)
@@ -159,23 +157,3 @@ def test_candidates_behind_a_history_read_now_or_at_hand(family: str, asked: int
             found += [scored(view, base, None), scored(view, base, warm)]
         for scores in found[1:]:
             np.testing.assert_allclose(scores, found[0], atol=1e-4)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_rows_behind_one_history_ask_it_together(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch):
-    torch.manual_seed(0)
-    rows, heads, shared, tokens, before, size = 5, 6, 2, 4, 11, 8
-    query, key, value = (torch.randn(rows, h, tokens, size).to(dtype) for h in (heads, shared, shared))
-    line = torch.randn(2, 1, shared, before, size).to(dtype).unbind()
-    mask = torch.zeros(rows, 1, tokens, before + tokens, dtype=dtype)
-    mask[..., before:].masked_fill_(torch.rand(rows, 1, tokens, tokens) < 0.5, torch.finfo(dtype).min)
-    keys, values = (
-        torch.cat([a.expand(rows, -1, -1, -1), b], 2).float().repeat_interleave(3, 1)
-        for a, b in zip(line, (key, value), strict=True)
-    )
-    exact = torch.softmax(query.float() * 0.3 @ keys.transpose(2, 3) + mask.float(), -1) @ values
-    for asked in (1, 800, 10**6):  # one row, two rows and all rows per tile
-        monkeypatch.setattr(tiled_attention, "ASKED", asked)
-        found = tiled_attention.attention_behind(query, key, value, line, mask, True, 0.3)
-        error = (found.transpose(1, 2).float() - exact).abs().max()
-        assert error < (1e-5 if dtype == torch.float32 else 0.03)

@@ -32,13 +32,19 @@ def read_alone(base: BaseModel, row: Tensor, read: Tensor, tokens: int) -> Itera
 
     On a model of another build, or while layers are run again for the gradient, everything is done as ever.
     """
-    if base.by_token is None:
-        base.by_token = _by_token(base)
+    modules = by_token(base)
     if not len(row) or base.recomputes:
         yield
         return
-    with instead(base.by_token, _at(torch.unique(row * tokens + read))):
+    with instead(modules, _at(torch.unique(row * tokens + read))):
         yield
+
+
+def by_token(base: BaseModel) -> list[nn.Module]:
+    """What works at tokens by themselves in the last layer. Tried once per model, by reading a text of its own."""
+    if base.by_token is None:
+        base.by_token = _by_token(base)
+    return base.by_token
 
 
 def _at(kept: Tensor) -> Forward:

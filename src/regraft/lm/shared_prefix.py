@@ -9,6 +9,7 @@ same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,8 +19,9 @@ from regraft.data.stream import ranges
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks
 from regraft.lm.gate import gated
-from regraft.lm.last_layer import read_alone
+from regraft.lm.last_layer import by_token, read_alone
 from regraft.lm.prefix_attention import Kept, behind, cache_word
+from regraft.lm.side_by_side import lanes, side_by_side
 from regraft.lm.warm_prefix import WarmPrefixes
 
 ROW_TOKENS = 48  # tokens of copies per row: longer rows pay attention to each other, shorter ones padding
@@ -88,7 +90,7 @@ def states_of(base: BaseModel, blocks: Blocks, request: Request, warm: WarmPrefi
     def placed(values: np.ndarray, padding: int = 0) -> Tensor:
         return torch.from_numpy(np.where(real, values[at], padding).astype(np.int64)).to(device)
 
-    limit, position = placed(blocks.limit, line.shape[1]), placed(blocks.position)
+    limit = placed(blocks.limit, line.shape[1])
     copy = torch.from_numpy(request.copy).to(device)
     keys = torch.arange(line.shape[1], device=device)
     place = torch.arange(width, device=device)
@@ -96,8 +98,16 @@ def states_of(base: BaseModel, blocks: Blocks, request: Request, warm: WarmPrefi
     # Padding (copy 0) looks at itself, so that no row of the softmax is empty.
     own = (copy[:, None, :] == copy[:, :, None]) & (place[None, :] <= place[:, None])[None]
     row, at_token = torch.from_numpy(request.row).to(device), torch.from_numpy(request.place).to(device)
-    with read_alone(base, row[row >= 0], at_token[row >= 0], width):
-        states = _read_behind(base, kept, placed(blocks.tokens.data), before, own, position)
+    ids, position = placed(blocks.tokens.data), placed(blocks.position)
+
+    def read(rows: slice) -> Tensor:
+        here = (row >= rows.start) & (row < rows.stop)
+        with read_alone(base, row[here] - rows.start, at_token[here], width):
+            return _read_behind(base, kept, ids[rows], before[rows], own[rows], position[rows])
+
+    by_token(base)  # tried before attention looks behind a history
+    with behind(base.model.base_model, kept, seen=base.window is None and bool(before.all())):
+        states = torch.cat(list(side_by_side(read, _shares(len(ids), lanes(device)), device)))
     return torch.where(
         (row < 0)[:, None], in_line[at_token.clamp(max=len(in_line) - 1)], states[row, at_token.clamp(max=width - 1)]
     )
@@ -169,14 +179,22 @@ def _read_line(base: BaseModel, line: Tensor) -> tuple[Tensor, Kept]:
 
 
 def _read_behind(base: BaseModel, kept: Kept, ids: Tensor, before: Tensor, own: Tensor, position: Tensor) -> Tensor:
-    """[rows, tokens, width]; `before` says which tokens of the history each token sees, `own` which of its row."""
+    """[rows, tokens, width], inside `behind`.
+
+    `before` says which tokens of the history each token sees, `own` which of its row.
+    """
     decoder = base.model.base_model
     line = torch.arange(before.shape[2], device=ids.device).expand(len(ids), -1)
     mask = base.mask(torch.cat([before, own], dim=2), position, torch.cat([line, position], dim=1))
     word = {cache_word(decoder): kept}
-    with behind(decoder, kept, seen=base.window is None and bool(before.all())):
-        states: Tensor = decoder(input_ids=ids, attention_mask=mask, position_ids=position, use_cache=True, **word)[0]
+    states: Tensor = decoder(input_ids=ids, attention_mask=mask, position_ids=position, use_cache=True, **word)[0]
     return states
+
+
+def _shares(rows: int, number: int) -> list[slice]:
+    """At most `number` slices, as even as can be."""
+    ends = np.unique(np.linspace(0, rows, number + 1).astype(int))
+    return [slice(int(first), int(end)) for first, end in pairwise(ends)]
 
 
 def _try(base: BaseModel) -> bool:
@@ -191,7 +209,8 @@ def _try(base: BaseModel) -> bool:
         with torch.no_grad():
             _, cache = _read_line(base, line[None])
             sees = torch.ones(2, own, n, dtype=torch.bool, device=base.device)
-            kept = _read_behind(base, cache, copies, sees, causal, position)[:, -1].float()
+            with behind(base.model.base_model, cache, seen=base.window is None):
+                kept = _read_behind(base, cache, copies, sees, causal, position)[:, -1].float()
             plain = torch.cat([base.hidden(torch.cat([line, c])[None])[:, -1] for c in copies]).float()
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
         return False

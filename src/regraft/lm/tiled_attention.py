@@ -24,7 +24,6 @@ from regraft.lm.side_by_side import side_by_side
 
 NAME = "regraft_tiled"
 QUERIES = 128  # tokens per tile
-ASKED = 1 << 22  # the same behind one history, of all heads together
 PAIRS = 1 << 16  # pairs of tokens per tile where rows are short, of all its rows together
 
 FASTER = {torch.bfloat16}  # in fp32 the kernel is as fast
@@ -158,8 +157,6 @@ def attention_behind(
 
     `mask` is additive, over the keys of the history and then the row's own. [rows, tokens, heads, size]
     """
-    if seen and not query.requires_grad:
-        return _all_behind(query * scale, key, value, line, mask)
     rows, tokens, before = len(query), query.shape[2], line[0].shape[2]
     keys, values = (torch.cat([a.expand(rows, -1, -1, -1), b], 2) for a, b in zip(line, (key, value), strict=True))
     tiles = [
@@ -168,42 +165,6 @@ def attention_behind(
         for queries in _queries(tokens)
     ]
     found: Tensor = _Tiled.apply(query * scale, keys, values, mask, tiles)  # type: ignore[no-untyped-call]
-    return found
-
-
-def _all_behind(
-    query: Tensor, key: Tensor, value: Tensor, line: tuple[Tensor, Tensor], mask: Tensor
-) -> Tensor:  # fmt: skip
-    """What all rows ask the history is one product; only their own keys are apart.
-
-    Scores lie in two buffers for all tiles: a megabyte that is asked for and given back each time costs as much as
-    the products.
-    """
-    rows, heads, tokens, size = query.shape
-    shared, before = line[0].shape[1:3]
-    together = min(rows, max(1, ASKED // (heads * tokens * (before + tokens))))
-    queries = heads // shared * tokens  # of one row to one head of keys
-    scores, shares = query.new_empty(2, shared, together * queries, before + tokens).unbind()
-    found = query.new_empty(rows, tokens, heads, value.shape[-1])
-    for first in range(0, rows, together):
-        some = slice(first, min(first + together, rows))
-        n = some.stop - some.start
-        asked, own_key, own_value = (  # [shared x rows, tokens of all their heads, size]
-            states[some]
-            .reshape(n, shared, -1, states.shape[-1])
-            .transpose(0, 1)
-            .reshape(shared * n, -1, states.shape[-1])
-            for states in (query, key, value)
-        )
-        score, share = scores[:, : n * queries], shares[:, : n * queries]
-        torch.bmm(asked.view(shared, -1, size), line[0][0].transpose(1, 2), out=score[..., :before])
-        own = torch.bmm(asked, own_key.transpose(1, 2)).view(shared, n, -1, tokens, tokens)
-        own += mask[some, :, :, before:]
-        score[..., before:] = own.view(shared, -1, tokens)
-        torch.softmax(score, -1, out=share)
-        part = torch.bmm(share[..., :before], line[1][0]).view(shared * n, queries, -1)
-        part.baddbmm_(share[..., before:].reshape(shared * n, queries, tokens), own_value)
-        found[some] = part.view(shared, n, -1, tokens, part.shape[-1]).permute(1, 3, 0, 2, 4).flatten(2, 3)
     return found
 
 
