@@ -16,6 +16,8 @@ from common import Page, Row, Taken, a_real_base, alternating, arguments, data_f
 
 from regraft.arena.compare import Arena
 from regraft.arena.config import ArenaConfig
+from regraft.arena.results import Results
+from regraft.arena.summary import summarise
 
 STRATEGIES = ("never", "full-retrain", "fine-tune", "short-term", "replay", "lsat-ensemble")
 SINGLE = "sum of six runs of one strategy each"
@@ -33,18 +35,25 @@ def configured(base: Path | None, share: float, strategies: Sequence[str], updat
     )  # fmt: skip
 
 
-def run(arena: Arena, folder: Path) -> Taken:
-    """One run in a new folder, with a cache of its own; the log is read and the base model is there already."""
+def run(arena: Arena, folder: Path) -> tuple[Taken, dict[str, float]]:
+    """One run in a new folder, with a cache of its own; the log is read and the base model is there already.
+
+    And the AUC of each strategy, the mean over periods.
+    """
     again = Arena(arena.config, folder / "run", arena.stream)
-    return taken(lambda: list(again.run()))
+    took = taken(lambda: list(again.run()))
+    return took, {s.name: s.values["auc"].estimate for s in summarise(Results.load(folder / "run")).standings}
 
 
 def measure(base: Path | None, share: float, strategies: Sequence[str], updates: int, times: int) -> list[Row]:
     whole = Arena(configured(base, share, strategies, updates), Path(tempfile.gettempdir()) / "unused")
 
+    auc: dict[str, dict[str, float]] = {"ours": {}, SINGLE: {}}
+
     def together() -> Taken:
         with tempfile.TemporaryDirectory() as folder:
-            return run(whole, Path(folder))
+            took, auc["ours"] = run(whole, Path(folder))
+        return took
 
     def one_by_one() -> Taken:
         wall = cpu = 0.0
@@ -53,17 +62,23 @@ def measure(base: Path | None, share: float, strategies: Sequence[str], updates:
                 update={"contenders": tuple(c for c in whole.config.contenders if c.use == strategy)}
             )
             with tempfile.TemporaryDirectory() as folder:
-                took = run(Arena(config, Path(folder), whole.stream), Path(folder))
+                took, found = run(Arena(config, Path(folder), whole.stream), Path(folder))
+            auc[SINGLE] |= found
             print(f"  {strategy} alone: {took.wall:.1f} s", flush=True)
             wall, cpu = wall + took.wall, cpu + took.cpu
         return Taken(wall, cpu)
 
     took = alternating({"ours": together, SINGLE: one_by_one}, times)
     n = sum(len(whole.past(update)) for update in whole.updates)
-    what = f"{len(strategies)} strategies, {updates} updates"
+    tested = sum(len(whole.stream.cases(update + 1)) for update in whole.updates)
+    what = f"{len(strategies)} strategies, {updates} update{'s' * (updates > 1)}"
     return [
         Row(f"wall s, {what}", SINGLE, took["ours"].wall, took[SINGLE].wall, n, 3.0),
         Row(f"CPU s, {what}", SINGLE, took["ours"].cpu, took[SINGLE].cpu, n),
+        *(
+            Row(f"AUC, {name}", "the same alone", auc["ours"][name], auc[SINGLE][name], tested, more_is_better=True)
+            for name in strategies
+        ),
     ]
 
 
@@ -81,14 +96,16 @@ def main() -> None:
         name="bench-arena",
         title="Six strategies in one run",
         what=f"{', '.join(STRATEGIES)} on {options.share or 0.01:g} of the users of ML-1M (preset lsat-ml-1m), "
-        f"{updates} updates. Base: {name}; adapters in the top quarter of its layers.",
+        f"{updates} update{'s' * (updates > 1)}. Base: {name}; adapters in the top quarter of its layers.",
         how=[
             "Together: one run; fits, scores and states of the frozen layers that several strategies want are worked "
             "out once. Alone: each strategy in a folder of its own with a cache of its own, summed.",
             f"Loading the model is timed in every run, reading the log is not. Medians of {times}, alternating order, "
             f"{torch.get_num_threads()} threads.",
         ],
-        caveats=["n counts the examples that all updates together learn from."],
+        caveats=[
+            "Beside seconds n counts the examples that all updates together learn from, beside AUC those that are tested."
+        ],
         quick=options.quick,
     )
     write(page, rows, (before, gemm_probe()), options.out)

@@ -421,7 +421,8 @@ def test_a_close_is_timed_to_the_saved_adapter(
     closing, tokens = bench("bench_close"), bench("bench_tokens")
     new = tokens.some_users(stream.cases(3), 30)
     for kept in (True, False):
-        assert closing.close(*deep, new, kept, tmp_path / str(kept)) > 0
+        took, after, before = closing.close(*deep, new, kept, tmp_path / str(kept))
+        assert took > 0 and 0 <= after <= 1 and 0 <= before <= 1
         assert (tmp_path / str(kept) / "served" / "adapter_model.safetensors").is_file()
 
 
