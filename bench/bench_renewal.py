@@ -338,7 +338,8 @@ class Part:
             kept.parent.mkdir(parents=True, exist_ok=True)
             whole(kept, lambda path: path.write_text(json.dumps(asdict(part))))
         found = json.loads(kept.read_text())
-        return cls([Row(**row) for row in found["rows"]], found["words"], tuple(found["probes"]))
+        probes = tuple(found["probes"])
+        return cls([replace(Row(**row), probes=probes) for row in found["rows"]], found["words"], probes)
 
 
 def main() -> None:
@@ -422,8 +423,8 @@ def page(model: Any, path: Path | None, dtype: str, words: Sequence[str], times:
             "optimiser take lowers the share.",
             "Memory: a process of its own for each side; peak resident memory, less what was there before training and "
             "the copy of the weights that each side makes.",
-            f"Medians of {times}, alternating order, a fresh copy of the model each time. The probes are those around the part between "
-            "which they differ most.",
+            f"Medians of {times}, alternating order, a fresh copy of the model each time. A probe before "
+            "and after each part judges its rows; those below are around the part between which they differ most.",
             *words,
         ],
         caveats=[

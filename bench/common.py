@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class Row:
     target: float | None = None
     more_is_better: bool = False
     exact: bool = False  # counted, not timed: how the machine did does not matter
+    probes: tuple[float, float] | None = None  # before and after this row alone; None: those of the page
 
     @property
     def ratio(self) -> float | None:
@@ -267,16 +269,17 @@ def write(page: Page, rows: Sequence[Row], probes: tuple[float, float], out: Pat
         for row in rows:
             cells = (number(row.ours), number(row.theirs), number(row.ratio), number(row.target, empty=""))
             table.writerow([row.measure, row.peer, *cells, row.n, machine_words()])
-    lines = markdown(rows, page.doubt(probes))
-    (out / f"{page.name}.md").write_text(_page(page, rows, lines, probes), encoding="utf-8")
+    doubts = [page.doubt(row.probes or probes) for row in rows]
+    lines = markdown(rows, doubts)
+    (out / f"{page.name}.md").write_text(_page(page, rows, doubts, lines, probes), encoding="utf-8")
     print("\n".join(lines))
     print(f"\nwritten: {page.name}.csv and {page.name}.md in {out}")
 
 
-def markdown(rows: Sequence[Row], doubt: str = "") -> list[str]:
-    """The table as lines of Markdown."""
+def markdown(rows: Sequence[Row], doubts: Sequence[str] = ()) -> list[str]:
+    """The table as lines of Markdown; `doubts`, one per row, say why it is not judged."""
     lines = ["| measure | peer | ours | theirs | ratio | target | | n |", "|---|---|--:|--:|--:|--:|---|--:|"]
-    for row in rows:
+    for row, doubt in zip_longest(rows, doubts, fillvalue=""):
         target = "" if row.target is None else f">= {number(row.target)}"
         cells = (row.measure, row.peer, number(row.ours), number(row.theirs), number(row.ratio, empty=""), target)
         lines.append("| " + " | ".join((*cells, row.verdict(doubt), f"{row.n:,}")) + " |")
@@ -288,13 +291,15 @@ def number(value: float | None, empty: str = "not measured") -> str:
     return empty if value is None else f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
 
 
-def _page(page: Page, rows: Sequence[Row], table: Sequence[str], probes: tuple[float, float]) -> str:
+def _page(
+    page: Page, rows: Sequence[Row], doubts: Sequence[str], table: Sequence[str], probes: tuple[float, float]
+) -> str:
     verdicts = [
         f"- **{verdict}**: {row.measure}, against {row.peer}: {number(row.ratio)}x, target {number(row.target)}x."
-        for row in rows
-        if (verdict := row.verdict(page.doubt(probes)))
+        for row, doubt in zip(rows, doubts, strict=True)
+        if (verdict := row.verdict(doubt))
     ]
-    differ = f" They differ by {_moved(probes):.0%}: other work ran beside this, so no target in seconds is judged."
+    differ = f" They differ by {_moved(probes):.0%}: other work ran beside this, so no target in seconds that was measured between them is judged."
     if _moved(probes) <= STEADY:
         differ = ""
     known = ", ".join(f"{name} {version}" for name, version in versions().items())

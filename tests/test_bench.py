@@ -86,7 +86,20 @@ def test_no_target_is_judged_on_an_unsteady_machine_or_in_a_quick_run(bench: Any
     assert page(common).doubt((50.0, 52.0)) == ""
     assert page(common).doubt((50.0, 80.0)) == "unsteady"
     assert page(common, quick=True).doubt(STEADY) == "quick run"
-    assert "| unsteady |" in common.markdown([common.Row("s", "peer", 1.0, 9.0, 1, target=7.0)], "unsteady")[-1]
+    assert "| unsteady |" in common.markdown([common.Row("s", "peer", 1.0, 9.0, 1, target=7.0)], ["unsteady"])[-1]
+
+
+def test_rows_with_probes_of_their_own_are_judged_by_them(bench: Any, tmp_path: Path) -> None:
+    common = bench("common")
+    still, moved = (common.Row(name, "peer", 1.0, 9.0, 1, target=7.0, probes=probes)
+                    for name, probes in (("still", STEADY), ("moved", (50.0, 80.0))))  # fmt: skip
+    common.write(page(common), [still, moved], (50.0, 80.0), tmp_path)
+    lines = (tmp_path / "bench-test.md").read_text().splitlines()
+    assert [line.split(" | ")[-2].strip() for line in lines if line.startswith(("| still", "| moved"))] == [
+        "met",
+        "unsteady",
+    ]
+    assert "- **met**: still, against peer: 9x, target 7x." in lines
 
 
 def test_a_target_in_counted_tokens_is_judged_whatever_the_machine_did(bench: Any) -> None:

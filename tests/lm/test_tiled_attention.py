@@ -41,12 +41,13 @@ def kernel(base: BaseModel, states: torch.Tensor, *masked: torch.Tensor) -> torc
     )
 
 
+@pytest.mark.parametrize("kept", [0, 10**3])  # worked out again for the gradient, kept
 @pytest.mark.parametrize("queries", [16, 256])
 @pytest.mark.parametrize("pairs", [1, 10**6])  # one row per tile, all rows in one
 @pytest.mark.parametrize("masked", [True, False])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_tiles_say_what_the_kernel_says(
-    family: str, masked: bool, pairs: int, queries: int, monkeypatch: pytest.MonkeyPatch
+    family: str, masked: bool, pairs: int, queries: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ):
     base = tiny_base(family)
     mask = packed() if masked else ()
@@ -54,6 +55,7 @@ def test_tiles_say_what_the_kernel_says(
     states = base.model.get_input_embeddings()(ids).detach()
     monkeypatch.setattr(tiled_attention, "QUERIES", queries)
     monkeypatch.setattr(tiled_attention, "PAIRS", pairs)
+    monkeypatch.setattr(tiled_attention, "KEPT", kept)
     found = []
     for read in (kernel, lambda base, *given: base.hidden(*given)):
         begin = states.clone().requires_grad_()

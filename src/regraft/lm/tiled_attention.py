@@ -3,7 +3,7 @@
 PyTorch's kernel multiplies small blocks in turn; in bf16 its gradient takes two to five times as long as batched
 matrix products (docs/log.md). Under a mask it also pays for every pair of tokens, and most pairs see nothing: a token
 of the history sees what came before it, a copy its own prefix and itself. Here a tile is one batched product
-that stays in the cache; nothing of it is kept for the gradient, which works it out again.
+that stays in the cache. What its gradient needs is kept while that is little, else worked out again.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from regraft.lm.side_by_side import side_by_side
 NAME = "regraft_tiled"
 QUERIES = 128  # tokens per tile
 PAIRS = 1 << 16  # pairs of tokens per tile where rows are short, of all its rows together
+KEPT = 8  # times as many numbers as the query has are kept for the gradient, not more
 
 FASTER = {torch.bfloat16}  # in fp32 the kernel is as fast
 
@@ -39,6 +40,11 @@ class Tile:
     queries: slice
     keys: Keys
     clear: int  # so many keys at the beginning are seen by all queries
+
+    def pairs(self, keys: int) -> int:
+        """Queries times keys, of which there are `keys` in all."""
+        seen = len(range(*self.keys.indices(keys))) if isinstance(self.keys, slice) else len(self.keys)
+        return (self.rows.stop - self.rows.start) * (self.queries.stop - self.queries.start) * seen
 
 
 @contextmanager
@@ -146,8 +152,7 @@ def _attention(
     mask = attention_mask
     if mask is not None and mask.dtype == torch.bool:
         mask = torch.zeros(mask.shape, dtype=query.dtype).masked_fill_(~mask, torch.finfo(query.dtype).min)
-    found: Tensor = _Tiled.apply(query * scale, key, value, mask, tiles)  # type: ignore[no-untyped-call]
-    return found, None
+    return _in_tiles(query * scale, key, value, mask, tiles), None
 
 
 def attention_behind(
@@ -164,41 +169,52 @@ def attention_behind(
         for some in _rows(rows, tokens, before + tokens)
         for queries in _queries(tokens)
     ]
-    found: Tensor = _Tiled.apply(query * scale, keys, values, mask, tiles)  # type: ignore[no-untyped-call]
+    return _in_tiles(query * scale, keys, values, mask, tiles)
+
+
+def _in_tiles(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, tiles: list[Tile]) -> Tensor:
+    learns = torch.is_grad_enabled() and (query.requires_grad or key.requires_grad or value.requires_grad)
+    found: Tensor = _Tiled.apply(query, key, value, mask, tiles, learns)  # type: ignore[no-untyped-call]
     return found
 
 
 class _Tiled(torch.autograd.Function):
-    """Arguments as above; the query is scaled."""
+    """Arguments as above; the query is scaled. `learns`: a gradient will be asked for."""
 
     @staticmethod
     def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, tiles: list[Tile]
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, tiles: list[Tile], learns: bool
     ) -> Tensor:  # fmt: skip
-        ctx.save_for_backward(query, key, value)
-        ctx.rest = mask, tiles
         rows, heads, tokens, _ = query.shape
         found = query.new_empty(rows, tokens, heads, value.shape[-1])
+        kept: dict[int, Tensor] = {}
+        keep = learns and sum(tile.pairs(key.shape[2]) for tile in tiles) * heads <= KEPT * query.numel()
 
-        def work(tile: Tile) -> None:
+        def work(number: int) -> None:
+            tile = tiles[number]
             shape = _Shape.of(query, key, tile)
             share = _shares(shape.queries(query, tile), shape.keys(key, tile), mask, tile, shape)
             shape.scatter(found.transpose(1, 2), tile, torch.bmm(share, shape.keys(value, tile)))
+            if keep:
+                kept[number] = share
 
         _by_rows(tiles, work, query.device)
+        ctx.save_for_backward(query, key, value, *(kept[number] for number in sorted(kept)))
+        ctx.rest = mask, tiles
         return found
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value = ctx.saved_tensors
+        query, key, value, *kept = ctx.saved_tensors
         mask, tiles = ctx.rest
         grad = grads[0].transpose(1, 2)
         to_query, to_key, to_value = torch.empty_like(query), torch.zeros_like(key), torch.zeros_like(value)
 
-        def work(tile: Tile) -> None:
+        def work(number: int) -> None:
+            tile = tiles[number]
             shape = _Shape.of(query, key, tile)
             q, k, g = shape.queries(query, tile), shape.keys(key, tile), shape.queries(grad, tile)
-            share = _shares(q, k, mask, tile, shape)
+            share = kept[number] if kept else _shares(q, k, mask, tile, shape)
             _add(to_value, tile, torch.bmm(share.transpose(1, 2), g))
             to_share = torch.bmm(g, shape.keys(value, tile).transpose(1, 2))
             to_score = torch._softmax_backward_data(to_share, share, -1, share.dtype)
@@ -206,7 +222,7 @@ class _Tiled(torch.autograd.Function):
             _add(to_key, tile, torch.bmm(to_score.transpose(1, 2), q))
 
         _by_rows(tiles, work, query.device)
-        return to_query, to_key, to_value, None, None
+        return to_query, to_key, to_value, None, None, None
 
 
 @dataclass(frozen=True)
@@ -263,18 +279,18 @@ def _later(tokens: int, dtype: torch.dtype) -> Tensor:
     return torch.full((tokens, tokens), torch.finfo(dtype).min, dtype=dtype).triu_(1)
 
 
-def _by_rows(tiles: list[Tile], work: Callable[[Tile], None], device: torch.device) -> None:
+def _by_rows(tiles: list[Tile], work: Callable[[int], None], device: torch.device) -> None:
     """Does the work of all tiles, rows side by side: one product of this size does not fill two cores."""
-    lines: dict[int, list[Tile]] = {}
-    for tile in tiles:
-        lines.setdefault(tile.rows.start, []).append(tile)
+    lines: dict[int, list[int]] = {}
+    for number, tile in enumerate(tiles):
+        lines.setdefault(tile.rows.start, []).append(number)
 
-    def line(some: list[Tile]) -> None:
-        for tile in some:
-            work(tile)
+    def line(some: list[int]) -> None:
+        for number in some:
+            work(number)
 
     if len(lines) == 1:
-        line(tiles)
+        line(list(range(len(tiles))))
         return
     for _ in side_by_side(line, lines.values(), device):
         pass
