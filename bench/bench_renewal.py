@@ -190,21 +190,28 @@ def auc_rows(case: Case, test: Stream, tokenizer: Any, longest: int | None, last
 # -- our layout, their trainer -------------------------------------------------------------------------
 
 
-def layout_rows(case: Case, view: Stream, model: Any, tokenizer: Any, times: int) -> list[Row]:
-    """Adapters in all layers on the same blocks: what the training loop gains by itself.
+def layout_rows(case: Case, view: Stream, test: Stream, model: Any, tokenizer: Any, times: int) -> list[Row]:
+    """Adapters in all layers on the same blocks: what the training loop gains by itself; AUC on the next period.
 
     Targets that stand in line alone: no other trainer knows isolated copies.
     """
     view = view.only(plan(view, Regime(), case.layout.shape).in_line)
-    material, n = (
-        tokenised(case.layout, view, tokenizer, getattr(model.config, "max_position_embeddings", None)),
-        len(view),
-    )
+    longest = getattr(model.config, "max_position_embeddings", None)
+    material, n = tokenised(case.layout, view, tokenizer, longest), len(view)
     blocks = max(1, STEP // case.layout.shape.targets)
     sequences = in_line(material.ours)
-    sides: dict[str, Callable[[], Taken]] = {
-        "ours": lambda: train_loop(model, tokenizer, material.ours, material.answers[0]).took.per(n),
-        TRL: lambda: train_trl(model, tokenizer, sequences, blocks=blocks, rate=RATE, seed=SEED).took.per(n),
+    last: dict[str, Trained] = {}
+
+    def side(name: str, work: Callable[[], Trained]) -> Callable[[], Taken]:
+        def run() -> Taken:
+            last[name] = work()
+            return last[name].took.per(n)
+
+        return run
+
+    sides = {
+        "ours": side("ours", lambda: train_loop(model, tokenizer, material.ours, material.answers[0])),
+        TRL: side(TRL, lambda: train_trl(model, tokenizer, sequences, blocks=blocks, rate=RATE, seed=SEED)),
     }
     name = f"wall s per target, all layers, {case.words}, our layout"
     try:
@@ -212,7 +219,18 @@ def layout_rows(case: Case, view: Stream, model: Any, tokenizer: Any, times: int
     except ImportError as error:
         print(f"TRL was not run: {error.name} is not installed")
         return [Row(name, TRL, None, None, n, 1.3)]
-    return [Row(name, TRL, took["ours"].wall, took[TRL].wall, n, 1.3)]
+    asked = tokenised(case.layout, test, tokenizer, longest)
+    found = {
+        name: auc(test.labels, score_blocks(trained.base, asked.answers[0], asked.ours))
+        for name, trained in last.items()
+    }
+    return [
+        Row(name, TRL, took["ours"].wall, took[TRL].wall, n, 1.3),
+        Row(
+            f"AUC on the next period, all layers, {case.words}, our layout", TRL, found["ours"], found[TRL], len(test),
+            more_is_better=True,
+        ),
+    ]  # fmt: skip
 
 
 def in_line(blocks: Blocks) -> list[dict[str, list[int]]]:
@@ -364,16 +382,18 @@ def main() -> None:
     def view(stream: Stream, least: int = 0) -> Stream:
         return some_users(stream.cases(options.period), max(targets, least))
 
+    def test(stream: Stream) -> Stream:
+        return some_users(stream.cases(options.period + 1), tested, SEED + 1)
+
     def ratios(case: Case, stream: Stream) -> tuple[list[Row], list[str]]:
-        test = some_users(stream.cases(options.period + 1), tested, SEED + 1)
-        rows, said = rows_of(case, view(stream, case.least), test, model, tokenizer, times)
+        rows, said = rows_of(case, view(stream, case.least), test(stream), model, tokenizer, times)
         return rows, [said]
 
     first, stream = compared[0]
     work: dict[str, Callable[[], tuple[list[Row], list[str]]]] = {
         case.words: partial(ratios, case, stream) for case, stream in compared
     }
-    work["our layout"] = lambda: (layout_rows(first, view(stream), model, tokenizer, times), [])
+    work["our layout"] = lambda: (layout_rows(first, view(stream), test(stream), model, tokenizer, times), [])
     work["the bound"] = lambda: (
         [bound_row(case, view(log), model, tokenizer, times) for case, log in bounded(compared)],
         [],
@@ -411,7 +431,7 @@ def page(model: Any, path: Path | None, dtype: str, words: Sequence[str], times:
             f"{AdapterOptions(adapt=QUARTER).top(layers)} of {layers}), or in the highest 4. States that enter them "
             f"are kept on disk. {FIRST}: nothing is kept yet, everything is read, kept and trained on. {FURTHER}: "
             "another seed, strategy or epoch, which finds all states kept; opening the store and trying checksums is timed, "
-            "working states out is not.",
+            "working states out is not. It learns what the first one does, from another seed: its AUC is not shown apart.",
             f"{HF}: the published layout (template judge-tallrec), one prompt per target; transformers.Trainer, "
             f"adapters in all layers, {TOGETHER} prompts per forward (ours: at most {TOKENS} tokens), grouped by length, logits of "
             "the whole vocabulary. One epoch is "
