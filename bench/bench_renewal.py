@@ -28,7 +28,6 @@ from common import (
     ROOT,
     Page,
     Row,
-    Taken,
     a_real_base,
     alternating,
     arguments,
@@ -43,7 +42,7 @@ from common import (
     taken,
     write,
 )
-from peers import Trained, train_peer, train_trl
+from peers import Trained, train_peer, train_trl, trained_in_turn
 
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
@@ -130,30 +129,23 @@ def rows_of(case: Case, view: Stream, test: Stream, model: Any, tokenizer: Any, 
     """Wall seconds per target, AUC on the next period, and what was done in words."""
     longest = getattr(model.config, "max_position_embeddings", None)
     material, n = tokenised(case.layout, view, tokenizer, longest), len(view)
-    last: dict[str, Trained] = {}
-
-    def side(name: str, work: Callable[[], Trained], epochs: int = EPOCHS) -> Callable[[], Taken]:
-        def run() -> Taken:
-            last[name] = work()
-            took = last[name].took
-            print(f"  {name}: {took.wall * EPOCHS / epochs:.1f} s", flush=True)
-            return Taken(took.wall * EPOCHS / epochs, took.cpu * EPOCHS / epochs).per(n)
-
-        return run
-
     with tempfile.TemporaryDirectory() as folder:
         quarter = Ours(model, tokenizer, material, view, QUARTER, Path(folder))
         four = replace(quarter, adapt=FOUR)
-        peer = partial(
-            train_peer, model, tokenizer, material.sequences, step=STEP, rate=RATE, seed=SEED, batch=TOGETHER
-        )
+
+        def peer() -> Trained:
+            one = train_peer(
+                model, tokenizer, material.sequences, step=STEP, rate=RATE, seed=SEED, answer_only=False, batch=TOGETHER
+            )
+            return replace(one, took=one.took.per(1 / EPOCHS))
+
         sides = {
-            FIRST: side(FIRST, lambda: quarter.trained(fresh=True)),
-            FURTHER: side(FURTHER, lambda: quarter.trained(fresh=False, seed=SEED + 1)),
-            FURTHER_FOUR: side(FURTHER_FOUR, lambda: four.trained(fresh=False)),
-            HF: side(HF, partial(peer, answer_only=False), epochs=1),
+            FIRST: partial(quarter.trained, fresh=True),
+            FURTHER: partial(quarter.trained, fresh=False, seed=SEED + 1),
+            FURTHER_FOUR: partial(four.trained, fresh=False),
+            HF: peer,
         }
-        took = alternating(sides, times)
+        took, last = trained_in_turn(sides, times, n)
     found = [
         Row(f"wall s per target, {name}, {case.words}", HF, took[name].wall, took[HF].wall, n, target)
         for name, target in zip((FIRST, FURTHER, FURTHER_FOUR), case.targets, strict=True)
@@ -200,22 +192,13 @@ def layout_rows(case: Case, view: Stream, test: Stream, model: Any, tokenizer: A
     material, n = tokenised(case.layout, view, tokenizer, longest), len(view)
     blocks = max(1, STEP // case.layout.shape.targets)
     sequences = in_line(material.ours)
-    last: dict[str, Trained] = {}
-
-    def side(name: str, work: Callable[[], Trained]) -> Callable[[], Taken]:
-        def run() -> Taken:
-            last[name] = work()
-            return last[name].took.per(n)
-
-        return run
-
     sides = {
-        "ours": side("ours", lambda: train_loop(model, tokenizer, material.ours, material.answers[0])),
-        TRL: side(TRL, lambda: train_trl(model, tokenizer, sequences, blocks=blocks, rate=RATE, seed=SEED)),
+        "ours": partial(train_loop, model, tokenizer, material.ours, material.answers[0]),
+        TRL: partial(train_trl, model, tokenizer, sequences, blocks=blocks, rate=RATE, seed=SEED),
     }
     name = f"wall s per target, all layers, {case.words}, our layout"
     try:
-        took = alternating(sides, times)
+        took, last = trained_in_turn(sides, times, n)
     except ImportError as error:
         print(f"TRL was not run: {error.name} is not installed")
         return [Row(name, TRL, None, None, n, 1.3)]

@@ -8,15 +8,15 @@ Without --base the tokenizer is fair to both layouts and the weights are random,
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import Page, Row, Taken, alternating, arguments, gemm_probe, ml_1m, number, open_base, repeats, taken, write
-from peers import BATCH, Trained, train_peer
+from common import Page, Row, arguments, gemm_probe, ml_1m, number, open_base, repeats, taken, write
+from peers import BATCH, Trained, train_peer, trained_in_turn
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -184,25 +184,13 @@ def time_rows(
     """Seconds per target, and what was done in words."""
     material, n = tokenised(layout, view, tokenizer, longest), len(view)
     sequences = material.sequences
-    last: dict[str, Trained] = {}
-
-    def side(name: str, work: Callable[[], Trained]) -> Callable[[], Taken]:
-        def run() -> Taken:
-            last[name] = work()
-            return last[name].took.per(n)
-
-        return run
-
     ours = partial(train_loop, model, tokenizer)
     theirs = partial(train_peer, model, tokenizer, sequences, step=STEP, rate=RATE, seed=SEED)
-    sides = {
-        "ours": side("ours", lambda: ours(material.ours, material.answers[0])),
-        HF: side(HF, partial(theirs, answer_only=False)),
-    }
+    sides = {"ours": partial(ours, material.ours, material.answers[0]), HF: partial(theirs, answer_only=False)}
     if every_peer:
-        sides[ANSWER] = side(ANSWER, partial(theirs, answer_only=True))
-        sides[LOOP] = side(LOOP, lambda: ours(material.theirs, material.answers[1]))
-    took = alternating(sides, times)
+        sides[ANSWER] = partial(theirs, answer_only=True)
+        sides[LOOP] = partial(ours, material.theirs, material.answers[1])
+    took, last = trained_in_turn(sides, times, n)
     rows = []
     for peer in list(sides)[1:]:
         target = layout.targets[1] if peer == HF else None

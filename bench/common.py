@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -279,7 +278,7 @@ def write(page: Page, rows: Sequence[Row], probes: tuple[float, float], out: Pat
 def markdown(rows: Sequence[Row], doubts: Sequence[str] = ()) -> list[str]:
     """The table as lines of Markdown; `doubts`, one per row, say why it is not judged."""
     lines = ["| measure | peer | ours | theirs | ratio | target | | n |", "|---|---|--:|--:|--:|--:|---|--:|"]
-    for row, doubt in zip_longest(rows, doubts, fillvalue=""):
+    for row, doubt in zip(rows, doubts or [""] * len(rows), strict=True):
         target = "" if row.target is None else f">= {number(row.target)}"
         cells = (row.measure, row.peer, number(row.ours), number(row.theirs), number(row.ratio, empty=""), target)
         lines.append("| " + " | ".join((*cells, row.verdict(doubt), f"{row.n:,}")) + " |")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
-from common import Taken, taken
+from common import Taken, alternating, taken
 
 from regraft.lm.base_model import BaseModel
 from regraft.lm.graft import Grafts
@@ -25,6 +26,20 @@ class Trained:
     base: BaseModel
     took: Taken
     steps: int
+
+
+def trained_in_turn(
+    sides: Mapping[str, Callable[[], Trained]], times: int, targets: int
+) -> tuple[dict[str, Taken], dict[str, Trained]]:
+    """Medians per target of trainings in alternating order, and the last training of each side."""
+    last: dict[str, Trained] = {}
+
+    def side(name: str) -> Taken:
+        last[name] = sides[name]()
+        print(f"  {name}: {last[name].took.wall:.1f} s", flush=True)
+        return last[name].took.per(targets)
+
+    return alternating({name: partial(side, name) for name in sides}, times), last
 
 
 def train_peer(

@@ -152,7 +152,8 @@ def _attention(
     mask = attention_mask
     if mask is not None and mask.dtype == torch.bool:
         mask = torch.zeros(mask.shape, dtype=query.dtype).masked_fill_(~mask, torch.finfo(query.dtype).min)
-    return _in_tiles(query * scale, key, value, mask, tiles), None
+    found: Tensor = _Tiled.apply(query * scale, key, value, mask, tiles)  # type: ignore[no-untyped-call]
+    return found, None
 
 
 def attention_behind(
@@ -169,26 +170,22 @@ def attention_behind(
         for some in _rows(rows, tokens, before + tokens)
         for queries in _queries(tokens)
     ]
-    return _in_tiles(query * scale, keys, values, mask, tiles)
-
-
-def _in_tiles(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, tiles: list[Tile]) -> Tensor:
-    learns = torch.is_grad_enabled() and (query.requires_grad or key.requires_grad or value.requires_grad)
-    found: Tensor = _Tiled.apply(query, key, value, mask, tiles, learns)  # type: ignore[no-untyped-call]
+    found: Tensor = _Tiled.apply(query * scale, keys, values, mask, tiles)  # type: ignore[no-untyped-call]
     return found
 
 
 class _Tiled(torch.autograd.Function):
-    """Arguments as above; the query is scaled. `learns`: a gradient will be asked for."""
+    """Arguments as above; the query is scaled."""
 
     @staticmethod
     def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, tiles: list[Tile], learns: bool
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, tiles: list[Tile]
     ) -> Tensor:  # fmt: skip
         rows, heads, tokens, _ = query.shape
         found = query.new_empty(rows, tokens, heads, value.shape[-1])
-        kept: dict[int, Tensor] = {}
+        learns = any(ctx.needs_input_grad)
         keep = learns and sum(tile.pairs(key.shape[2]) for tile in tiles) * heads <= KEPT * query.numel()
+        kept: list[Tensor | None] = [None] * len(tiles) if keep else []
 
         def work(number: int) -> None:
             tile = tiles[number]
@@ -199,7 +196,7 @@ class _Tiled(torch.autograd.Function):
                 kept[number] = share
 
         _by_rows(tiles, work, query.device)
-        ctx.save_for_backward(query, key, value, *(kept[number] for number in sorted(kept)))
+        ctx.save_for_backward(query, key, value, *kept)
         ctx.rest = mask, tiles
         return found
 
@@ -222,7 +219,7 @@ class _Tiled(torch.autograd.Function):
             _add(to_key, tile, torch.bmm(to_score.transpose(1, 2), q))
 
         _by_rows(tiles, work, query.device)
-        return to_query, to_key, to_value, None, None, None
+        return to_query, to_key, to_value, None, None
 
 
 @dataclass(frozen=True)
@@ -290,7 +287,7 @@ def _by_rows(tiles: list[Tile], work: Callable[[int], None], device: torch.devic
             work(number)
 
     if len(lines) == 1:
-        line(list(range(len(tiles))))
+        line(next(iter(lines.values())))
         return
     for _ in side_by_side(line, lines.values(), device):
         pass
