@@ -175,7 +175,7 @@ def auc_rows(case: Case, test: Stream, tokenizer: Any, longest: int | None, last
             auc(test.labels, score_blocks(last[name].base, material.answers[0], material.ours)), theirs, len(test),
             more_is_better=True,
         )
-        for name in (FIRST, FURTHER_FOUR)
+        for name in (FIRST, FURTHER, FURTHER_FOUR)
     ]  # fmt: skip
 
 
@@ -414,7 +414,7 @@ def page(model: Any, path: Path | None, dtype: str, words: Sequence[str], times:
             f"{AdapterOptions(adapt=QUARTER).top(layers)} of {layers}), or in the highest 4. States that enter them "
             f"are kept on disk. {FIRST}: nothing is kept yet, everything is read, kept and trained on. {FURTHER}: "
             "another seed, strategy or epoch, which finds all states kept; opening the store and trying checksums is timed, "
-            "working states out is not. It learns what the first one does, from another seed: its AUC is not shown apart.",
+            "working states out is not.",
             f"{HF}: the published layout (template judge-tallrec), one prompt per target; transformers.Trainer, "
             f"adapters in all layers, {TOGETHER} prompts per forward (ours: at most {TOKENS} tokens), grouped by length, logits of "
             "the whole vocabulary. One epoch is "

@@ -332,7 +332,7 @@ def test_a_renewal_is_timed_with_nothing_and_with_everything_kept(
     view = tokens.some_users(stream.cases(3), 30)
     test = tokens.some_users(stream.cases(4), 30, 1)
     rows, words = renewal.rows_of(case, view, test, *deep, times=1)
-    assert len(rows) == 5
+    assert len(rows) == 6
     assert all(row.ours > 0 and row.theirs > 0 for row in rows)
     assert {row.n for row in rows if "AUC" not in row.measure} == {len(view)}
     assert [row.target for row in rows[:3]] == [1.0, 1.0, None]
