@@ -21,18 +21,18 @@ from bench_tokens import some_users
 from common import arguments, fair_tokenizer, machine_words, ml_1m, taken
 from transformers import LlamaForCausalLM
 
-from regraft.arena.config import ContenderOptions, plugin
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.lm import nano
-from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Encoder
 from regraft.lm.lab import Lab, Workshop
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOptions
 from regraft.lm.score import score_blocks
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
+from regraft.setup.config import ContenderOptions, plugin
 from regraft.strategies.contender import StrategyContender
 
 PERIOD = 11
@@ -70,7 +70,7 @@ class Kit:
         return BaseModel.of(LlamaForCausalLM(nano._config(options, len(self.tokenizer))), self.tokenizer)
 
     def encoder(self, shape: Shape) -> Encoder:
-        return Encoder(self.tokenizer, self.template, Answers.of(self.tokenizer, self.template), Regime(), shape)
+        return Encoder(self.tokenizer, self.template, Verbalizer.of(self.tokenizer, self.template), Regime(), shape)
 
     def lab(self, layers: int = 4, adapt: str = "top(1/4)", kept: bool = True, shape: Shape | None = None) -> Lab:
         adapter, fit = AdapterOptions(adapt=adapt), FitOptions(epochs=2, hold_out=0.0)

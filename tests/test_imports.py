@@ -56,8 +56,8 @@ IMPORTS = {
     ),
     "baselines": "import regraft.baselines.stack, regraft.baselines.item_knn, regraft.baselines.popularity",
     "the arena": (
-        "import regraft.arena.config, regraft.arena.compare, regraft.arena.base\n"
-        "from regraft.arena.config import ArenaConfig\nArenaConfig.model_json_schema()"
+        "import regraft.setup.config, regraft.arena.compare, regraft.setup.base\n"
+        "from regraft.setup.config import ArenaConfig\nArenaConfig.model_json_schema()"
     ),
     "listing plug-ins": (
         "from regraft import plugins\n"
@@ -83,7 +83,7 @@ def test_a_run_of_baselines_loads_no_package_of_the_extra_and_works_without(tmp_
 WITHOUT_TORCH = """
 import regraft.lm.adapter, regraft.lm.blend, regraft.lm.merge, regraft.lm.encode, regraft.lm.options
 from regraft import plugins
-from regraft.arena.config import ContenderOptions, plugin
+from regraft.setup.config import ContenderOptions, plugin
 from regraft.testing.check_strategy import check_strategy
 for name in plugins.names("strategies"):
     check_strategy(plugin(ContenderOptions(use=name)))

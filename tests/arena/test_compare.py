@@ -9,14 +9,14 @@ import pytest
 from arena.small_runs import CHEAP, LABEL, PERIODS, WORLD, config, described, one_world, other_world, run, scores
 from regraft.arena import compare
 from regraft.arena.compare import Arena
-from regraft.arena.config import ArenaConfig
-from regraft.arena.results import Results
 from regraft.baselines.rates import Rates
 from regraft.cost import Cost, Renewal
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import DataError, ResultsError
+from regraft.report.results import Results
+from regraft.setup.config import ArenaConfig
 from worlds import tiny_stream
 
 
@@ -54,7 +54,7 @@ def test_other_periods_are_tested_on_the_slice_only(finished: Arena) -> None:
         for period in range(1, stream.n_periods + 1):
             own = table.filter(contender="rates", update=update, period=period)["case"].to_numpy()
             cases = stream.cases(period).targets
-            expected = cases if period == update + 1 else cases[finished.slice[cases]]
+            expected = cases if period == update + 1 else cases[finished.eval_rows[cases]]
             np.testing.assert_array_equal(own, expected)
 
 
@@ -68,7 +68,7 @@ def test_cases_carry_their_groups_and_their_place_in_the_slice(finished: Arena) 
     stream = finished.stream
     assert cases["case"].to_list() == stream.targets.tolist()
     assert cases["label"].to_list() == stream.labels.tolist()
-    assert cases["slice"].to_list() == finished.slice[stream.targets].tolist()
+    assert cases["eval_row"].to_list() == finished.eval_rows[stream.targets].tolist()
     assert set(cases["user_group"]) <= {"new", "continuing", "dormant"}
     assert cases.filter(pl.col("history") == 0)["user_group"].unique().to_list() == ["new"]
 
@@ -155,10 +155,10 @@ def test_rows_of_the_slice_are_never_handed_out_as_examples_to_learn_from(
     with_contender(monkeypatch, Spy)
     arena = run(tmp_path / "run", config(["rates"]))
     pasts = [view for what, view in Spy.seen if what == "renew"]
-    assert all(not arena.slice[past.targets].any() for past in pasts)
+    assert all(not arena.eval_rows[past.targets].any() for past in pasts)
     for update, past in zip(arena.updates, pasts, strict=True):
         whole = arena.stream.until(update + 1)
-        assert len(past) + int(arena.slice[whole.targets].sum()) == len(whole)
+        assert len(past) + int(arena.eval_rows[whole.targets].sum()) == len(whole)
 
 
 def test_the_slice_holds_about_its_share_and_does_not_depend_on_later_rows() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from crash.killed_runs import configuration
 from regraft.arena.compare import Arena, Cell
-from regraft.arena.results import Results
+from regraft.report.results import Results
 
 TESTS = Path(__file__).parent.parent
 MOMENTS = [

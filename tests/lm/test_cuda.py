@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from lm.fast.test_warm_prefix import request, scored
 from lm.models import encoder_for, tiny_base, wide
-from lm.test_trunk import NONE, VIEW, results, shop
-from lm.test_warm_prefix import request, scored
+from lm.trunk.test_trunk import NONE, VIEW, results, shop
 from regraft.lm.base_model import BaseModel, probe_dtype
+from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.graft import Grafts
 from regraft.lm.lab import Lab
 from regraft.lm.score import score_blocks
-from regraft.lm.warm_prefix import WarmPrefixes
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 FAMILIES = ("llama", "qwen2", "gemma2", "gemma3", "gpt2")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from regraft import plugins
-from regraft.arena.config import ContenderOptions, plugin
+from regraft.setup.config import ContenderOptions, plugin
 from regraft.testing.check_strategy import check_strategy
 
 OTHERS: list[tuple[str, dict[str, Any]]] = [

@@ -18,18 +18,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from regraft.arena.claim import claim
 from regraft.arena.collect import BASE, collect
-from regraft.arena.config import ArenaConfig, ContenderOptions, plugin
-from regraft.arena.folder import claim
 from regraft.cost import Cost, Renewal, measured
 from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, ResultsError
-from regraft.lm.staging import put_in_place, staging_for, whole
+from regraft.files import put_in_place, staging_for, whole
 from regraft.prompts.facts import fact_table
 from regraft.prompts.template import Template
+from regraft.setup.config import ArenaConfig, ContenderOptions, plugin
 
+RUNS = Path("runs")  # where runs go that were given no folder
 COST = "cost.json"  # a cell's last file: it is there, so all of the cell is
 
 
@@ -102,7 +103,7 @@ class Arena:
         ]
 
     @cached_property
-    def slice(self) -> np.ndarray:
+    def eval_rows(self) -> np.ndarray:
         """bool per row of the stream: examples that nothing is ever trained on.
 
         Whole runs of a user's events are drawn, not single rows: runs share one history when they are scored.
@@ -112,12 +113,14 @@ class Arena:
         group = stream.user.astype(np.uint64) * np.uint64(2**32) + run.astype(np.uint64)
         mixed = (group + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
-        return (mixed * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(11)).astype(np.float64) / 2.0**53 < self.config.slice
+        return (mixed * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(11)).astype(
+            np.float64
+        ) / 2.0**53 < self.config.eval_share
 
     def past(self, update: int) -> Stream:
         """What the update at the close of period `update` learns from."""
         view = self.stream.until(update + 1)
-        past = view.only(~self.slice[view.targets])
+        past = view.only(~self.eval_rows[view.targets])
         if not len(past):
             raise DataError(
                 f"update {update}", "there is no example before its cut", "examples to learn from",
@@ -128,7 +131,7 @@ class Arena:
     @cached_property
     def workshop(self) -> Any:
         """Base model, encoder and kept results; built (or loaded) when the first strategy needs it."""
-        from regraft.arena.base import in_words, open_workshop
+        from regraft.setup.base import in_words, open_workshop
 
         workshop = open_workshop(self.config, self.stream, self.template, self.regime, self.folder)
         self.base = in_words(workshop.base)
@@ -183,9 +186,9 @@ class Arena:
             frames.append(self._scored(contender, self.stream.cases(cell.update + 1), cell.update + 1))
         charged = self._charged(contender, scoring)
         for period in range(1, self.stream.n_periods + 1):
-            if period != cell.update + 1 and self.config.slice:
+            if period != cell.update + 1 and self.config.eval_share:
                 cases = self.stream.cases(period)
-                cases = cases.only(self.slice[cases.targets])
+                cases = cases.only(self.eval_rows[cases.targets])
                 if len(cases):
                     frames.append(self._scored(contender, cases, period))
         pl.concat(frames).write_parquet(staging / "scores.parquet")
@@ -250,3 +253,13 @@ class Arena:
     def collect(self) -> None:
         """Writes run.json, cases.parquet, scores.parquet and costs.parquet from the finished cells."""
         collect(self)
+
+
+def open_arena(config: Path, folder: Path | None = None) -> tuple[Arena, float]:
+    """The arena that a configuration file describes, and the seconds it took to read its log.
+
+    `folder` defaults to runs/NAME.
+    """
+    began = time.perf_counter()
+    read = ArenaConfig.read(config)
+    return Arena(read, folder or RUNS / (Path(read.name).name or "arena")), time.perf_counter() - began

@@ -10,7 +10,7 @@ from regraft.cost import Renewal, measured
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 
-MEMORY = 3  # newest periods on which the logistic is fitted
+FIT_PERIODS = 3  # newest periods on which the logistic is fitted
 
 
 class Stack:
@@ -41,10 +41,10 @@ class Stack:
         return np.column_stack([features(cases, self.regime), self.boosting.score(cases)])
 
     def out_of_sample(self, past: Stream) -> tuple[np.ndarray, Stream]:
-        """(columns, examples) of the newest MEMORY periods, boosting fitted before each of them."""
+        """(columns, examples) of the newest FIT_PERIODS periods, boosting fitted before each of them."""
         present = np.unique(past.period[past.targets])
         blocks, views = [], []
-        for period in present[1:][-MEMORY:]:
+        for period in present[1:][-FIT_PERIODS:]:
             view = past.in_periods(int(period), int(period))
             before = past.until(int(period))
             blocks.append(self._blind(view, before))
@@ -75,5 +75,5 @@ class Stack:
         if key not in self._fitted:
             model = Boosting(self.regime, self.seed)
             model.renew(past)
-            self._fitted = dict(list(self._fitted.items())[-MEMORY:]) | {key: model}
+            self._fitted = dict(list(self._fitted.items())[-FIT_PERIODS:]) | {key: model}
         return self._fitted[key]

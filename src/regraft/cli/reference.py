@@ -149,7 +149,7 @@ def _settings(kind: str, name: str) -> str:
     """`share` = 0.3, `memory` = 20000"""
     import inspect
 
-    from regraft.arena.config import camel
+    from regraft.setup.config import camel
 
     found = getattr(plugins.load(kind, name), camel(name))
     if kind == "strategies":

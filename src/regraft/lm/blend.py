@@ -21,8 +21,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from regraft.errors import ModelError
+from regraft.files import staging_for
 from regraft.lm.adapter import Adapter
-from regraft.lm.staging import staging_for
 
 STATE = "state.safetensors"
 Mode = Literal["ensemble", "merge"]

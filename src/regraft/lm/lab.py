@@ -23,23 +23,23 @@ from regraft.cost import Cost, CostMeter, measured
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
+from regraft.files import alone, whole
 from regraft.lm.adapter import Adapter
-from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend, average_probability
 from regraft.lm.encode import Blocks, Encoder
+from regraft.lm.fast.shared_prefix import tokens_read
 from regraft.lm.fit import Progress, train
 from regraft.lm.graft import Grafts
 from regraft.lm.kept_scores import KeptScores
 from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
 from regraft.lm.score import score_blocks
-from regraft.lm.shared_prefix import tokens_read
-from regraft.lm.split import Split
-from regraft.lm.staging import alone, whole
 from regraft.lm.tasks.judge import ExtraLoss, Judge
-from regraft.lm.trunk import Trunk
-from regraft.lm.trunk_store import TrunkStore
+from regraft.lm.trunk.split import Split
+from regraft.lm.trunk.trunk import Trunk
+from regraft.lm.trunk.trunk_store import TrunkStore
+from regraft.lm.verbalizer import Verbalizer
 from regraft.metrics.binary import log_loss
 from regraft.prompts.template import Template
 
@@ -62,7 +62,7 @@ class Workshop:
         self.grafts = Grafts(self.base)
         if self.adapter.adapt == "targets":
             self.encoder = replace(self.encoder, apart=True)
-        self.answers: Answers = self.encoder.answers
+        self.answers: Verbalizer = self.encoder.answers
         self.fits: dict[str, tuple[Adapter, Cost]] = {}
         self.scores: dict[str, KeptScores] = {}
         self._blocks: dict[str, Blocks] = {}
@@ -70,7 +70,7 @@ class Workshop:
 
     def reading(self, template: Template) -> Workshop:
         """The same workshop, where prompts are written with another template."""
-        answers = Answers.of(self.base.tokenizer, template)
+        answers = Verbalizer.of(self.base.tokenizer, template)
         return replace(self, encoder=replace(self.encoder, template=template, answers=answers, _items={}))
 
     def blocks(self, view: Stream) -> Blocks:

@@ -28,15 +28,15 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream, ranges
 from regraft.data.text import clean
 from regraft.errors import DataError
-from regraft.lm.answers import Answers
+from regraft.files import staging_for
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fit import Progress, train
 from regraft.lm.options import FitOptions, NanoOptions
 from regraft.lm.score import score_blocks
-from regraft.lm.staging import staging_for
 from regraft.lm.tasks.judge import Judge
 from regraft.lm.tasks.text import Text
+from regraft.lm.verbalizer import Verbalizer
 from regraft.metrics.binary import log_loss
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import Template
@@ -77,7 +77,7 @@ def build_nano(
     torch.manual_seed(options.seed)
     model = LlamaForCausalLM(_config(options, len(tokenizer)))
     base = BaseModel.of(model, tokenizer, "nano")
-    answers = Answers.of(tokenizer, template)
+    answers = Verbalizer.of(tokenizer, template)
     encoder = Encoder(tokenizer, template, answers, regime, shape, refresh, longest=options.positions)
     model.requires_grad_(True)
     held = max(1, len(warm_up) // 50)

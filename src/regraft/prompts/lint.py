@@ -78,7 +78,7 @@ def _answers(template: Template) -> Iterator[Finding]:
 
 
 def _leaks(template: Template) -> Iterator[Finding]:
-    """Answers among the literal text that stands before the place where the answer is read."""
+    """Verbalizer among the literal text that stands before the place where the answer is read."""
     name = "event" if template.kind == "timeline" else "prompt"
     where = f"template '{template.name}' block '{name}'"
     written = [answer for answer in (template.yes, template.no) if _word(answer).search(_literal(template, name))]

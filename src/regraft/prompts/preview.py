@@ -21,7 +21,7 @@ from regraft.data.text import clean
 from regraft.errors import DataError
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import FACT, Piece, Template
-from regraft.prompts.timeline import Plan, Shape, plan
+from regraft.prompts.timeline import Layout, Shape, lay_out
 
 Source = Literal["template", "item", "fact", "answer"]
 
@@ -77,8 +77,8 @@ class Prompts:
     # -- inside --------------------------------------------------------------------------------
 
     @cached_property
-    def _plan(self) -> Plan:
-        return plan(self.view, self.regime, self.shape)
+    def _plan(self) -> Layout:
+        return lay_out(self.view, self.regime, self.shape)
 
     @cached_property
     def _facts(self) -> dict[str, list[str]]:

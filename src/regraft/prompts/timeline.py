@@ -27,7 +27,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Layout:
     """One entry per example of the view, in the view's order."""
 
     rows: np.ndarray  # the example's row in the stream
@@ -38,12 +38,12 @@ class Plan:
     in_line: np.ndarray  # bool
 
 
-def plan(view: Stream, regime: Regime, shape: Shape) -> Plan:
+def lay_out(view: Stream, regime: Regime, shape: Shape) -> Layout:
     """Where every example of a view stands."""
     rows, user = view.targets, view.users
     known = view.order.known(user, regime.known(view, rows))
     block = known // shape.targets
-    return Plan(
+    return Layout(
         rows=rows,
         user=user,
         known=known,

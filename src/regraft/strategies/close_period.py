@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from regraft.lm.lab import Lab
 
 CalibrationKind = Literal["none", "logistic", "stack"]
-MEMORY = 3  # earlier test periods on which a calibration is fitted
+CALIBRATION_PERIODS = 3  # earlier test periods on which a calibration is fitted
 LAST = "closed.row"  # newest example that the blend was renewed with
 
 
@@ -67,7 +67,7 @@ def _hear(old: Blend | None, past: Stream, lab: Lab) -> dict[str, np.ndarray]:
     newest, _ = past.split_last()
     rows = np.concatenate([old.state.get("heard.rows", np.zeros(0, np.int64)), newest.targets])
     said = np.concatenate([old.state.get("heard.said", np.zeros(0)), lab.score(old, newest)])
-    recent = past.period[rows] > past.period[newest.targets[-1]] - MEMORY
+    recent = past.period[rows] > past.period[newest.targets[-1]] - CALIBRATION_PERIODS
     return {"heard.rows": rows[recent], "heard.said": said[recent]}
 
 
