@@ -41,7 +41,8 @@ def request(stream: Stream, user: int, items: np.ndarray) -> Stream:
     """The candidates `items` of one user just after the last row: examples that did not happen."""
     n = len(items)
     added: dict[str, Any] = {
-        "user": user, "item": items, "time": stream.time[-1] + 1, "label": 0, "period": stream.period[-1],
+        "row_id": -1 - np.arange(n), "user": user, "item": items, "time": stream.time[-1] + 1,
+        "known_at": stream.known_at[-1] + 1, "label": 0, "period": stream.period[-1],
         "happened": False,
     }  # fmt: skip
     columns: dict[str, Any] = {}

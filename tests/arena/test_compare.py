@@ -58,8 +58,8 @@ def test_other_periods_are_tested_on_the_slice_only(finished: Arena) -> None:
             np.testing.assert_array_equal(own, expected)
 
 
-def test_without_a_slice_the_next_period_is_all_that_is_tested(tmp_path: Path) -> None:
-    table = scores(run(tmp_path / "run", config(["rates"], slice=0)))
+def test_without_evaluation_rows_the_next_period_is_all_that_is_tested(tmp_path: Path) -> None:
+    table = scores(run(tmp_path / "run", config(["rates"], eval_share=0)))
     assert (table["period"] == table["update"] + 1).all()
 
 
@@ -196,7 +196,7 @@ def test_a_period_without_cases_costs_nothing_and_breaks_nothing(tmp_path: Path)
     ]
     stream = tiny_stream(" ".join(days), Periods(by="calendar", every="1d"))
     assert [len(stream.cases(p)) for p in range(1, 6)] == [4, 4, 0, 4, 4]
-    arena = run(tmp_path / "run", config(["rates", "item-knn"], first_update=1, slice=0), stream)
+    arena = run(tmp_path / "run", config(["rates", "item-knn"], first_update=1, eval_share=0), stream)
     assert sorted(set(scores(arena)["update"])) == [1, 3, 4]
     assert described(arena)["finished"] is True
 
@@ -259,7 +259,7 @@ def claimed(folder: Path, found: ArenaConfig, stream: Stream | None = None) -> s
 
 
 def test_another_configuration_in_the_same_folder_is_refused(finished: Arena) -> None:
-    assert claimed(finished.folder, config(regime="frozen", slice=0.2)) == (
+    assert claimed(finished.folder, config(regime="frozen", eval_share=0.2)) == (
         f"run folder '{finished.folder}': holds another run: regime, slice differ\n"
         "Expected the configuration it was begun with, or an empty folder\n"
         "Choose another folder with: --out DIR"

@@ -23,7 +23,7 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend, average_probability
 from regraft.lm.encode import Blocks
 from regraft.lm.kept_scores import KeptScores
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.metrics.binary import log_loss
@@ -40,8 +40,8 @@ def workshop(folder: Path | None = None, fit: FitOptions = FIT, **more: Any) -> 
     )
 
 
-def bench(folder: Path | None = None, seed: int = 0, **more: Any) -> Lab:
-    return Lab(workshop(folder, **more), seed)
+def bench(folder: Path | None = None, seed: int = 0, **more: Any) -> ModelLab:
+    return ModelLab(workshop(folder, **more), seed)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_the_same_fit_is_done_once_and_charged_to_everybody(fitted: list[int]):
     shop = workshop()
-    one, two = Lab(shop), Lab(shop)
+    one, two = ModelLab(shop), ModelLab(shop)
     assert one.fit(VIEW) is two.fit(VIEW)
     assert len(fitted) == 1
     assert one.meter.total == two.meter.total
@@ -122,7 +122,7 @@ def test_another_base_or_template_or_timeline_does_not_take_up_the_fit(tmp_path:
         Workshop(shop.base, encoder_for(shop.base.tokenizer, item_tokens=2), shop.adapter, FIT, tmp_path),
         Workshop(shop.base, shop.encoder, AdapterOptions(rank=1, adapt="all"), FIT, tmp_path),
     ):
-        Lab(other).fit(VIEW)
+        ModelLab(other).fit(VIEW)
     assert len(fitted) == 4
 
 
@@ -212,8 +212,8 @@ def test_a_fit_with_an_extra_loss_does_not_go_on_from_the_checkpoint_of_one_with
 # -- scores are kept -----------------------------------------------------------------------------------
 
 
-def fresh_scores(lab: Lab, adapter: Adapter | None, view: Stream) -> np.ndarray:
-    return Lab(workshop()).score_adapter(adapter, view)
+def fresh_scores(lab: ModelLab, adapter: Adapter | None, view: Stream) -> np.ndarray:
+    return ModelLab(workshop()).score_adapter(adapter, view)
 
 
 def test_rows_are_scored_once_and_charged_each_time(scored: list[int]):
@@ -324,7 +324,7 @@ def test_other_families_are_fitted_scored_and_merged_alike(tmp_path: Path, famil
     base = tiny_base(family)
     before = {n: p.detach().clone() for n, p in base.model.named_parameters()}
     shop = Workshop(base, encoder_for(base.tokenizer), AdapterOptions(rank=2, adapt=2), FIT, tmp_path)
-    lab = Lab(shop)
+    lab = ModelLab(shop)
     adapter = lab.fit(VIEW)
     other = lab.fit(VIEW, start=adapter)
     merged = lab.merge([(adapter, 1.5), (other, -0.5)])
