@@ -22,9 +22,7 @@ def renewed(stream: Stream, period: int, half_life: float = 1.0) -> Popularity:
 def test_a_like_counts_half_as_much_after_every_half_life() -> None:
     stream = tiny_stream("a:heat+@0d b:up+@1d c:up-@1d d:up-@2d d:big+@2d e:new-@3d", DAILY)
     baseline = renewed(stream, 4)
-    np.testing.assert_allclose(
-        list(baseline.counts.values()), [1 / 4, 1 / 2, 1.0]
-    )  # heat, up, big
+    np.testing.assert_allclose(list(baseline.counts.values()), [1 / 4, 1 / 2, 1.0])  # heat, up, big
     np.testing.assert_allclose(list(renewed(stream, 4, half_life=2.0).counts.values()), [1 / 2, 2**-0.5, 1.0])
 
 

@@ -253,7 +253,7 @@ def test_scores_are_found_on_disk_by_a_later_run(tmp_path: Path, scored: list[in
     assert (later.score_adapter(None, VIEW) == expected).all()
     assert len(scored) == 1
     assert later.meter.total == first.meter.total
-    assert [p.suffix for p in (tmp_path / "scores").iterdir()] == [".npz"]
+    assert sorted(p.stem for p in (tmp_path / "scores").iterdir()) == sorted(score_keys(first))
 
 
 def test_an_ensemble_averages_probabilities_of_adapters_and_the_bare_base():
@@ -295,16 +295,24 @@ def test_kept_scores_of_an_earlier_version_are_worked_out_again(tmp_path: Path):
     assert len(KeptScores.load(tmp_path / "scores.npz").rows) == 0
 
 
+def score_keys(lab: ModelLab) -> list[str]:
+    """Names of the files in which scores of the bare base model are kept, one per period."""
+    periods = np.unique(VIEW.period[VIEW.targets]).tolist()
+    return [lab.workshop.key("score", VIEW.scored_under(p), None) for p in periods]
+
+
 def test_two_labs_that_add_to_one_file_lose_rows_at_most_and_never_mix_them(tmp_path: Path):
     labs = [bench(tmp_path), bench(tmp_path)]
     early, late = VIEW.only(slice(0, 20)), VIEW.only(slice(20, None))
     expected = bench().score_adapter(None, VIEW)
     for lab, view in zip(labs, (early, late), strict=True):  # neither knows what the other has found
-        lab.workshop.kept_scores(lab.workshop.key("score", VIEW.root, None))
+        for key in score_keys(lab):
+            lab.workshop.kept_scores(key)
         lab.score_adapter(None, view)
-    np.testing.assert_allclose(bench(tmp_path).score_adapter(None, VIEW), expected, atol=1e-6)
-    (file,) = (tmp_path / "scores").iterdir()
-    assert KeptScores.load(file).rows.tolist() == VIEW.targets.tolist()
+    # Rows scored in other company: other products, other rounding.
+    np.testing.assert_allclose(bench(tmp_path).score_adapter(None, VIEW), expected, atol=1e-4)
+    found = np.concatenate([KeptScores.load(file).rows for file in (tmp_path / "scores").iterdir()])
+    assert sorted(found.tolist()) == sorted(VIEW.ids.tolist())
 
 
 # -- merges --------------------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ def test_saving_again_leaves_the_old_contender_or_the_new_one(tmp_path: Path) ->
 
 def test_what_is_no_contender_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "contender.json").write_text("{}")
-    with pytest.raises(ModelError, match="cannot be read: ValueError: contender.json lacks kind, regime, seed, settings, use"):
+    with pytest.raises(ModelError, match="cannot be read: ValueError: contender\\.json lacks kind, regime"):
         load_contender(tmp_path)
     baseline = BaselineContender("rates", Regime())
     baseline.renew(learnable(STREAM, 4))

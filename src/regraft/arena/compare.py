@@ -184,14 +184,14 @@ class Arena:
         staging.mkdir(parents=True)
         frames = []
         with measured() as scoring:
-            frames.append(self._scored(contender, self.stream.cases(cell.update + 1), cell.update + 1))
+            frames.append(self._scored(cell, contender, self.stream.cases(cell.update + 1), cell.update + 1))
         charged = contender.charge(scoring)
         for period in range(1, self.stream.n_periods + 1):
             if period != cell.update + 1 and self.config.eval_share:
                 cases = self.stream.cases(period)
                 cases = cases.only(self.eval_rows[cases.targets])
                 if len(cases):
-                    frames.append(self._scored(contender, cases, period))
+                    frames.append(self._scored(cell, contender, cases, period))
         pl.concat(frames).write_parquet(staging / "scores.parquet")
         contender.save(staging / CONTENDER)
         n = len(frames[0])
@@ -206,12 +206,12 @@ class Arena:
         put_in_place(staging, folder, COST)
         return renewal
 
-    def _scored(self, contender: Contender, cases: Stream, period: int) -> pl.DataFrame:
+    def _scored(self, cell: Cell, contender: Contender, cases: Stream, period: int) -> pl.DataFrame:
         # A period without cases is nothing to ask about.
         scores = np.asarray(contender.score(cases) if len(cases) else (), dtype=np.float64)
         if len(scores) != len(cases) or not np.isfinite(scores).all():
             raise ResultsError(
-                f"contender {type(contender).__name__}, period {period}",
+                f"{cell}, period {period}",
                 f"{len(scores):,} scores for {len(cases):,} cases, {int((~np.isfinite(scores)).sum())} not finite",
                 "one finite log-odds per case",
             )
