@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regraft.data.neighbours import FLOOR, SHRINK
+from regraft.data.neighbours import FLOOR
+from regraft.data.pair_sums import SHRINK
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
