@@ -7,7 +7,7 @@ keys) and items that appear later do not change a bit of any similarity.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -80,23 +80,35 @@ class PairSums:
             self.store = _moved(self.store, DenseStore())
 
     def similarity(self, expected: int) -> Similarity:
-        """The similarity as of now; `expected` says how many look-ups will follow."""
-        n = len(self.square)
-        norm = np.sqrt(np.maximum(self.square, NORM))
-        if isinstance(self.store, DenseStore) and expected > n * n / 4:
-            return Similarity(self, norm, self.store.similarities(norm, self.square, self.alone))
-        return Similarity(self, norm, None)
+        """The similarity as of now; `expected` says how many pairs will be looked up."""
+        if isinstance(self.store, DenseStore) and expected > len(self.square) ** 2 / 4:
+            return Similarity(self, self.store.similarities(self.square, self.alone))
+        return Similarity(self, None)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything it holds."""
+        names = ("one", "other", "product", "joint")
+        return {"square": self.square, "alone": self.alone, **dict(zip(names, self.store.cells(), strict=True))}
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, np.ndarray]) -> PairSums:
+        """The sums that gave `arrays`."""
+        sums = cls()
+        sums.square, sums.alone = arrays["square"], arrays["alone"]
+        sums.store.add(arrays["one"], arrays["other"], arrays["product"], arrays["joint"])
+        sums._choose()
+        return sums
 
 
 class Similarity:
     """Shrunk cosine of the residuals of two items (Bell and Koren 2007), float32; negative ones are 0."""
 
-    def __init__(self, sums: PairSums, norm: np.ndarray, table: np.ndarray | None) -> None:
-        self.sums, self.norm, self.table = sums, norm, table
+    def __init__(self, sums: PairSums, table: np.ndarray | None) -> None:
+        self.sums, self.table = sums, table
 
     def __call__(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """One number per pair; 0 for items that the sums do not know."""
-        n = len(self.norm)
+        n = len(self.sums.square)
         if not n:
             return np.zeros(len(one), dtype=np.float32)
         known = None
@@ -104,13 +116,18 @@ class Similarity:
             known = (one < n) & (other < n)
             one, other = np.where(known, one, 0), np.where(known, other, 0)
         if self.table is not None:
-            found = self.table.reshape(-1).take(one.astype(np.int64) * self.table.shape[1] + other, mode="clip")
+            found = self.table.reshape(-1).take(one.astype(np.int64) * n + other, mode="clip")
         else:
+            square = self.sums.square
             product, joint = self.sums.store.get(one, other)
             if (same := one == other).any():
-                product[same], joint[same] = self.sums.square[one[same]], self.sums.alone[one[same]]
-            found = _shrunk_cosine(product, joint, self.norm[one], self.norm[other])
+                product[same], joint[same] = square[one[same]], self.sums.alone[one[same]]
+            found = _shrunk_cosine(product, joint, _norm(square[one]), _norm(square[other]))
         return found if known is None else np.where(known, found, np.float32(0))
+
+
+def _norm(square: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(square, NORM))
 
 
 def _shrunk_cosine(product: np.ndarray, joint: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -202,9 +219,9 @@ class DenseStore:
         one, other = np.nonzero(np.tril(joint, -1))
         return one, other, self.product[one, other] + self.product[other, one], joint[one, other]
 
-    def similarities(self, norm: np.ndarray, square: np.ndarray, alone: np.ndarray) -> np.ndarray:
+    def similarities(self, square: np.ndarray, alone: np.ndarray) -> np.ndarray:
         """float32 [items, items]; tile by tile, because a transposed read of whole rows is slow."""
-        n = len(norm)
+        n, norm = len(square), _norm(square)
         table = np.empty((n, n), dtype=np.float32)
         for a in range(0, n, TILE):
             down = slice(a, min(a + TILE, n))
