@@ -48,7 +48,7 @@ class AsOf:
     room moves to the end. Group -1 is a stranger and has no rows: the last entry of `start` and `size` stays 0.
     """
 
-    def __init__(self, plain: Mapping[str, type] = {}, summed: tuple[str, ...] = ()) -> None:  # noqa: B006 - read only
+    def __init__(self, plain: Mapping[str, type] = {}, summed: tuple[str, ...] = ()) -> None:
         self.start, self.size, self.room = (np.zeros(1, dtype=np.int64) for _ in range(3))
         self.row = Grown(np.zeros(1, dtype=np.int64))  # one place is spare, so that an index into it is never wrong
         self.plain = {name: Grown(np.zeros(1, dtype=kind)) for name, kind in plain.items()}

@@ -30,5 +30,5 @@ def votes(
         some = np.flatnonzero(count[part])
         first = np.concatenate([[0], np.cumsum(count[part][some])[:-1]])
         top, mass = np.add.reduceat(weight * line_residual[line], first), np.add.reduceat(weight, first)
-        found[by_item[part.start + some]] = top / (mass + FLOOR)
+        found[by_item[part.start + some]] = top / (mass + FLOOR) + 0.0  # -0.0, a vote of no mass, becomes 0.0
     return found

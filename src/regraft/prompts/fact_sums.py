@@ -9,6 +9,7 @@ The sums behind `kin` are those as of the start of a chunk: a period, or a slice
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -69,10 +70,11 @@ class FactSums:
 
         `time` is int64 ms, ascending and not before the last event taken.
         """
+        self.items.reserve(int(item.max(initial=-1)) + 1)
+        self.users.reserve(int(user.max(initial=-1)) + 1)
         last = self.time.values[-1:]
         if (np.diff(np.concatenate([last, time])) < 0).any():
             raise DataError("events", "are not in time order", "times that ascend and follow the last event taken")
-        self.items.reserve(int(item.max(initial=-1)) + 1), self.users.reserve(int(user.max(initial=-1)) + 1)
         found = [self._take(user[p], item[p], time[p], label[p], happened[p]) for p in self._slices(len(time))]
         return {name: np.concatenate([columns[name] for columns in found]) for name in found[0]}
 
@@ -210,7 +212,7 @@ class FactSums:
         """Everything it holds but the settings."""
         own = {n: getattr(self, n).values for n in ("time", "likes", "rated", "appeared", "user", "index")}
         own["places"] = np.array([self.period, self.opened, self.begun, self.summed])
-        parts = {"items": self.items, "users": self.users, "sums": self.sums}
+        parts: dict[str, AsOf | PairSums] = {"items": self.items, "users": self.users, "sums": self.sums}
         return own | {f"{part}.{n}": a for part, held in parts.items() for n, a in held.arrays().items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> FactSums:
@@ -231,7 +233,7 @@ def replay(sums: FactSums, stream: Stream, progress: Progress | None = None) -> 
     """Tells `sums` all rows of a stream, period by period; gives the facts of each row as of the row."""
     found = []
     edges = [0, *(np.flatnonzero(np.diff(stream.period)) + 1), len(stream.time)]
-    for first, end in zip(edges[:-1], edges[1:], strict=True):
+    for first, end in itertools.pairwise(edges):
         while end > first and sums.period < stream.period[first]:
             sums.close_period()
         rows = slice(first, end)
