@@ -55,7 +55,7 @@ def test_every_fact_has_a_column_and_a_meaning():
 @pytest.mark.parametrize(
     ("fact", "expected"),
     {
-        # Likes so far: 0, 1, 1, 2, 2 of 0 ... 4 verdicts; the average is (likes + 1) / (verdicts + 2).
+        # Likes so far: 0, 1, 1, 2, 2 of 0 ... 4 ratings; the average is (likes + 1) / (ratings + 2).
         "item_rate": [1 / 2, 2 / 3, (1 + 10 / 2) / 11, (0 + 10 * 3 / 5) / 11, 1 / 2],
         "item_count": [0, 0, 1, 1, 0],
         "item_age": [0, 0, 2, 2, 0],
@@ -70,7 +70,7 @@ def test_facts_are_those_computed_by_hand(fact: str, expected: list[float]):
     assert column(DAILY, fact) == pytest.approx(expected, abs=1e-6)
 
 
-def test_recent_looks_at_the_last_ten_verdicts_only():
+def test_recent_looks_at_the_last_ten_ratings_only():
     text = " ".join(f"ann:i{n}-@{n}" for n in range(10)) + " " + " ".join(f"ann:i{n}+@{n}" for n in range(10, 21))
     recent, rate = column(text, "recent"), column(text, "user_rate")
     average = (10 + 1) / (20 + 2)
@@ -109,7 +109,7 @@ BUSY = "ann:heat+@0h bob:heat-@0h ann:up+@0h cid:heat+@1h ann:heat-@30h"
         ("frozen", [0, 0, 0, 0, 3], [0, 0, 0, 0, 2]),
     ],
 )
-def test_a_regime_says_which_verdicts_count(regime: str, item_count: list[int], user_count: list[int]):
+def test_a_regime_says_which_ratings_count(regime: str, item_count: list[int], user_count: list[int]):
     halves = Periods(by="time", n=2)
     assert column(BUSY, "item_count", Regime.parse(regime), periods=halves) == item_count
     assert column(BUSY, "user_count", Regime.parse(regime), periods=halves) == user_count
@@ -137,7 +137,7 @@ def test_warm_up_rows_have_no_period_that_begins_and_are_refreshed_by_day():
 @settings(max_examples=60, deadline=None)
 @given(logs(items=4), st.sampled_from(["fresh", "delayed 6h", "frozen"]), st.sampled_from(REFRESH), st.data())
 def test_no_row_sees_anything_from_its_own_time_or_later(log: str, regime: str, refresh: str, data):
-    """Every row at or after the row's time gets another verdict and, but for the row itself, another item."""
+    """Every row at or after the row's time gets another rating and, but for the row itself, another item."""
     stream, words = tiny_stream(log, THREE), log.split()
     row = data.draw(st.integers(0, len(words) - 1))
     others = []
@@ -147,7 +147,7 @@ def test_no_row_sees_anything_from_its_own_time_or_later(log: str, regime: str, 
             item = rest.rstrip("+-").partition("@")[0].rstrip("+-") if n == row else f"new{n}"
             word = f"{user}:{item}{'-' if '+' in word else '+'}@{word.partition('@')[2]}"
         others.append(word)
-    if len({"+" in w for w in others}) == 2:  # the label rule needs both verdicts
+    if len({"+" in w for w in others}) == 2:  # the label rule needs both ratings
         other = tiny_stream(" ".join(others), THREE)
         known = Regime.parse(regime)
         assert not differing(table_of(stream, known, refresh)[row], table_of(other, known, refresh)[row])
@@ -159,7 +159,7 @@ def test_an_unknown_refresh_is_refused():
     assert str(caught.value) == "facts.refresh 'hourly': is unknown\nExpected one of event, day, period"
 
 
-def test_sampled_negatives_get_facts_but_count_as_nobodys_verdict():
+def test_sampled_negatives_get_facts_but_count_as_nobodys_rating():
     stream = tiny_stream("ann:a+@0 bob:b+@1 ann:b+@2 bob:a+@3 cid:c+@4 ann:c+@5", label="implicit")
     table = table_of(stream, FRESH)
     assert len(table) == len(stream.time) > 6
@@ -277,13 +277,13 @@ def test_corrupting_all_rows_after_a_cut_leaves_every_earlier_fact_bit_equal(log
 
 @settings(max_examples=30, deadline=None)
 @given(logs(items=4), st.sampled_from(REGIMES), st.data())
-def test_a_row_has_the_same_facts_whatever_the_verdicts_it_does_not_know(log: str, regime: Regime, data):
+def test_a_row_has_the_same_facts_whatever_the_ratings_it_does_not_know(log: str, regime: Regime, data):
     stream = tiny_stream(log, THREE)
     row = data.draw(st.integers(0, len(stream.time) - 1))
     known = int(regime.known(stream)[row])
     words = log.split()
     flipped = [w.translate(str.maketrans("+-", "-+")) if n >= known else w for n, w in enumerate(words)]
-    if len({"+" in w for w in flipped}) == 2:  # the label rule needs both verdicts
+    if len({"+" in w for w in flipped}) == 2:  # the label rule needs both ratings
         other = tiny_stream(" ".join(flipped), THREE)
         assert not differing(table_of(stream, regime)[row], table_of(other, regime)[row])
 
