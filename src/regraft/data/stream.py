@@ -54,7 +54,7 @@ class Stream:
     origin: str = ""  # fingerprint of the whole log this is a view of; empty for the whole log itself
     item_versions: pl.DataFrame | None = None  # where texts changed: item_id, known_at, title, attributes
     frozen: Cuts | None = None  # the rule behind `cuts`, for a log that grows; None in views
-    # What is worked out once for a log and all its views, e.g. its table of facts.
+    # What was worked out about the whole log, for all its views; a stream with other rows must get a new one.
     shared: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
