@@ -15,9 +15,9 @@ import torch
 from common import Page, Row, Taken, a_real_base, alternating, arguments, data_file, gemm_probe, repeats, taken, write
 
 from regraft.arena.compare import Arena
-from regraft.arena.config import ArenaConfig
-from regraft.arena.results import Results
-from regraft.arena.summary import summarise
+from regraft.report.results import Results
+from regraft.report.summary import summarise
+from regraft.setup.config import ArenaConfig
 
 STRATEGIES = ("never", "full-retrain", "fine-tune", "short-term", "replay", "lsat-ensemble")
 SINGLE = "sum of six runs of one strategy each"
@@ -29,7 +29,7 @@ def configured(base: Path | None, share: float, strategies: Sequence[str], updat
     return ArenaConfig.parse(
         {
             "data": log, "base": named, "adapter": {"adapt": "top(1/4)"}, "first_update": 10,
-            "last_update": 9 + updates, "contenders": list(strategies), "slice": 0,
+            "last_update": 9 + updates, "contenders": list(strategies), "eval_share": 0,
             "fit": {"epochs": 2, "targets_per_step": 32, "lr": 0.001, "batch_tokens": 4096},
         }
     )  # fmt: skip

@@ -18,11 +18,11 @@ from common import Page, Row, Taken, alternating, arguments, gemm_probe, ml_1m, 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.lm import encode
-from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
+from regraft.lm.fast.shared_prefix import cache_word, tokens_read
 from regraft.lm.score import score_blocks
-from regraft.lm.shared_prefix import cache_word, tokens_read
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 
@@ -41,7 +41,8 @@ def request(stream: Stream, user: int, items: np.ndarray) -> Stream:
     """The candidates `items` of one user just after the last row: examples that did not happen."""
     n = len(items)
     added: dict[str, Any] = {
-        "user": user, "item": items, "time": stream.time[-1] + 1, "label": 0, "period": stream.period[-1],
+        "row_id": -1 - np.arange(n), "user": user, "item": items, "time": stream.time[-1] + 1,
+        "known_at": stream.known_at[-1] + 1, "label": 0, "period": stream.period[-1],
         "happened": False,
     }  # fmt: skip
     columns: dict[str, Any] = {}
@@ -109,7 +110,7 @@ def padded(rows: Sequence[np.ndarray], left: bool) -> tuple[torch.Tensor, torch.
     return ids, mask
 
 
-def score_pairs(model: Any, answers: Answers, pairs: Pairs, keep: int) -> np.ndarray:
+def score_pairs(model: Any, answers: Verbalizer, pairs: Pairs, keep: int) -> np.ndarray:
     """One prompt per pair, left padded, BATCH at a time; `keep` as in logits_to_keep (0: all positions)."""
     scores = []
     with torch.inference_mode():
@@ -124,7 +125,7 @@ def score_pairs(model: Any, answers: Answers, pairs: Pairs, keep: int) -> np.nda
     return np.concatenate(scores).astype(np.float64)
 
 
-def score_copied(base: BaseModel, answers: Answers, pairs: Pairs) -> np.ndarray:
+def score_copied(base: BaseModel, answers: Verbalizer, pairs: Pairs) -> np.ndarray:
     """What a careful user of transformers does: the prefix once, its keys and values copied to every candidate."""
     decoder = base.model.base_model
     word = cache_word(decoder)
@@ -147,7 +148,7 @@ def measure(
     users: int = 10, sizes: Sequence[int] = SIZES, history: int = HISTORY, chunks: Sequence[int] = CHUNKS,
 ) -> tuple[list[Row], list[str]]:  # fmt: skip
     """Rows of the table, and what was found, in words."""
-    base, answers = BaseModel.of(model, tokenizer), Answers.of(tokenizer, template)
+    base, answers = BaseModel.of(model, tokenizer), Verbalizer.of(tokenizer, template)
     # H = 1 rebases at every event, so that every prefix holds exactly `history` events.
     encoder = Encoder(tokenizer, template, answers, Regime(), Shape(history, 1), longest=base.longest)
     rows, words = [], []
@@ -163,7 +164,7 @@ def measure(
 
 
 def _one_size(
-    encoder: Encoder, base: BaseModel, answers: Answers, asked: Sequence[Stream], size: int, history: int,
+    encoder: Encoder, base: BaseModel, answers: Verbalizer, asked: Sequence[Stream], size: int, history: int,
     chunks: Sequence[int], times: int,
 ) -> tuple[list[Row], str]:  # fmt: skip
     usual = encode.ISOLATED_TOKENS
@@ -227,7 +228,7 @@ def _by_chunk(encoder: Encoder, asked: Sequence[Stream], sizes: Sequence[int]) -
 
 
 def _largest_difference(
-    base: BaseModel, answers: Answers, blocks: dict[int, list[Blocks]], pairs: Sequence[Pairs]
+    base: BaseModel, answers: Verbalizer, blocks: dict[int, list[Blocks]], pairs: Sequence[Pairs]
 ) -> float:
     """Refuses to compare the speed of scores that are not the same; it also warms up."""
     largest = 0.0

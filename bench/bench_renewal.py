@@ -48,19 +48,19 @@ from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.source import DataOptions, open_stream
 from regraft.data.stream import Stream
+from regraft.files import whole
 from regraft.lm.base_model import BaseModel, probe_dtype
 from regraft.lm.encode import Blocks
 from regraft.lm.fit import train
 from regraft.lm.graft import Grafts
 from regraft.lm.options import GIB, AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
-from regraft.lm.split import Split
-from regraft.lm.staging import whole
 from regraft.lm.tasks.judge import Judge
-from regraft.lm.trunk import Trunk
-from regraft.lm.trunk_store import TrunkStore
+from regraft.lm.trunk.split import Split
+from regraft.lm.trunk.trunk import Trunk
+from regraft.lm.trunk.trunk_store import TrunkStore
 from regraft.metrics.binary import auc
-from regraft.prompts.timeline import plan
+from regraft.prompts.timeline import lay_out
 
 EPOCHS = 2
 HF, TRL = "HF Trainer", "TRL SFTTrainer"
@@ -187,7 +187,7 @@ def layout_rows(case: Case, view: Stream, test: Stream, model: Any, tokenizer: A
 
     Targets that stand in line alone: no other trainer knows isolated copies.
     """
-    view = view.only(plan(view, Regime(), case.layout.shape).in_line)
+    view = view.only(lay_out(view, Regime(), case.layout.shape).in_line)
     longest = getattr(model.config, "max_position_embeddings", None)
     material, n = tokenised(case.layout, view, tokenizer, longest), len(view)
     blocks = max(1, STEP // case.layout.shape.targets)

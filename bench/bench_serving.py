@@ -36,16 +36,16 @@ from transformers import BertConfig, BertForSequenceClassification
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.lm.adapter import Adapter
-from regraft.lm.answers import Answers
 from regraft.lm.base_model import DTYPES, BaseModel, probe_dtype
 from regraft.lm.encode import Blocks, Encoder
+from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.graft import Grafts
 from regraft.lm.options import GIB, AdapterOptions
 from regraft.lm.score import score_blocks
-from regraft.lm.split import Split
-from regraft.lm.trunk import Trunk
-from regraft.lm.trunk_store import TrunkStore
-from regraft.lm.warm_prefix import WarmPrefixes
+from regraft.lm.trunk.split import Split
+from regraft.lm.trunk.trunk import Trunk
+from regraft.lm.trunk.trunk_store import TrunkStore
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 
@@ -68,7 +68,7 @@ class Bench:
     def __init__(self, stream: Stream, model: Any, tokenizer: Any, users: int, history: int, candidates: int) -> None:
         self.base = BaseModel.of(model, tokenizer)
         template = Template.load("judge-timeline")
-        self.answers = Answers.of(tokenizer, template)
+        self.answers = Verbalizer.of(tokenizer, template)
         # H = 1 begins a block at every event, so that every history holds exactly so many.
         self.encoder = Encoder(
             tokenizer, template, self.answers, Regime(), Shape(history, 1), longest=self.base.longest

@@ -20,7 +20,6 @@ from peers import BATCH, Trained, train_peer, trained_in_turn
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
-from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fit import train
@@ -28,6 +27,7 @@ from regraft.lm.graft import Grafts
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.tasks.judge import Judge
+from regraft.lm.verbalizer import Verbalizer
 from regraft.metrics.binary import auc
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
@@ -93,7 +93,7 @@ def _edited(template: Template, name: str, changes: dict[str, str]) -> Template:
 class Material:
     """One layout on one view, tokenised for both sides."""
 
-    answers: tuple[Answers, Answers]  # ours, theirs
+    answers: tuple[Verbalizer, Verbalizer]  # ours, theirs
     ours: Blocks
     theirs: Blocks  # one prompt per target, without its answer
     item_tokens: tuple[int, int]  # of all tokens, those of titles and genres
@@ -117,7 +117,7 @@ class Material:
 
 def tokenised(layout: Layout, view: Stream, tokenizer: Any, longest: int | None) -> Material:
     def encoder(template: Template, item_tokens: int = 24) -> Encoder:
-        answers = Answers.of(tokenizer, template)
+        answers = Verbalizer.of(tokenizer, template)
         return Encoder(tokenizer, template, answers, Regime(), layout.shape, item_tokens=item_tokens, longest=longest)
 
     encoders = encoder(layout.timeline), encoder(layout.published)
@@ -142,7 +142,7 @@ def some_users(view: Stream, targets: int, seed: int = SEED) -> Stream:
 # -- our way to train --------------------------------------------------------------------------
 
 
-def train_loop(model: Any, tokenizer: Any, blocks: Blocks, answers: Answers) -> Trained:
+def train_loop(model: Any, tokenizer: Any, blocks: Blocks, answers: Verbalizer) -> Trained:
     """regraft's loop on any blocks, one epoch."""
     base = BaseModel.of(copy.deepcopy(model), tokenizer)
     grafts = Grafts(base)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from bench_candidates import Pairs
 
-from regraft.lm.answers import Answers
+from regraft.lm.verbalizer import Verbalizer
 
 SIDE_BY_SIDE = 64  # candidates per call: the fastest of 16, 32, 64 and 100 for SmolLM2 on two cores
 FILE_TYPES = {"fp32": 0, "bf16": 32}  # llama.cpp's numbers of the formats that all weights can have
@@ -26,7 +26,7 @@ class Llama:
     call fails.
     """
 
-    def __init__(self, path: Path, dtype: str, answers: Answers, longest: int) -> None:
+    def __init__(self, path: Path, dtype: str, answers: Verbalizer, longest: int) -> None:
         import llama_cpp
 
         self.cpp, self.answers = llama_cpp, answers

@@ -16,11 +16,11 @@ import yaml
 from common import ROOT, data_file, model_folder
 
 from regraft.arena.compare import Arena
-from regraft.arena.config import ArenaConfig
-from regraft.arena.report import write_report
-from regraft.arena.results import Results
-from regraft.arena.summary import markdown_table, results_csv, summarise
-from regraft.arena.verdict import verdict
+from regraft.report.report import write_report
+from regraft.report.results import Results
+from regraft.report.summary import markdown_table, results_csv, summarise
+from regraft.report.verdict import verdict
+from regraft.setup.config import ArenaConfig
 
 
 def read(study: Path) -> ArenaConfig:

@@ -356,7 +356,7 @@ def test_our_blocks_are_given_to_another_trainer_with_their_verdicts_as_the_only
     row, *effect = renewal.layout_rows(case, view, stream.cases(4), *deep, times=1)
     assert all(0 < auc_row.ours < 1 and 0 < auc_row.theirs < 1 for auc_row in effect)
     assert row.target == 1.3 and 0 < row.n <= len(view)
-    in_line = view.only(renewal.plan(view, renewal.Regime(), case.layout.shape).in_line)
+    in_line = view.only(renewal.lay_out(view, renewal.Regime(), case.layout.shape).in_line)
     material = tokens.tokenised(case.layout, in_line, deep[1], 2048)
     answers = {ids[0] for ids in material.answers[0].spoken}
     sequences = renewal.in_line(material.ours)

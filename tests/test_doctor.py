@@ -82,7 +82,7 @@ def test_the_machine_has_cores_memory_disk_and_threads(here: Checkup) -> None:
 
 
 def test_what_a_run_computes_with_is_what_the_configuration_says_by_default(here: Checkup) -> None:
-    from regraft.arena.config import BaseOptions
+    from regraft.setup.config import BaseOptions
 
     assert here.compute is not None
     assert (here.compute.device, here.compute.dtype) == (BaseOptions().device, BaseOptions().dtype)

@@ -167,8 +167,8 @@ def _compute() -> Compute:
     gflops = {name: _speed(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
     auto, device, dtype = "bf16" if gflops["bf16"] > 1.3 * gflops["fp32"] else "fp32", "cpu", "fp32"
     if find_spec("transformers") and find_spec("pydantic"):
-        from regraft.arena.config import BaseOptions
         from regraft.lm.base_model import probe_dtype
+        from regraft.setup.config import BaseOptions
 
         auto, defaults = probe_dtype("cpu"), BaseOptions()
         device, dtype = defaults.device, defaults.dtype

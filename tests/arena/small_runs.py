@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 
 from regraft.arena.compare import Arena
-from regraft.arena.config import ArenaConfig
 from regraft.data.build import build_stream
 from regraft.data.drift_world import DriftWorld, simulate
 from regraft.data.periods import Periods
 from regraft.data.stream import Stream
+from regraft.setup.config import ArenaConfig
 
 WORLD = {"users": 60, "items": 30, "periods": 8, "seed": 1}
 PERIODS = {"n": 5, "warm_up": 0.3}

@@ -9,14 +9,15 @@ import pytest
 from arena.small_runs import CHEAP, LABEL, PERIODS, WORLD, config, described, one_world, other_world, run, scores
 from regraft.arena import compare
 from regraft.arena.compare import Arena
-from regraft.arena.config import ArenaConfig
-from regraft.arena.results import Results
 from regraft.baselines.rates import Rates
 from regraft.cost import Cost, Renewal
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import DataError, ResultsError
+from regraft.report.results import Results
+from regraft.setup.config import ArenaConfig
+from regraft.strategies import contender as contender_room
 from worlds import tiny_stream
 
 
@@ -54,12 +55,12 @@ def test_other_periods_are_tested_on_the_slice_only(finished: Arena) -> None:
         for period in range(1, stream.n_periods + 1):
             own = table.filter(contender="rates", update=update, period=period)["case"].to_numpy()
             cases = stream.cases(period).targets
-            expected = cases if period == update + 1 else cases[finished.slice[cases]]
+            expected = cases if period == update + 1 else cases[finished.eval_rows[cases]]
             np.testing.assert_array_equal(own, expected)
 
 
-def test_without_a_slice_the_next_period_is_all_that_is_tested(tmp_path: Path) -> None:
-    table = scores(run(tmp_path / "run", config(["rates"], slice=0)))
+def test_without_evaluation_rows_the_next_period_is_all_that_is_tested(tmp_path: Path) -> None:
+    table = scores(run(tmp_path / "run", config(["rates"], eval_share=0)))
     assert (table["period"] == table["update"] + 1).all()
 
 
@@ -68,7 +69,7 @@ def test_cases_carry_their_groups_and_their_place_in_the_slice(finished: Arena) 
     stream = finished.stream
     assert cases["case"].to_list() == stream.targets.tolist()
     assert cases["label"].to_list() == stream.labels.tolist()
-    assert cases["slice"].to_list() == finished.slice[stream.targets].tolist()
+    assert cases["eval_row"].to_list() == finished.eval_rows[stream.targets].tolist()
     assert set(cases["user_group"]) <= {"new", "continuing", "dormant"}
     assert cases.filter(pl.col("history") == 0)["user_group"].unique().to_list() == ["new"]
 
@@ -118,9 +119,12 @@ class Spy:
         self.seen.append(("score", cases))
         return np.zeros(len(cases))
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {}
+
 
 def with_contender(monkeypatch: pytest.MonkeyPatch, contender: type) -> None:
-    monkeypatch.setattr(compare, "plugin", lambda options: contender)
+    monkeypatch.setattr(contender_room, "plugin_class", lambda kind, use: contender)
 
 
 def test_a_contender_is_handed_views_that_end_before_the_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,21 +153,21 @@ def test_a_gap_hides_the_newest_rows_from_the_update(tmp_path: Path, monkeypatch
         assert past.time[-1] < arena.stream.cuts[update] - 6 * 3_600_000
 
 
-def test_rows_of_the_slice_are_never_handed_out_as_examples_to_learn_from(
+def test_evaluation_rows_are_never_handed_out_as_examples_to_learn_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_contender(monkeypatch, Spy)
     arena = run(tmp_path / "run", config(["rates"]))
     pasts = [view for what, view in Spy.seen if what == "renew"]
-    assert all(not arena.slice[past.targets].any() for past in pasts)
+    assert all(not arena.eval_rows[past.targets].any() for past in pasts)
     for update, past in zip(arena.updates, pasts, strict=True):
         whole = arena.stream.until(update + 1)
-        assert len(past) + int(arena.slice[whole.targets].sum()) == len(whole)
+        assert len(past) + int(arena.eval_rows[whole.targets].sum()) == len(whole)
 
 
-def test_the_slice_holds_about_its_share_and_does_not_depend_on_later_rows() -> None:
+def test_evaluation_rows_hold_about_its_share_and_does_not_depend_on_later_rows() -> None:
     stream = one_world()
-    found = [Arena(config(), Path("unused"), s).slice for s in (stream, stream.until(4))]
+    found = [Arena(config(), Path("unused"), s).eval_rows for s in (stream, stream.until(4))]
     np.testing.assert_array_equal(found[0][: len(found[1])], found[1])
     assert 0.05 < found[0].mean() < 0.15
 
@@ -183,7 +187,7 @@ def test_a_case_without_a_finite_score_stops_the_run(
     with pytest.raises(ResultsError) as caught:
         list(arena.run())
     assert str(caught.value) == (
-        f"contender Fails, period 3: {found} not finite\nExpected one finite log-odds per case"
+        f"rates, seed 0, update 2, period 3: {found} not finite\nExpected one finite log-odds per case"
     )
     assert not arena.cells()[0].folder(arena.folder).exists()
 
@@ -196,7 +200,7 @@ def test_a_period_without_cases_costs_nothing_and_breaks_nothing(tmp_path: Path)
     ]
     stream = tiny_stream(" ".join(days), Periods(by="calendar", every="1d"))
     assert [len(stream.cases(p)) for p in range(1, 6)] == [4, 4, 0, 4, 4]
-    arena = run(tmp_path / "run", config(["rates", "item-knn"], first_update=1, slice=0), stream)
+    arena = run(tmp_path / "run", config(["rates", "item-knn"], first_update=1, eval_share=0), stream)
     assert sorted(set(scores(arena)["update"])) == [1, 3, 4]
     assert described(arena)["finished"] is True
 
@@ -259,8 +263,8 @@ def claimed(folder: Path, found: ArenaConfig, stream: Stream | None = None) -> s
 
 
 def test_another_configuration_in_the_same_folder_is_refused(finished: Arena) -> None:
-    assert claimed(finished.folder, config(regime="frozen", slice=0.2)) == (
-        f"run folder '{finished.folder}': holds another run: regime, slice differ\n"
+    assert claimed(finished.folder, config(regime="frozen", eval_share=0.2)) == (
+        f"run folder '{finished.folder}': holds another run: regime, eval_share differ\n"
         "Expected the configuration it was begun with, or an empty folder\n"
         "Choose another folder with: --out DIR"
     )

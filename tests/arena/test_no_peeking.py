@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 from arena.small_runs import CUT, SMALL_BASE, config, one_world, other_world, run, scores
 from regraft.arena.compare import Arena, Cell
-from regraft.arena.results import Results
+from regraft.report.results import Results
 
 
 def test_the_other_world_differs_after_the_cut_only() -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from arena.small_runs import SMALL_BASE, config, described, run
 from regraft.arena.compare import Arena
-from regraft.arena.config import ArenaConfig
 from regraft.arena.plan import plan_run
 from regraft.errors import ConfigError, ResultsError
+from regraft.setup.config import ArenaConfig
 
 PLAIN = {"use": "never", "name": "plain", "template": "judge-timeline"}
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from regraft import plugins
-from regraft.arena.config import ContenderOptions, plugin
 from regraft.data.regimes import Regime
 from regraft.errors import DataError
 from regraft.metrics.binary import auc
+from regraft.setup.config import ContenderOptions, plugin
 from regraft.testing._ground import learnable, small_stream
 from regraft.testing.check_baseline import check_baseline
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from regraft.baselines.boosting import Boosting
 from regraft.baselines.features import FEATURES, features
-from regraft.baselines.stack import MEMORY, Stack
+from regraft.baselines.stack import FIT_PERIODS, Stack
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.testing._ground import learnable, small_stream, turned
@@ -35,7 +37,7 @@ def test_the_logistic_is_fitted_on_the_newest_periods_as_boosting_saw_them_befor
     past = learnable(STREAM, 5)
     x, examples = Stack(FRESH).out_of_sample(past)
     assert sorted(set(past.period[examples.targets].tolist())) == [3, 4, 5]
-    assert MEMORY == 3
+    assert FIT_PERIODS == 3
     np.testing.assert_array_equal(x[:, :-1], features(examples, FRESH))
     said = [boosting_before(past, p).score(past.in_periods(p, p)) for p in (3, 4, 5)]
     np.testing.assert_array_equal(x[:, -1], np.concatenate(said))
@@ -94,10 +96,11 @@ def test_boosting_that_was_fitted_at_an_earlier_renewal_is_not_fitted_again(monk
         return renew(self, past)
 
     monkeypatch.setattr(Boosting, "renew", counted)
+    stream = replace(STREAM, shared={})
     stack = Stack(FRESH)
-    stack.renew(learnable(STREAM, 4))
+    stack.renew(learnable(stream, 4))
     assert sorted(fits) == [1, 2, 3, 4]
-    stack.renew(learnable(STREAM, 5))
+    Stack(FRESH).renew(learnable(stream, 5))
     assert sorted(fits) == [1, 2, 3, 4, 5]
 
 

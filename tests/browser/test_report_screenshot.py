@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from arena.synthetic_results import DEFAULT, Player, write_results
-from regraft.arena.report import write_report
-from regraft.arena.results import Results
-from regraft.arena.summary import summarise
+from regraft.report.report import write_report
+from regraft.report.results import Results
+from regraft.report.summary import summarise
+from report.synthetic_results import DEFAULT, Player, write_results
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")

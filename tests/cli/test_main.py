@@ -61,7 +61,7 @@ def test_help_starts_fast() -> None:
 def test_the_demo_configuration_is_valid_and_compares_strategies_with_baselines() -> None:
     import yaml
 
-    from regraft.arena.config import ArenaConfig
+    from regraft.setup.config import ArenaConfig
 
     path = Path(__file__).parents[2] / "src" / "regraft" / "cli" / "demo.yaml"
     config = ArenaConfig.parse(yaml.safe_load(path.read_text()))

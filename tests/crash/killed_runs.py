@@ -17,7 +17,7 @@ from typing import Any
 
 from arena.small_runs import SMALL_BASE, config
 from regraft.arena.compare import Arena
-from regraft.arena.config import ArenaConfig
+from regraft.setup.config import ArenaConfig
 
 
 def configuration(kind: str) -> ArenaConfig:

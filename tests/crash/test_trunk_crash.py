@@ -12,8 +12,8 @@ from lm.crashes import Crashes, leftovers
 WORK = """
 import numpy as np
 import torch
-from regraft.lm import trunk_store
-from regraft.lm.trunk_store import TrunkStore
+from regraft.lm.trunk import trunk_store
+from regraft.lm.trunk.trunk_store import TrunkStore
 
 trunk_store.SHARD_BYTES = 2000
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regraft.arena.events import EventCounter
+from regraft.arena.event_counter import EventCounter
 from regraft.data import propose
 from regraft.data.inspect import Inspection, inspect
 from regraft.data.inspect_plot import plot

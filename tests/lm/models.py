@@ -30,14 +30,14 @@ from transformers import (
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.lm.adapter import Adapter
-from regraft.lm.answers import Answers, token_ids
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Encoder
 from regraft.lm.graft import Grafts
 from regraft.lm.options import AdapterOptions
+from regraft.lm.verbalizer import Verbalizer, token_ids
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import FACT, Template
-from regraft.prompts.timeline import Shape, plan
+from regraft.prompts.timeline import Shape, lay_out
 from worlds import tiny_stream
 
 torch.set_num_threads(1)  # on matrices this small, a second thread only waits for the first
@@ -150,7 +150,7 @@ def reaching_across(base: BaseModel) -> None:
 def encoder_for(
     tokens: Any, template: Template = TIMELINE, regime: Regime = REGIMES[0], shape: Shape | None = None, **more: Any
 ) -> Encoder:
-    answers = Answers.of(tokens, template)
+    answers = Verbalizer.of(tokens, template)
     return Encoder(tokens, template, answers, regime, shape or Shape(3, 4), **more)
 
 
@@ -201,7 +201,7 @@ def candidates(each: int) -> Stream:
 
 def separate_prompts(view: Stream, encoder: Encoder) -> list[list[int]]:
     """Token ids of one plain prompt per example, written the long way: no block, no mask, no shared prefix."""
-    p, facts = plan(view, encoder.regime, encoder.shape), fact_texts(view, encoder)
+    p, facts = lay_out(view, encoder.regime, encoder.shape), fact_texts(view, encoder)
     prompts = []
     for example, row in enumerate(p.rows):
         first = view.order.start[p.user[example]]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from lm.models import TIMELINE, encoder_for, event_ids, fact_texts, random_world, saved_base, tiny_base
-from regraft.lm.answers import token_ids
 from regraft.lm.describe import describe, proposed
 from regraft.lm.token_view import tokens_per_event
+from regraft.lm.verbalizer import token_ids
 from regraft.prompts.template import Template
 
 

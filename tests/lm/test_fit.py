@@ -17,14 +17,14 @@ from torch import Tensor, nn
 
 from lm.models import encoder_for, tiny_base
 from regraft.errors import ModelError
+from regraft.files import HERE
 from regraft.lm.adapter import Adapter
-from regraft.lm.batches import Batch, batches
+from regraft.lm.batches import TokenBatch, batches
 from regraft.lm.encode import Blocks
 from regraft.lm.fit import FitResult, train
 from regraft.lm.graft import Grafts
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
-from regraft.lm.staging import HERE
 from regraft.lm.tasks.judge import ExtraLoss, Judge
 from regraft.metrics.binary import auc
 from worlds import tiny_stream
@@ -162,10 +162,10 @@ class Toy:
         self.steps.append(chosen)
         return np.ones(1, np.float32)
 
-    def read(self, steps: Sequence[np.ndarray], max_tokens: int) -> Iterator[Iterator[Batch]]:
+    def read(self, steps: Sequence[np.ndarray], max_tokens: int) -> Iterator[Iterator[TokenBatch]]:
         return (batches(self.blocks, chosen, max_tokens, BASE.device) for chosen in steps)
 
-    def loss(self, batch: Batch, weights: np.ndarray) -> Tensor:
+    def loss(self, batch: TokenBatch, weights: np.ndarray) -> Tensor:
         return self.rule(self.parameter)
 
 

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from lm.ggufs import llama, write_gguf
 from lm.models import saved_base, tokenizer
 from regraft.errors import MissingExtraError, ModelError
-from regraft.lm.answers import Answers, token_ids
 from regraft.lm.base_model import BaseModel
 from regraft.lm.import_gguf import import_gguf
+from regraft.lm.verbalizer import Verbalizer, token_ids
 from regraft.prompts.template import Template
 
 IDS = torch.arange(1, 40)[None]
@@ -289,7 +289,7 @@ def test_what_make_smollm2_brings_answers_in_one_token():
 
 
 def _is_smollm2(base: BaseModel) -> None:
-    answers = Answers.of(base.tokenizer, Template.load("judge-timeline-facts"))
+    answers = Verbalizer.of(base.tokenizer, Template.load("judge-timeline-facts"))
     assert (answers.shared, answers.yes, answers.no) == ((), 9230, 2838)
     assert (base.n_layers, base.config.hidden_size, base.dtype) == (30, 576, torch.bfloat16)
     assert base.original == "4-bit original (Q4_1)"

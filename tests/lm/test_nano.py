@@ -19,12 +19,12 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import DataError
 from regraft.lm import nano
-from regraft.lm.answers import token_ids
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks
 from regraft.lm.nano import build_nano, train_tokenizer
 from regraft.lm.options import NanoOptions
 from regraft.lm.score import score_blocks
+from regraft.lm.verbalizer import token_ids
 from regraft.metrics.binary import auc
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import Template

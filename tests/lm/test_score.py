@@ -33,7 +33,7 @@ from regraft.lm.encode import Encoder
 from regraft.lm.graft import Grafts
 from regraft.lm.score import score_blocks
 from regraft.prompts.template import Template
-from regraft.prompts.timeline import Shape, plan
+from regraft.prompts.timeline import Shape, lay_out
 
 base_of = lru_cache(tiny_base)
 THREE = Periods(by="time", n=3, warm_up=0.2)
@@ -54,7 +54,7 @@ def test_a_block_scores_like_separate_prompts(family: str, regime: Regime):
     encoder = encoder_for(base.tokenizer, regime=regime)
     expected = alone(base, encoder, view)
     np.testing.assert_allclose(scored(base, encoder, view), expected, atol=1e-4)
-    copies = ~plan(view, regime, encoder.shape).in_line
+    copies = ~lay_out(view, regime, encoder.shape).in_line
     assert copies.any() == (regime.name != "paper")
     assert expected.std() > 0.5
     assert max(len(p) for p in separate_prompts(view, encoder)) > 4 * WINDOW
@@ -92,7 +92,7 @@ def test_candidates_in_many_small_chunks_score_like_candidates_in_one(monkeypatc
 def test_flipping_a_verdict_moves_no_bit_of_a_target_that_may_not_see_it(family: str, regime: Regime):
     view, base = random_world(1, users=2, periods=THREE), base_of(family)
     encoder = encoder_for(base.tokenizer, regime=regime)
-    before, p = scored(base, encoder, view), plan(view, regime, encoder.shape)
+    before, p = scored(base, encoder, view), lay_out(view, regime, encoder.shape)
     changed = 0
     for row in (2, 9, 17, len(view.time) - 1):
         label = view.label.copy()

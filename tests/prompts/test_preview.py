@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.errors import ConfigError, DataError
-from regraft.lm.answers import Answers
 from regraft.lm.encode import Encoder
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.preview import Preview, Prompts, prompt_text
 from regraft.prompts.template import Template, library
 from regraft.prompts.timeline import Shape
@@ -180,7 +180,7 @@ def spelled(encoder: Encoder, view) -> list[str]:
 )
 def test_the_tokens_of_every_example_spell_the_previewed_text(log, name, regime, shape, label):
     template = Template.load(name)
-    encoder = Encoder(characters, template, Answers.of(characters, template), regime, shape, item_tokens=10**6)
+    encoder = Encoder(characters, template, Verbalizer.of(characters, template), regime, shape, item_tokens=10**6)
     whole = tiny_stream(log, Periods(by="time", n=2), label=label, genres={"i1": "Drama, 喜劇"})
     for view in (whole, whole.cases(2)):
         prompts = Prompts(view, template, regime, shape)

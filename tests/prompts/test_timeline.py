@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
-from regraft.prompts.timeline import Plan, Shape, plan
+from regraft.prompts.timeline import Layout, Shape, lay_out
 from worlds import logs, tiny_stream
 
 REGIMES = [Regime("fresh"), Regime("delayed"), Regime("frozen"), Regime("paper")]
@@ -19,7 +19,7 @@ THREE = Periods(by="time", n=3, warm_up=0.2)
 TIES = "ann:a+@1 ann:b-@2 ann:c+@2 bob:a+@2 ann:d-@3"
 
 
-def known_items(view: Stream, p: Plan, example: int) -> list[str]:
+def known_items(view: Stream, p: Layout, example: int) -> list[str]:
     """Titles of the events before an example, oldest first."""
     first = view.order.start[p.user[example]]
     rows = view.order.rows[first + p.start[example] : first + p.known[example]]
@@ -34,13 +34,13 @@ def long_log(n: int) -> str:
 
 
 def test_fresh_targets_of_one_instant_do_not_see_each_other():
-    p = plan(tiny_stream(TIES), Regime("fresh"), Shape())
+    p = lay_out(tiny_stream(TIES), Regime("fresh"), Shape())
     assert p.known.tolist() == [0, 1, 1, 0, 3]
     assert p.in_line.tolist() == [True, True, False, True, True]
 
 
 def test_paper_puts_every_target_in_line_in_file_order():
-    p = plan(tiny_stream(TIES), Regime("paper"), Shape())
+    p = lay_out(tiny_stream(TIES), Regime("paper"), Shape())
     assert p.known.tolist() == [0, 1, 2, 0, 3]
     assert p.in_line.all()
 
@@ -48,7 +48,7 @@ def test_paper_puts_every_target_in_line_in_file_order():
 def test_frozen_targets_know_what_came_before_their_period_and_no_more():
     view = tiny_stream("ann:a+@0 ann:b-@1 ann:c+@10 ann:d-@11 ann:e+@20 ann:f+@21", Periods(by="time", n=3))
     assert view.period.tolist() == [1, 1, 2, 2, 3, 3]
-    p = plan(view, Regime("frozen"), Shape())
+    p = lay_out(view, Regime("frozen"), Shape())
     assert p.known.tolist() == [0, 0, 2, 2, 4, 4]
     assert p.in_line.tolist() == [True, False] * 3
     assert known_items(view, p, 3) == ["a", "b"]
@@ -56,19 +56,19 @@ def test_frozen_targets_know_what_came_before_their_period_and_no_more():
 
 def test_frozen_warm_up_rows_know_everything_strictly_earlier():
     view = tiny_stream("ann:a+@0 ann:b-@1 ann:c+@10 ann:d-@20", Periods(by="time", n=2, warm_up=0.5))
-    assert plan(view.warm_up(), Regime("frozen"), Shape()).known.tolist() == [0, 1]
+    assert lay_out(view.warm_up(), Regime("frozen"), Shape()).known.tolist() == [0, 1]
 
 
 def test_delayed_targets_know_what_is_at_least_that_old():
     view = tiny_stream("ann:a+@0h ann:b-@1h ann:c+@6h ann:d+@7h")
-    p = plan(view, Regime.parse("delayed 6h"), Shape())
+    p = lay_out(view, Regime.parse("delayed 6h"), Shape())
     assert p.known.tolist() == [0, 0, 1, 2]
     assert known_items(view, p, 3) == ["a", "b"]
 
 
 def test_sampled_negatives_are_isolated_and_nobodys_history():
     view = tiny_stream("ann:a+@0 ann:b+@1 bob:c+@2 ann:d+@3 bob:a+@4", label="implicit", negatives=2)
-    p = plan(view, Regime("fresh"), Shape())
+    p = lay_out(view, Regime("fresh"), Shape())
     drawn = ~view.happened[p.rows]
     assert drawn.any()
     assert not p.in_line[drawn].any()
@@ -82,7 +82,7 @@ def test_sampled_negatives_are_isolated_and_nobodys_history():
 
 
 def test_a_prefix_is_rebased_every_h_events_to_w_events_of_context():
-    p = plan(tiny_stream(long_log(12)), Regime(), Shape(context=2, targets=4))
+    p = lay_out(tiny_stream(long_log(12)), Regime(), Shape(context=2, targets=4))
     assert p.block.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
     assert p.start.tolist() == [0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6]
     assert (p.known - p.start).tolist() == [0, 1, 2, 3, 2, 3, 4, 5, 2, 3, 4, 5]
@@ -91,7 +91,7 @@ def test_a_prefix_is_rebased_every_h_events_to_w_events_of_context():
 @pytest.mark.parametrize("regime", REGIMES, ids=str)
 @pytest.mark.parametrize("shape", [Shape(5, 10), Shape(7, 3), Shape(1, 1)], ids=str)
 def test_a_prefix_holds_w_to_fewer_than_w_plus_h_events_once_the_history_is_long(regime: Regime, shape: Shape):
-    p = plan(tiny_stream(long_log(60), THREE), regime, shape)
+    p = lay_out(tiny_stream(long_log(60), THREE), regime, shape)
     length = p.known - p.start
     long = p.block * shape.targets >= shape.context
     assert (length[long] >= shape.context).all()
@@ -103,9 +103,9 @@ def test_a_prefix_holds_w_to_fewer_than_w_plus_h_events_once_the_history_is_long
 @given(logs(), st.sampled_from(REGIMES), st.integers(1, 6), st.integers(1, 6))
 def test_a_plan_is_the_same_in_every_view_that_holds_the_example(log: str, regime: Regime, w: int, h: int):
     whole = tiny_stream(log, THREE)
-    full = plan(whole, regime, Shape(w, h))
+    full = lay_out(whole, regime, Shape(w, h))
     for view in [*(whole.until(t) for t in (2, 3, 4)), *(whole.cases(t) for t in (1, 2, 3))]:
-        p = plan(view, regime, Shape(w, h))
+        p = lay_out(view, regime, Shape(w, h))
         at = np.searchsorted(full.rows, p.rows)
         for name in ("rows", "user", "known", "start", "block", "in_line"):
             assert np.array_equal(getattr(p, name), getattr(full, name)[at]), name
@@ -117,7 +117,7 @@ def test_a_plan_is_the_same_in_every_view_that_holds_the_example(log: str, regim
 @given(logs(), st.sampled_from(REGIMES))
 def test_an_example_in_line_knows_its_user_up_to_itself_and_no_example_knows_its_own_verdict(log: str, regime: Regime):
     view = tiny_stream(log, THREE)
-    p = plan(view, regime, Shape(3, 4))
+    p = lay_out(view, regime, Shape(3, 4))
     own = view.order.index[p.rows]
     assert (p.known <= own).all()
     assert np.array_equal(p.in_line, p.known == own)

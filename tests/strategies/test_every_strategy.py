@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from regraft import plugins
-from regraft.arena.config import ContenderOptions, plugin
+from regraft.setup.config import ContenderOptions, plugin
 from regraft.testing.check_strategy import check_strategy
 
 OTHERS: list[tuple[str, dict[str, Any]]] = [
     ("never", {"bare": True}),
     ("full-retrain", {"periods": 2}),
     ("fine-tune", {"keep_old": False}),
-    ("replay", {"memory": 60, "how": "recency"}),
-    ("replay", {"memory": 60, "how": "user-balanced"}),
+    ("replay", {"buffer": 60, "how": "recency"}),
+    ("replay", {"buffer": 60, "how": "user-balanced"}),
     ("replay", {"share": 0.0, "keep_old": False}),
     ("lsat-ensemble", {"weight": 0.3}),
     ("lsat-merge", {"how": "lsat-paper"}),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from regraft.lm.staging import whole
+from regraft.files import whole
 from regraft.metrics.groups import item_groups, user_groups
 from regraft.plugins import plugins
 
@@ -62,7 +62,7 @@ def _cases(arena: Arena) -> pl.DataFrame:
                     "user_id": cases.user_ids.gather(cases.users),
                     "item_id": cases.items["item_id"].gather(cases.item[rows]),
                     "label": cases.labels.astype(np.int8),
-                    "slice": arena.slice[rows],
+                    "eval_row": arena.eval_rows[rows],
                     "user_group": user_groups(cases.users, past.user[real], past.period[real], period - 1, DORMANT),
                     "item_group": item_groups(cases.item[rows], past.item[real], past.period[real], period - 1),
                     "history": known[rows].astype(np.int32),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.arena.events import EventCounter
+from regraft.arena.event_counter import EventCounter
 from regraft.cost import CostMeter
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -39,7 +39,7 @@ class Work:
 
 
 @dataclass
-class Ledger:
+class DoneWork:
     """What was done already: as in the arena, shared fits and scores are done once, by who comes first."""
 
     events: EventCounter
@@ -59,19 +59,20 @@ class Ledger:
 class CountingLab:
     """Has what `regraft.lm.lab.Lab` offers to a strategy; `work` is what its calls would take anew."""
 
-    def __init__(self, ledger: Ledger, options: FitOptions, regime: Regime, seed: int = 0) -> None:
-        self.ledger, self.options, self.regime, self.seed = ledger, options, regime, seed
+    def __init__(self, done_work: DoneWork, options: FitOptions, regime: Regime, seed: int = 0) -> None:
+        self.done_work, self.options, self.regime, self.seed = done_work, options, regime, seed
         self.base_path = ""
         self.rng = np.random.default_rng([seed, 1])
         self.meter = CostMeter()
         self.notes: list[str] = []
+        self.trained: list[np.ndarray] = []
         self.work = Work()
         self._loss = 0.0
 
     def with_seed(self, seed: int) -> CountingLab:
         """Another lab that draws differently and counts in the same place."""
-        other = CountingLab(self.ledger, self.options, self.regime, seed)
-        other.meter, other.notes, other.work = self.meter, self.notes, self.work
+        other = CountingLab(self.done_work, self.options, self.regime, seed)
+        other.meter, other.notes, other.trained, other.work = self.meter, self.notes, self.trained, self.work
         return other
 
     def fit(
@@ -82,18 +83,19 @@ class CountingLab:
         if stop is None:
             rest, stop = view.hold_out(self.options.hold_out)
             view = rest if len(rest) else view
+        self.trained.append(view.ids)
         epochs = epochs or self.options.epochs
         parts = (start.hash if start else "", lr, epochs, self.seed, hashlib.sha256(view.targets.tobytes()).hexdigest())
         key = repr((*parts, None if weights is None else hashlib.sha256(weights.tobytes()).hexdigest()))
-        fits = self.ledger.fits
+        fits = self.done_work.fits
         if key not in fits or extra_loss:
             number = np.float32(len(fits) + 1)
             weight = {"counted.lora_A": np.ones((1, 1), np.float32), "counted.lora_B": np.full((1, 1), number)}
             fits[key] = Adapter(SHAPE, weight)
             self.work.fits += 1
-            self.work.trained += epochs * self.ledger.events.read(view.targets)
-            self.work.scored += epochs * self.ledger.events.read(stop.targets)
-            self.work.lower += self.ledger.lower(np.union1d(view.targets, stop.targets))
+            self.work.trained += epochs * self.done_work.events.read(view.targets)
+            self.work.scored += epochs * self.done_work.events.read(stop.targets)
+            self.work.lower += self.done_work.lower(np.union1d(view.targets, stop.targets))
         return fits[key]
 
     def score(self, blend: Blend, view: Stream) -> np.ndarray:
@@ -104,13 +106,13 @@ class CountingLab:
 
     def score_adapter(self, adapter: Adapter | None, view: Stream) -> np.ndarray:
         """Zeros; rows that this adapter scored before are not read again."""
-        rows = len(self.ledger.events.stream.time)
-        done = self.ledger.scored.setdefault(adapter.hash if adapter else "", np.zeros(rows, dtype=bool))
+        rows = len(self.done_work.events.stream.time)
+        done = self.done_work.scored.setdefault(adapter.hash if adapter else "", np.zeros(rows, dtype=bool))
         new = view.targets[~done[view.targets]]
         done[new] = True
         self.work.rows += len(new)
-        self.work.scored += self.ledger.events.read(new)
-        self.work.lower += self.ledger.lower(new)
+        self.work.scored += self.done_work.events.read(new)
+        self.work.lower += self.done_work.lower(new)
         return np.zeros(len(view))
 
     def log_loss(self, blend: Blend, view: Stream) -> float:

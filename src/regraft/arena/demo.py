@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from regraft.arena.compare import Arena
-from regraft.arena.config import ArenaConfig
 from regraft.errors import MissingExtraError
+from regraft.setup.config import ArenaConfig
 
 NEEDED = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 TEMPLATES = {"en": "judge-timeline-facts", "ja": "judge-timeline-ja"}

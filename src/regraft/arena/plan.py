@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regraft.arena.compare import Arena
-from regraft.arena.config import ContenderOptions, plugin
-from regraft.arena.counting_lab import CountingLab, Ledger, Work
-from regraft.arena.events import EventCounter
-from regraft.arena.tokens import Reading, measure
+from regraft.arena.counting_lab import CountingLab, DoneWork, Work
+from regraft.arena.event_counter import EventCounter
+from regraft.arena.throughput import Throughput, measure
 from regraft.data.stream import Stream
 from regraft.prompts.template import Template
+from regraft.setup.config import ContenderOptions, plugin
 
 if TYPE_CHECKING:
     from regraft.lm.probe import Speed
@@ -79,16 +79,16 @@ def plan_run(arena: Arena, opening: float = 0.0) -> Plan:
     strategies = [c for c in arena.config.contenders if c.kind == "strategy"]
     reader = measure(arena, arena.template) if strategies else None
     counter = _counter(arena, arena.template, reader)
-    known: dict[str, tuple[Ledger, Reading]] = {}  # by template
+    known: dict[str, tuple[DoneWork, Throughput]] = {}  # by template
     if reader:
-        known[arena.template.hash] = _ledger(counter, reader), reader
+        known[arena.template.hash] = _done_work(counter, reader), reader
     lines = []
     for contender in arena.config.contenders:
         if contender.kind == "strategy":
             template = arena.templates[contender.label]
             if template.hash not in known:
                 own = measure(arena, template)
-                known[template.hash] = _ledger(_counter(arena, template, own), own), own
+                known[template.hash] = _done_work(_counter(arena, template, own), own), own
             lines.append(_strategy(arena, contender, *known[template.hash]))
         else:
             lines.append(_baseline(arena, contender))
@@ -106,30 +106,31 @@ def plan_run(arena: Arena, opening: float = 0.0) -> Plan:
     )
 
 
-def _ledger(counter: EventCounter, reader: Reading) -> Ledger:
-    return Ledger(counter, kept=np.zeros(len(counter.stream.time), dtype=bool) if reader.speed.trunk else None)
+def _done_work(counter: EventCounter, reader: Throughput) -> DoneWork:
+    return DoneWork(counter, kept=np.zeros(len(counter.stream.time), dtype=bool) if reader.speed.trunk else None)
 
 
-def _counter(arena: Arena, template: Template, reader: Reading | None) -> EventCounter:
+def _counter(arena: Arena, template: Template, reader: Throughput | None) -> EventCounter:
     shape = arena.config.timeline.shape
     per_event = reader.tokens_per_event if reader else 12.0
     return EventCounter(arena.stream, arena.regime, shape, template.kind, max(1, int(512 / max(1.0, per_event))))
 
 
-def _strategy(arena: Arena, contender: ContenderOptions, ledger: Ledger, reader: Reading) -> Line:
+def _strategy(arena: Arena, contender: ContenderOptions, done_work: DoneWork, reader: Throughput) -> Line:
     """Runs the strategy through all updates and seeds on counting labs."""
+    from regraft.strategies.close_period import close_period
+
     work, disk, rows = Work(), 0.0, 0
     seeds = arena.config.seeds
     for seed in seeds:
         strategy: Any = plugin(contender)
-        lab = CountingLab(ledger, arena.config.fit, arena.regime, seed)
+        lab = CountingLab(done_work, arena.config.fit, arena.regime, seed)
         blend = None
         for update in arena.updates:
-            past = arena.past(update)
-            lab.rng = np.random.default_rng([seed, int(past.period[past.targets[-1]])])
-            if contender.calibration != "none" and blend is not None:
-                lab.score(blend, past.split_last()[0])
-            blend = strategy.update(blend, past, lab)
+            closed = close_period(
+                strategy, blend, arena.past(update), lab, contender.calibration, fit_calibration=False
+            )
+            blend = closed.blend
             for view in _scored_views(arena, update):
                 lab.score(blend, view)
                 rows += len(view)
@@ -172,16 +173,16 @@ def _baseline(arena: Arena, contender: ContenderOptions) -> Line:
 
 
 def _scored_views(arena: Arena, update: int) -> list[Stream]:
-    """What a cell scores: the cases of its period, and the slice of all others."""
+    """What a cell scores: the cases of its period, and the evaluation rows of all others."""
     views = [arena.stream.cases(update + 1)]
     for period in range(1, arena.stream.n_periods + 1):
-        if period != update + 1 and arena.config.slice:
+        if period != update + 1 and arena.config.eval_share:
             cases = arena.stream.cases(period)
-            views.append(cases.only(arena.slice[cases.targets]))
+            views.append(cases.only(arena.eval_rows[cases.targets]))
     return [view for view in views if len(view)]
 
 
-def _build(arena: Arena, counter: EventCounter, reader: Reading | None) -> tuple[float, int, int]:
+def _build(arena: Arena, counter: EventCounter, reader: Throughput | None) -> tuple[float, int, int]:
     """(seconds, tokens, bytes) of a nano base that is not there yet."""
     if reader is None or reader.nano is None:
         return 0.0, 0, 0
@@ -194,7 +195,7 @@ def _build(arena: Arena, counter: EventCounter, reader: Reading | None) -> tuple
     return reader.tokenizer_seconds + tokens / reader.speed.build, tokens, reader.speed.base_bytes
 
 
-def _memory(arena: Arena, reader: Reading | None) -> float:
+def _memory(arena: Arena, reader: Throughput | None) -> float:
     """What this process has now, with log and base model in it, and what a batch in training adds."""
     now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return now + (reader.speed.saved_bytes * arena.config.fit.batch_tokens if reader else 0.0)

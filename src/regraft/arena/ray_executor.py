@@ -24,13 +24,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from regraft.arena.base import nano_folder
 from regraft.arena.collect import machine, versions
 from regraft.arena.compare import Arena, Cell
-from regraft.arena.config import ArenaConfig
 from regraft.cost import Renewal
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, MissingExtraError, RegraftError, ResultsError
+from regraft.setup.base import nano_folder
+from regraft.setup.config import ArenaConfig
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
 LIVES = 2  # workers that may die of one job

@@ -11,15 +11,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from regraft.arena.compare import Arena
-from regraft.arena.config import ArenaConfig
-from regraft.arena.opening import RUNS
+from regraft.arena.compare import RUNS, Arena
 from regraft.arena.plan import Plan, plan_run
 from regraft.data.ingest import ingest
 from regraft.data.inspect import Inspection, inspect
 from regraft.data.source import of_share, open_stream
 from regraft.errors import ConfigError
-from regraft.lm.staging import whole
+from regraft.files import whole
+from regraft.setup.config import ArenaConfig
 
 STRATEGIES = ("never", "full-retrain", "fine-tune", "replay", "lsat-ensemble")
 BASELINES = ("popularity", "rates", "stack")

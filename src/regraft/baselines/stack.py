@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from regraft.baselines.boosting import Boosting
-from regraft.baselines.features import FEATURES, features, fit_logistic
+from regraft.baselines.features import FEATURES, features
+from regraft.baselines.logistic import Logistic, fit_logistic
+from regraft.baselines.protocol import named, under
 from regraft.cost import Renewal, measured
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 
-MEMORY = 3  # newest periods on which the logistic is fitted
+FIT_PERIODS = 3  # newest periods on which the logistic is fitted
 
 
 class Stack:
@@ -23,7 +27,6 @@ class Stack:
 
     def __init__(self, regime: Regime, seed: int = 0) -> None:
         self.regime, self.seed = regime, seed
-        self._fitted: dict[str, Boosting] = {}
 
     def renew(self, past: Stream) -> Renewal:
         with measured() as cost:
@@ -41,10 +44,10 @@ class Stack:
         return np.column_stack([features(cases, self.regime), self.boosting.score(cases)])
 
     def out_of_sample(self, past: Stream) -> tuple[np.ndarray, Stream]:
-        """(columns, examples) of the newest MEMORY periods, boosting fitted before each of them."""
+        """(columns, examples) of the newest FIT_PERIODS periods, boosting fitted before each of them."""
         present = np.unique(past.period[past.targets])
         blocks, views = [], []
-        for period in present[1:][-MEMORY:]:
+        for period in present[1:][-FIT_PERIODS:]:
             view = past.in_periods(int(period), int(period))
             before = past.until(int(period))
             blocks.append(self._blind(view, before))
@@ -71,9 +74,21 @@ class Stack:
         return np.column_stack([features(view, self.regime), self._boosting(before).score(view)])
 
     def _boosting(self, past: Stream) -> Boosting:
+        """Boosting fitted on this past; the last few stay with the log, so that the next close finds them."""
+        fitted: dict[str, Boosting] = past.shared.setdefault(("stack", str(self.regime), self.seed), {})
         key = past.fingerprint
-        if key not in self._fitted:
+        if key not in fitted:
             model = Boosting(self.regime, self.seed)
             model.renew(past)
-            self._fitted = dict(list(self._fitted.items())[-MEMORY:]) | {key: model}
-        return self._fitted[key]
+            while len(fitted) > FIT_PERIODS:
+                del fitted[next(iter(fitted))]
+            fitted[key] = model
+        return fitted[key]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return named("logistic", self.model.arrays()) | named("boosting", self.boosting.arrays())
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.model = Logistic.restored(under("logistic", arrays))
+        self.boosting = Boosting(self.regime, self.seed)
+        self.boosting.restore(under("boosting", arrays))

@@ -50,7 +50,7 @@ def run(
 
     Every contender is renewed when a period closes and tested on the next one. A run that was stopped goes on with the same command. At the end it prints the verdict and the path of the report.
     """
-    from regraft.arena.opening import open_arena
+    from regraft.arena.compare import open_arena
     from regraft.cli.live import follow
     from regraft.data.regimes import duration as milliseconds
 
@@ -102,7 +102,7 @@ def schema() -> None:
 
     It names every setting, its default and what it means.
     """
-    from regraft.arena.config import ArenaConfig
+    from regraft.setup.config import ArenaConfig
 
     say_json(ArenaConfig.model_json_schema())
 
@@ -139,9 +139,9 @@ def init(
 
 def conclude(folder: Path, lang: str, out: Path | None = None, csv: Path | None = None) -> None:
     """Prints the verdict and writes the report."""
-    from regraft.arena.finish import finish
+    from regraft.arena.run_report import report_run
 
-    finished = finish(folder, lang, out, csv)
+    finished = report_run(folder, lang, out, csv)
     say("\n" + "\n".join(finished.verdict))
     say(f"\nReport: {finished.report}")
 

@@ -44,15 +44,15 @@ def build(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to be made; a build that was stopped goes on.")],
     objective: Annotated[
         Objective | None,
-        typer.Option(help="labels: the verdicts themselves; text: titles and sequences, never a verdict."),
+        typer.Option(help="labels: the labels themselves; text: titles and sequences, never a label."),
     ] = None,
 ) -> None:
     """Build a small base model from a log.
 
     `nano` learns from the warm-up rows of the configuration's log; nothing is downloaded.
     """
-    from regraft.arena.build import build_base
-    from regraft.arena.config import ArenaConfig
+    from regraft.setup.build import build_base
+    from regraft.setup.config import ArenaConfig
 
     with steps("building the base model") as progress:
         cost = build_base(ArenaConfig.read(config), out, objective.value if objective else None, progress)
@@ -105,7 +105,7 @@ def show_base(
 
     Its size, memory per token, the disk that states kept below the adapted layers would take, and the tokens in which it answers. With --config, tokens of an event and its answer are counted on a log.
     """
-    from regraft.arena.describe import describe_base
+    from regraft.setup.describe import describe_base
 
     found = describe_base(folder, template, config, dtype.value if dtype else None)
     if as_json:

@@ -21,7 +21,7 @@ def show_caches(folder: Folder, as_json: AsJson = False) -> None:
 
     One line per cache: what it was made for, how much it holds and when it was last added to.
     """
-    from regraft.lm.trunk_store import held, within
+    from regraft.lm.trunk.trunk_store import held, within
 
     rows = []
     for cache in within(folder):
@@ -56,8 +56,8 @@ def prune(
     Nothing is lost but time: what is missing is worked out anew when it is needed.
     """
     from regraft.errors import ConfigError
-    from regraft.lm.trunk import owner_of
-    from regraft.lm.trunk_store import forget, prune, within
+    from regraft.lm.trunk.trunk import owner_of
+    from regraft.lm.trunk.trunk_store import forget, prune, within
 
     if days is None and gib is None and not user and not everything:
         raise ConfigError("regraft cache prune", "nothing was said of what to remove", "--days, --gib, --user or --all")

@@ -65,8 +65,8 @@ def preview(
 
     It is shown as the model reads it; with a base model, token by token as well.
     """
-    from regraft.arena.config import ArenaConfig
-    from regraft.arena.prompting import Desk
+    from regraft.setup.config import ArenaConfig
+    from regraft.setup.prompting import Desk
 
     if user is not None and example is not None:
         raise ConfigError("prompt preview", "--example and --user are both given", "one of them")
@@ -100,7 +100,7 @@ def lint(
 
     Exits 1 where something would spoil training. With --config, the items and examples of a log are read as well; with --base also, lengths are counted in tokens.
     """
-    from regraft.arena.lint import lint_template
+    from regraft.setup.lint import lint_template
 
     found = lint_template(template, config, base)
     if as_json:
@@ -125,8 +125,8 @@ def export(
     period: Annotated[int | None, typer.Option(metavar="N", help="Examples of this period only.")] = None,
 ) -> None:
     """Write examples for other training tools."""
-    from regraft.arena.config import ArenaConfig
-    from regraft.arena.prompting import Desk
+    from regraft.setup.config import ArenaConfig
+    from regraft.setup.prompting import Desk
 
     count = Desk.open(ArenaConfig.read(config)).export(out, format.value, period)
     say(f"{count:,} examples in {out}")

@@ -149,9 +149,7 @@ def _settings(kind: str, name: str) -> str:
     """`share` = 0.3, `memory` = 20000"""
     import inspect
 
-    from regraft.arena.config import camel
-
-    found = getattr(plugins.load(kind, name), camel(name))
+    found = plugins.plugin_class(kind, name)
     if kind == "strategies":
         given = {key: field.default for key, field in found.model_fields.items()}
     else:

@@ -20,10 +20,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from regraft.errors import ModelError
-from regraft.lm.staging import put_in_place, staging_for
+from regraft.files import put_in_place, staging_for
 
 CONFIG, WEIGHTS, LINEAGE, MANIFEST = "adapter_config.json", "adapter_model.safetensors", "lineage.json", "manifest.json"
-GATED, GATED_WEIGHTS = "REGRAFT_TARGETS", "adapter_of_targets.safetensors"
+AT_TARGETS, AT_TARGETS_WEIGHTS = "REGRAFT_TARGETS", "adapter_of_targets.safetensors"
 PREFIX = "base_model.model."
 
 
@@ -31,14 +31,14 @@ PREFIX = "base_model.model."
 class AdapterShape:
     """Rank, scale (alpha / rank is applied) and the modules that carry weights.
 
-    `gated`: the change is meant for the tokens of targets alone, not for the history before them (gate.py).
+    `at_targets`: the change is meant for the tokens of targets alone, not for the history before them (activation.py).
     """
 
     rank: int
     alpha: float
     targets: tuple[str, ...]
     layers: tuple[int, ...] | None = None  # None: all
-    gated: bool = field(default=False, repr=False)  # not in repr: names of other adapters stay what they were
+    at_targets: bool = field(default=False, repr=False)  # not in repr: names of other adapters stay what they were
 
     @property
     def scale(self) -> float:
@@ -56,7 +56,7 @@ class Adapter:
     @cached_property
     def hash(self) -> str:
         """Names the weights by content."""
-        digest = hashlib.blake2b(f"{self.shape}{' gated' * self.shape.gated}".encode(), digest_size=16)
+        digest = hashlib.blake2b(f"{self.shape}{' gated' * self.shape.at_targets}".encode(), digest_size=16)
         for name in sorted(self.weights):
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(self.weights[name]).tobytes())
@@ -84,7 +84,7 @@ class Adapter:
         staging.mkdir(parents=True)
         (staging / CONFIG).write_text(json.dumps(self._peft_config(base_path), indent=2))
         tensors = {f"{PREFIX}{name}.weight": np.ascontiguousarray(w) for name, w in self.weights.items()}
-        weights = GATED_WEIGHTS if self.shape.gated else WEIGHTS
+        weights = AT_TARGETS_WEIGHTS if self.shape.at_targets else WEIGHTS
         save_file(tensors, staging / weights, metadata={"format": "pt"})
         (staging / LINEAGE).write_text(json.dumps(dict(self.lineage), indent=2, ensure_ascii=False, default=str))
         (staging / "README.md").write_text(_card(self, base_path))
@@ -107,9 +107,9 @@ class Adapter:
                 if _sha256(folder / name) != digest:
                     raise ModelError(where, f"{name} is not the file that was written", "the sha256 of manifest.json")
             config = json.loads((folder / CONFIG).read_text())
-            gated = config["peft_type"] == GATED
-            config = config["regraft"] if gated else config
-            tensors = load_file(folder / (GATED_WEIGHTS if gated else WEIGHTS))
+            at_targets = config["peft_type"] == AT_TARGETS
+            config = config["regraft"] if at_targets else config
+            tensors = load_file(folder / (AT_TARGETS_WEIGHTS if at_targets else WEIGHTS))
             lineage = json.loads((folder / LINEAGE).read_text())
             layers = config["layers_to_transform"]
             shape = AdapterShape(
@@ -117,7 +117,7 @@ class Adapter:
                 config["lora_alpha"],
                 tuple(config["target_modules"]),
                 None if layers is None else tuple(layers),
-                gated,
+                at_targets,
             )
         except (OSError, ValueError, SafetensorError, KeyError, AttributeError, TypeError) as error:
             raise ModelError(
@@ -154,11 +154,11 @@ class Adapter:
         return not any(w.any() for n, w in self.weights.items() if n.endswith("lora_B"))
 
     def _peft_config(self, base_path: str) -> dict[str, Any]:
-        """A gated adapter has a type and file names that no other engine knows: it would apply it to history too."""
+        """Config of the adapter; one for targets alone gets a type that no other engine applies to history."""
         plain = self._plain_config(base_path)
-        if not self.shape.gated:
+        if not self.shape.at_targets:
             return plain
-        return {"peft_type": GATED, "base_model_name_or_path": base_path, "regraft": plain}
+        return {"peft_type": AT_TARGETS, "base_model_name_or_path": base_path, "regraft": plain}
 
     def _plain_config(self, base_path: str) -> dict[str, Any]:
         return {
@@ -178,7 +178,7 @@ class Adapter:
 
 def _card(adapter: Adapter, base_path: str) -> str:
     return (
-        f"---\nbase_model: {base_path}\nlibrary_name: {'regraft' if adapter.shape.gated else 'peft'}\n---\n\n"
+        f"---\nbase_model: {base_path}\nlibrary_name: {'regraft' if adapter.shape.at_targets else 'peft'}\n---\n\n"
         f"LoRA adapter written by regraft: rank {adapter.shape.rank}, {len(adapter.modules)} modules, "
         f"{adapter.bytes:,} bytes. Where it came from is in lineage.json.\n"
     )

@@ -25,8 +25,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from regraft.errors import ModelError
-from regraft.lm.gate import gated
-from regraft.lm.tiled_attention import as_now, tiled
+from regraft.lm.activation import activated_at
+from regraft.lm.fast.tiled_attention import as_now, tiled
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 IMPORT = "import.json"  # what a base was imported from (import_gguf.py)
@@ -214,7 +214,7 @@ class BaseModel:
         position = torch.where(copy > 0, place - own * copy, place)
         ends = [prefix + own - 1, prefix + 2 * own - 1]
         try:
-            with torch.no_grad(), gated(None):  # whatever batch is at hand while this is tried
+            with torch.no_grad(), activated_at(None):  # whatever batch is at hand while this is tried
                 mask = self.mask(visible[None], position[None], position[None])
                 packed = self._states(ids, mask, position[None])[0, ends].float()
                 alone = [self._states(ids[:, visible[end]])[0, -1].float() for end in ends]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regraft.data.stream import ranges
 from regraft.lm.encode import Blocks
-from regraft.lm.side_by_side import lanes
+from regraft.lm.fast.side_by_side import lanes
 
 STEP = 16  # block lengths are rounded up to this when they are grouped
 
@@ -27,7 +27,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Batch:
+class TokenBatch:
     """One padded forward. `visible` and `position` are None where plain causal attention is right."""
 
     ids: Tensor  # [rows, tokens]
@@ -41,12 +41,12 @@ class Batch:
     parts: Parts | None = None
     states: Tensor | None = None  # [rows, tokens, width] that enter the top, where they are kept (trunk.py)
     found: np.ndarray | None = None  # per part: were its states kept?
-    gate: Tensor | None = None  # [rows, tokens] bool: where adapters act; None: everywhere
+    active: Tensor | None = None  # [rows, tokens] bool: where adapters act; None: everywhere
 
 
 def batches(
     blocks: Blocks, chosen: np.ndarray, max_tokens: int, device: torch.device, left: bool = False
-) -> Iterator[Batch]:
+) -> Iterator[TokenBatch]:
     """The chosen blocks, longest first, at most `max_tokens` padded tokens at a time (one block per lane at least)."""
     for group in grouped(blocks, chosen, max_tokens, lanes(device)):
         yield _batch(blocks, group, device, left)
@@ -69,7 +69,7 @@ def grouped(blocks: Blocks, chosen: np.ndarray, max_tokens: int, width: int = 1)
             first += rows
 
 
-def _batch(blocks: Blocks, group: np.ndarray, device: torch.device, left: bool) -> Batch:
+def _batch(blocks: Blocks, group: np.ndarray, device: torch.device, left: bool) -> TokenBatch:
     lengths = blocks.tokens.lengths[group]
     width = int(lengths.max())
     shape = (len(group), width)
@@ -93,7 +93,7 @@ def _batch(blocks: Blocks, group: np.ndarray, device: torch.device, left: bool) 
         visible = _visible(
             padded(blocks.limit), padded(blocks.segment), torch.from_numpy(inside.copy()).to(device), shift
         )
-    return Batch(
+    return TokenBatch(
         ids=padded(blocks.tokens.data),
         inside=torch.from_numpy(inside.copy()).to(device),
         visible=visible,
@@ -103,7 +103,7 @@ def _batch(blocks: Blocks, group: np.ndarray, device: torch.device, left: bool) 
         examples=examples,
         tokens=int(lengths.sum()),
         parts=None if blocks.keys is None else _parts(blocks, group, width, shift),
-        gate=padded(blocks.segment) > 0 if blocks.gated else None,
+        active=padded(blocks.segment) > 0 if blocks.at_targets else None,
     )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from regraft.errors import ModelError
-from regraft.lm.answers import Answers
 from regraft.lm.base_model import DTYPES, BaseModel, content_hash, probe_dtype
 from regraft.lm.options import AdapterOptions
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.template import Template
 
 BYTES = ("KV cache per token", "kept trunk states per token", "kept trunk states per event")  # facts that are sizes
@@ -35,7 +35,7 @@ def describe(
     states = base.width * used.itemsize
     events: dict[str, Any] = {}
     try:
-        answers = Answers.of(base.tokenizer, template)
+        answers = Verbalizer.of(base.tokenizer, template)
         said = {
             "yes": f"{_token(base, answers.yes)} of {template.yes!r}",
             "no": f"{_token(base, answers.no)} of {template.no!r}",

@@ -18,11 +18,11 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream, ranges
 from regraft.data.text import clean
 from regraft.errors import ModelError
-from regraft.lm.answers import Answers, Tokenizer, token_ids
 from regraft.lm.ragged import Ragged, stack
+from regraft.lm.verbalizer import Tokenizer, Verbalizer, token_ids
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import FACT, Piece, Slot, Template
-from regraft.prompts.timeline import Plan, Shape, plan
+from regraft.prompts.timeline import Layout, Shape, lay_out
 
 ISOLATED_TOKENS = 512  # isolated copies per block, in tokens; more go to further blocks with the same prefix
 
@@ -44,7 +44,7 @@ class Blocks:
     # a block is its head, events with their answers, then copies
     keys: np.ndarray | None = None  # [parts, 2] what each part is known by where states are kept (trunk.py)
     owner: np.ndarray | None = None  # [blocks, 2] whose history it is, hashed
-    gated: bool = False  # adapters act at isolated copies alone (gate.py)
+    at_targets: bool = False  # adapters act at isolated copies alone (activation.py)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -67,7 +67,7 @@ class Encoder:
 
     tokenizer: Tokenizer
     template: Template
-    answers: Answers
+    answers: Verbalizer
     regime: Regime = field(default_factory=Regime)
     shape: Shape = field(default_factory=Shape)
     refresh: str = "event"
@@ -78,7 +78,7 @@ class Encoder:
 
     def encode(self, view: Stream) -> Blocks:
         """All examples of the view, in the view's order; none is dropped."""
-        p = plan(view, self.regime, self.shape)
+        p = lay_out(view, self.regime, self.shape)
         if self.apart:
             if self.template.kind != "timeline":
                 raise ModelError(
@@ -142,7 +142,7 @@ class Encoder:
             self._items[key] = token_ids(self.tokenizer, text)[: self.item_tokens]
         return self._items[key]
 
-    def _timeline(self, view: Stream, p: Plan) -> Blocks:
+    def _timeline(self, view: Stream, p: Layout) -> Blocks:
         chunk = np.zeros(len(p.rows), dtype=np.int64)
         own = self.events(view, p.rows)
         loose = np.flatnonzero(~p.in_line)
@@ -193,10 +193,10 @@ class Encoder:
         part = np.append(flat.start[np.sort(np.concatenate([base[:-1], at, tail]))], len(flat.data))
         return Blocks(
             tokens, position, limit, segment, p.user[first], line, block, read, view.label[p.rows], part,
-            gated=self.apart,
+            at_targets=self.apart,
         )  # fmt: skip
 
-    def _single(self, view: Stream, p: Plan) -> Blocks:
+    def _single(self, view: Stream, p: Layout) -> Blocks:
         """One prompt per example: the published layout, the last W known events in two lists."""
         facts = None
         if self.template.facts:

@@ -23,12 +23,12 @@ from torch import Tensor, nn
 
 from regraft.cost import Cost, measured
 from regraft.errors import ModelError
-from regraft.lm.batches import Batch
+from regraft.files import remove_leftovers, staging_for
+from regraft.lm.batches import TokenBatch
 from regraft.lm.encode import Blocks
-from regraft.lm.heap import give_back
+from regraft.lm.fast.side_by_side import side_by_side
+from regraft.lm.fast.trim_heap import trim_heap
 from regraft.lm.options import FitOptions
-from regraft.lm.side_by_side import side_by_side
-from regraft.lm.staging import remove_leftovers, staging_for
 
 SETTLE = 8  # steps after which freed memory is given back
 
@@ -39,8 +39,10 @@ class Objective(Protocol):
     @property
     def blocks(self) -> Blocks: ...
     def step_weights(self, chosen: np.ndarray) -> np.ndarray: ...
-    def read(self, steps: Sequence[np.ndarray], max_tokens: int) -> Iterator[Iterable[Batch]]: ...  # batches per step
-    def loss(self, batch: Batch, weights: np.ndarray) -> Tensor: ...
+    def read(
+        self, steps: Sequence[np.ndarray], max_tokens: int
+    ) -> Iterator[Iterable[TokenBatch]]: ...  # batches per step
+    def loss(self, batch: TokenBatch, weights: np.ndarray) -> Tensor: ...
 
 
 @dataclass
@@ -86,7 +88,7 @@ def train(
                 state.step = done
                 state.save_if_due(options.checkpoint_seconds)
                 if done % SETTLE == 0:
-                    give_back()
+                    trim_heap()
                 if progress:
                     progress(done, total, (time.monotonic() - began) / (done - first) * (total - done))
             if stop is not None and epoch == len(state.losses):
@@ -113,7 +115,12 @@ def _steps(blocks: Blocks, targets: int, seed: int, epoch: int) -> list[np.ndarr
 
 
 def _one_step(
-    objective: Objective, chosen: np.ndarray, group: Iterable[Batch], state: _State, options: FitOptions, done: float
+    objective: Objective,
+    chosen: np.ndarray,
+    group: Iterable[TokenBatch],
+    state: _State,
+    options: FitOptions,
+    done: float,
 ) -> None:
     weights = objective.step_weights(chosen)
     mass = float(weights.sum())
@@ -124,7 +131,7 @@ def _one_step(
     total = 0.0
     parameters = list(state.parameters.values())
 
-    def gradients(batch: Batch) -> tuple[Batch, float, Sequence[Tensor | None]]:
+    def gradients(batch: TokenBatch) -> tuple[TokenBatch, float, Sequence[Tensor | None]]:
         loss = objective.loss(batch, weights) / mass
         return batch, float(loss.detach()), torch.autograd.grad(loss, parameters, allow_unused=True)
 

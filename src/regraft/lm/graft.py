@@ -22,9 +22,9 @@ from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
 
 from regraft.errors import ModelError
+from regraft.lm.activation import active_tokens
 from regraft.lm.adapter import Adapter, AdapterShape
 from regraft.lm.base_model import BaseModel
-from regraft.lm.gate import gate
 from regraft.lm.options import AdapterOptions
 
 
@@ -50,7 +50,7 @@ class Grafts:
             )
         top = options.top(self.base.n_layers)
         if top is None:
-            return AdapterShape(options.rank, options.alpha, targets, gated=options.adapt == "targets")
+            return AdapterShape(options.rank, options.alpha, targets, at_targets=options.adapt == "targets")
         if not 1 <= top <= self.base.n_layers:
             raise ModelError("adapter.adapt", f"top {top} layers", f"all, or 1 to {self.base.n_layers}")
         layers = tuple(range(self.base.n_layers - top, self.base.n_layers))
@@ -167,7 +167,7 @@ def _fused(self: LoraLinear, x: Tensor, *args: object, **kwargs: object) -> Tens
     name = _only_adapter(self)
     if name is None:
         return self.unfused(x, *args, **kwargs)
-    if gate() is not None:
+    if active_tokens() is not None:
         return _thin(self, x)
     delta = self.scaling[name] * (self.lora_B[name].weight @ self.lora_A[name].weight)
     base = self.get_base_layer()
@@ -186,7 +186,7 @@ def _thin(self: LoraLinear, x: Tensor, *args: object, **kwargs: object) -> Tenso
         return self.unfused(x, *args, **kwargs)
     wide = self.get_base_layer()(x)
     down, up = self.lora_A[name].weight.to(x.dtype), self.scaling[name] * self.lora_B[name].weight
-    narrow, acts = F.linear(x, down), gate()
+    narrow, acts = F.linear(x, down), active_tokens()
     if acts is not None:
         narrow = narrow * acts[..., None]
     return torch.addmm(wide.flatten(0, -2), narrow.flatten(0, -2), up.to(x.dtype).T).view_as(wide)

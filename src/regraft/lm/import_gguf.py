@@ -28,9 +28,9 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from regraft.errors import MissingExtraError, ModelError
-from regraft.lm.answers import token_ids
+from regraft.files import staging_for
 from regraft.lm.base_model import DTYPES, IMPORT, BaseModel
-from regraft.lm.staging import staging_for
+from regraft.lm.verbalizer import token_ids
 
 MAGIC = b"GGUF"
 PROMPT = "The user liked Heat (1995): Yes\nThe user liked Up (2009): No\n"  # what both copies must answer alike

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from regraft.cost import Cost
-from regraft.lm.staging import staging_for
+from regraft.files import staging_for
 
 
 @dataclass(frozen=True)

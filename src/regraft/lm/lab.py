@@ -23,23 +23,23 @@ from regraft.cost import Cost, CostMeter, measured
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
+from regraft.files import alone, whole
 from regraft.lm.adapter import Adapter
-from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend, average_probability
 from regraft.lm.encode import Blocks, Encoder
+from regraft.lm.fast.shared_prefix import tokens_read
 from regraft.lm.fit import Progress, train
 from regraft.lm.graft import Grafts
 from regraft.lm.kept_scores import KeptScores
 from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
 from regraft.lm.score import score_blocks
-from regraft.lm.shared_prefix import tokens_read
-from regraft.lm.split import Split
-from regraft.lm.staging import alone, whole
 from regraft.lm.tasks.judge import ExtraLoss, Judge
-from regraft.lm.trunk import Trunk
-from regraft.lm.trunk_store import TrunkStore
+from regraft.lm.trunk.split import Split
+from regraft.lm.trunk.trunk import Trunk
+from regraft.lm.trunk.trunk_store import TrunkStore
+from regraft.lm.verbalizer import Verbalizer
 from regraft.metrics.binary import log_loss
 from regraft.prompts.template import Template
 
@@ -62,7 +62,7 @@ class Workshop:
         self.grafts = Grafts(self.base)
         if self.adapter.adapt == "targets":
             self.encoder = replace(self.encoder, apart=True)
-        self.answers: Answers = self.encoder.answers
+        self.answers: Verbalizer = self.encoder.answers
         self.fits: dict[str, tuple[Adapter, Cost]] = {}
         self.scores: dict[str, KeptScores] = {}
         self._blocks: dict[str, Blocks] = {}
@@ -70,7 +70,7 @@ class Workshop:
 
     def reading(self, template: Template) -> Workshop:
         """The same workshop, where prompts are written with another template."""
-        answers = Answers.of(self.base.tokenizer, template)
+        answers = Verbalizer.of(self.base.tokenizer, template)
         return replace(self, encoder=replace(self.encoder, template=template, answers=answers, _items={}))
 
     def blocks(self, view: Stream) -> Blocks:
@@ -142,7 +142,7 @@ class Workshop:
             kept.save(self.folder / "scores" / f"{key}.npz")
 
 
-class Lab:
+class ModelLab:
     """One contender's workbench in one period: `seed` draws everything, `meter` gathers the cost."""
 
     def __init__(self, workshop: Workshop, seed: int = 0) -> None:
@@ -150,11 +150,12 @@ class Lab:
         self.rng = np.random.default_rng([seed, 1])
         self.meter = CostMeter()
         self.notes: list[str] = []
+        self.trained: list[np.ndarray] = []
 
-    def with_seed(self, seed: int) -> Lab:
+    def with_seed(self, seed: int) -> ModelLab:
         """Another lab that draws differently but charges the same meter."""
-        other = Lab(self.workshop, seed)
-        other.meter, other.notes = self.meter, self.notes
+        other = ModelLab(self.workshop, seed)
+        other.meter, other.notes, other.trained = self.meter, self.notes, self.trained
         return other
 
     @property
@@ -197,6 +198,7 @@ class Lab:
             rest, stop = view.hold_out(shop.fit.hold_out)
             if len(rest):
                 weights, view = weights[~np.isin(view.targets, stop.targets)], rest
+        self.trained.append(view.ids)
         lr = lr or (shop.fit.lr if start is None else shop.fit.lr_incremental)
         epochs = epochs or shop.fit.epochs
         key = shop.key(
@@ -299,28 +301,46 @@ class Lab:
     def score_adapter(self, adapter: Adapter | None, view: Stream) -> np.ndarray:
         """Log-odds per example under one adapter, or under the bare base model.
 
-        A row's score does not depend on the rows beside it, so scores are kept row by row.
+        A row's score depends on what was known at its time, not on the rows beside it or after it: scores are kept
+        by row id, under the name of all rows up to the end of the row's period, and serve every later view.
         """
-        shop = self.workshop
-        key = shop.key("score", view.root, adapter.hash if adapter else None)
-        kept = shop.kept_scores(key)
-        unknown = view.only(~np.isin(view.targets, kept.rows))
-        if len(unknown):
-            with measured() as cost:
-                blocks, trunk = shop.blocks(unknown), shop.trunk_of(adapter)
-                lower = _Lower(trunk)
-                if adapter is not None:
-                    shop.grafts.put(adapter)
-                with nullcontext() if adapter else shop.grafts.bare():
-                    scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk)
-            cost.tokens_forward = _tokens(blocks, shop.base, trunk)
-            lower.charge(cost, cost.tokens_forward)
-            cost.flops = self._flops(cost)
-            kept = kept.with_rows(unknown.targets, scores, cost)
-            shop.keep_scores(key, kept)
+        shop, ids, period = self.workshop, view.ids, view.period[view.targets]
+        keys = {
+            int(p): shop.key("score", view.scored_under(int(p)), adapter.hash if adapter else None)
+            for p in np.unique(period)
+        }
+        unknown = np.zeros(len(view), dtype=bool)
+        for p, key in keys.items():
+            unknown[period == p] = ~np.isin(ids[period == p], shop.kept_scores(key).rows)
+        if unknown.any():
+            scores, cost = self._scored(adapter, view.only(unknown))
+            for p, key in keys.items():
+                new = period[unknown] == p
+                if new.any():
+                    mine = shop.kept_scores(key).with_rows(ids[unknown][new], scores[new], cost.share(new.mean()))
+                    shop.keep_scores(key, mine)
             self.notes += shop.news()
-        self.meter.charge(kept.cost(view.targets))
-        return kept.of(view.targets)
+        found = np.zeros(len(view))
+        for p, key in keys.items():
+            kept, mine = shop.kept_scores(key), ids[period == p]
+            found[period == p] = kept.of(mine)
+            self.meter.charge(kept.cost(mine))
+        return found
+
+    def _scored(self, adapter: Adapter | None, view: Stream) -> tuple[np.ndarray, Cost]:
+        """Scores that nobody has kept, and what they took."""
+        shop = self.workshop
+        with measured() as cost:
+            blocks, trunk = shop.blocks(view), shop.trunk_of(adapter)
+            lower = _Lower(trunk)
+            if adapter is not None:
+                shop.grafts.put(adapter)
+            with nullcontext() if adapter else shop.grafts.bare():
+                scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk)
+        cost.tokens_forward = _tokens(blocks, shop.base, trunk)
+        lower.charge(cost, cost.tokens_forward)
+        cost.flops = self._flops(cost)
+        return scores, cost
 
     def log_loss(self, blend: Blend, view: Stream) -> float:
         """Mean log-loss of the blend on the view, before calibration."""

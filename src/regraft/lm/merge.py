@@ -65,7 +65,7 @@ def _same_modules(parts: Parts) -> list[str]:
                 "adapters of one base model",
             )
         pair = f"adapter {adapter.hash[:8]} has other %s than {first.hash[:8]}"
-        if adapter.shape.gated != first.shape.gated:
+        if adapter.shape.at_targets != first.shape.at_targets:
             raise ModelError("merge", pair % "a reach", "adapters that all act at targets alone, or everywhere")
         if adapter.modules != first.modules:
             raise ModelError("merge", pair % "modules", "adapters of one shape")

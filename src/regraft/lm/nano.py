@@ -4,8 +4,8 @@ About 1.5 million parameters (Llama-shaped: 4 layers, width 128) with a byte-lev
 merges may cross spaces (as in SuperBPE, arXiv 2503.13423), so that a popular title becomes one or two
 tokens. It is the embedded default: regraft needs no download.
 
-Two objectives. `labels` learns the verdicts themselves: the strongest small recommender, on which `never`
-is hard to beat. `text` learns to predict titles, facts and sequences and never sees a verdict: a stand-in
+Two objectives. `labels` learns the labels themselves: the strongest small recommender, on which `never`
+is hard to beat. `text` learns to predict titles, facts and sequences and never sees a label: a stand-in
 for a general language model, on which adapters must teach the task.
 """
 
@@ -28,15 +28,15 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream, ranges
 from regraft.data.text import clean
 from regraft.errors import DataError
-from regraft.lm.answers import Answers
+from regraft.files import staging_for
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fit import Progress, train
 from regraft.lm.options import FitOptions, NanoOptions
 from regraft.lm.score import score_blocks
-from regraft.lm.staging import staging_for
 from regraft.lm.tasks.judge import Judge
 from regraft.lm.tasks.text import Text
+from regraft.lm.verbalizer import Verbalizer
 from regraft.metrics.binary import log_loss
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import Template
@@ -77,7 +77,7 @@ def build_nano(
     torch.manual_seed(options.seed)
     model = LlamaForCausalLM(_config(options, len(tokenizer)))
     base = BaseModel.of(model, tokenizer, "nano")
-    answers = Answers.of(tokenizer, template)
+    answers = Verbalizer.of(tokenizer, template)
     encoder = Encoder(tokenizer, template, answers, regime, shape, refresh, longest=options.positions)
     model.requires_grad_(True)
     held = max(1, len(warm_up) // 50)
@@ -160,7 +160,7 @@ def _corpus(warm_up: Stream, template: Template, regime: Regime, refresh: str) -
 
 
 def _texts(encoder: Encoder, warm_up: Stream) -> Blocks:
-    """Each user's events in time order without any verdict, H + W events a block."""
+    """Each user's events in time order without any label, H + W events a block."""
     order, size = warm_up.order, encoder.shape.context + encoder.shape.targets
     rows = order.rows
     user = warm_up.user[rows]

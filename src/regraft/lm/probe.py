@@ -12,19 +12,19 @@ from tokenizers import Tokenizer, models
 from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
-from regraft.lm.batches import Batch, batches
+from regraft.lm.batches import TokenBatch, batches
 from regraft.lm.encode import Blocks
+from regraft.lm.fast.side_by_side import side_by_side
 from regraft.lm.graft import Grafts
 from regraft.lm.nano import _config as nano_config
 from regraft.lm.options import AdapterOptions, NanoOptions
-from regraft.lm.side_by_side import side_by_side
-from regraft.lm.split import Split
 from regraft.lm.tasks.judge import Judge, batch_log_odds
 from regraft.lm.tasks.text import Text
-from regraft.lm.trunk import Trunk
-from regraft.lm.trunk_store import TrunkStore
+from regraft.lm.trunk.split import Split
+from regraft.lm.trunk.trunk import Trunk
+from regraft.lm.trunk.trunk_store import TrunkStore
+from regraft.lm.verbalizer import Verbalizer
 
 SIZES = (2, 8, 32, 64)  # blocks tried: more, until a step takes long enough
 ENOUGH = 0.5  # seconds
@@ -58,7 +58,12 @@ def unbuilt(options: NanoOptions) -> BaseModel:
 
 
 def speed(
-    base: BaseModel, answers: Answers, blocks: Blocks, adapter: AdapterOptions, objective: str = "", kept: bool = True
+    base: BaseModel,
+    answers: Verbalizer,
+    blocks: Blocks,
+    adapter: AdapterOptions,
+    objective: str = "",
+    kept: bool = True,
 ) -> Speed:
     """Measured on `blocks`. `objective` ("labels", "text") measures the build of a base as well.
 
@@ -71,13 +76,13 @@ def speed(
     trunk = Trunk(split, TrunkStore(None, base.width, base.dtype, 0)) if split else None
     judge = Judge(base, blocks, answers, np.ones(len(blocks.block), np.float32), trunk=trunk)
 
-    def lower(batch: Batch) -> Batch:
+    def lower(batch: TokenBatch) -> TokenBatch:
         assert split is not None
         with torch.no_grad():
             states = split.lower(batch.ids, batch.visible, batch.position)
         return replace(batch, states=states, found=np.ones(0, dtype=bool))
 
-    def score(batch: Batch) -> None:
+    def score(batch: TokenBatch) -> None:
         with torch.inference_mode():
             batch_log_odds(base, answers, batch, trunk)
 
@@ -99,16 +104,16 @@ def speed(
     return Speed(scored, trained, build, fresh.bytes, size, below, state, held)
 
 
-def _backward(objective: Judge | Text, parameters: Sequence[torch.nn.Parameter]) -> Callable[[Batch], None]:
+def _backward(objective: Judge | Text, parameters: Sequence[torch.nn.Parameter]) -> Callable[[TokenBatch], None]:
     weights = np.ones(len(objective.blocks.block), np.float32)
 
-    def step(batch: Batch) -> None:
+    def step(batch: TokenBatch) -> None:
         torch.autograd.grad(objective.loss(batch, weights), parameters, allow_unused=True)
 
     return step
 
 
-def _saved(base: BaseModel, blocks: Blocks, judge: Judge, ready: Callable[[Batch], Batch] | None) -> float:
+def _saved(base: BaseModel, blocks: Blocks, judge: Judge, ready: Callable[[TokenBatch], TokenBatch] | None) -> float:
     """Bytes per token that one forward pass keeps for the backward pass, weights left out."""
     batch = next(batches(blocks, np.arange(min(SIZES[0], len(blocks))), MOST_TOKENS, base.device))
     batch = ready(batch) if ready else batch
@@ -127,7 +132,10 @@ def _saved(base: BaseModel, blocks: Blocks, judge: Judge, ready: Callable[[Batch
 
 
 def _tokens_per_second(
-    base: BaseModel, blocks: Blocks, step: Callable[[Batch], object], ready: Callable[[Batch], Batch] | None = None
+    base: BaseModel,
+    blocks: Blocks,
+    step: Callable[[TokenBatch], object],
+    ready: Callable[[TokenBatch], TokenBatch] | None = None,
 ) -> float:
     """On few blocks first: a large model must not take minutes here. `ready` prepares a batch and is not timed."""
     for size in SIZES:
@@ -141,7 +149,7 @@ def _tokens_per_second(
     return float(sum(batch.tokens for batch in group) / best)
 
 
-def _seconds(group: Sequence[Batch], step: Callable[[Batch], object], device: torch.device) -> float:
+def _seconds(group: Sequence[TokenBatch], step: Callable[[TokenBatch], object], device: torch.device) -> float:
     began = perf_counter()
     for _ in side_by_side(step, group, device):
         pass

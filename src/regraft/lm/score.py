@@ -11,19 +11,19 @@ import numpy as np
 import torch
 
 from regraft.errors import ModelError
-from regraft.lm.answers import Answers
 from regraft.lm.base_model import BaseModel
-from regraft.lm.batches import Batch, batches, grouped
+from regraft.lm.batches import TokenBatch, batches, grouped
 from regraft.lm.encode import Blocks
-from regraft.lm.shared_prefix import requests, states_of
-from regraft.lm.side_by_side import side_by_side
+from regraft.lm.fast.shared_prefix import prefix_groups, states_of
+from regraft.lm.fast.side_by_side import side_by_side
+from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.tasks.judge import batch_log_odds
-from regraft.lm.trunk import Trunk
-from regraft.lm.warm_prefix import WarmPrefixes
+from regraft.lm.trunk.trunk import Trunk
+from regraft.lm.verbalizer import Verbalizer
 
 
 def score_blocks(
-    base: BaseModel, answers: Answers, blocks: Blocks, max_tokens: int = 16_384, left: bool = False,
+    base: BaseModel, answers: Verbalizer, blocks: Blocks, max_tokens: int = 16_384, left: bool = False,
     trunk: Trunk | None = None, warm: WarmPrefixes | None = None,
 ) -> np.ndarray:  # fmt: skip
     """float64 per example, in the order of the view; `left` pads on the left (the scores are the same).
@@ -34,13 +34,13 @@ def score_blocks(
     scores = np.full(len(blocks.block), np.nan)
     with torch.inference_mode():
         shared, others = (
-            ([], np.arange(len(blocks))) if left or trunk else requests(blocks, base, None if warm is None else 1)
+            ([], np.arange(len(blocks))) if left or trunk else prefix_groups(blocks, base, None if warm is None else 1)
         )
-        for request in shared:
-            log_odds = base.log_odds(states_of(base, blocks, request, warm), answers.yes, answers.no)
-            scores[request.examples] = log_odds.double().cpu().numpy()
+        for group in shared:
+            log_odds = base.log_odds(states_of(base, blocks, group, warm), answers.yes, answers.no)
+            scores[group.examples] = log_odds.double().cpu().numpy()
 
-        def score(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        def score(batch: TokenBatch) -> tuple[np.ndarray, np.ndarray]:
             return batch.examples, batch_log_odds(base, answers, batch, trunk).double().cpu().numpy()
 
         for step in _read(blocks, others, max_tokens, base, left, trunk):
@@ -58,7 +58,7 @@ def score_blocks(
 
 def _read(
     blocks: Blocks, chosen: np.ndarray, max_tokens: int, base: BaseModel, left: bool, trunk: Trunk | None
-) -> Iterator[Iterable[Batch]]:
+) -> Iterator[Iterable[TokenBatch]]:
     """Steps of batches; with a trunk, each of some that were read together."""
     if trunk is None:
         return iter([batches(blocks, chosen, max_tokens, base.device, left)])

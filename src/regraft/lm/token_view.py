@@ -9,10 +9,10 @@ import numpy as np
 
 from regraft.data.stream import Stream
 from regraft.data.text import clean
-from regraft.lm.answers import Answers, token_ids
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Encoder
 from regraft.lm.score import score_blocks
+from regraft.lm.verbalizer import Verbalizer, token_ids
 from regraft.prompts.facts import fact_table, rendered
 
 SAMPLE = 2_000  # examples, spread over the view, from which lengths are taken
@@ -20,7 +20,7 @@ SAMPLE = 2_000  # examples, spread over the view, from which lengths are taken
 
 @dataclass(frozen=True)
 class TokenView:
-    """One example as the model reads it. The verdict is read after the last token."""
+    """One example as the model reads it. The answer is read after the last token."""
 
     tokens: tuple[str, ...]
     yes: str
@@ -94,7 +94,7 @@ def tokens_per_event(encoder: Encoder, view: Stream) -> float:
 
 def answer_tokens(encoder: Encoder) -> str:
     """The tokens compared, in words."""
-    answers: Answers = encoder.answers
+    answers: Verbalizer = encoder.answers
     return f"yes {answers.yes}, no {answers.no}, {len(answers.shared)} shared tokens before them"
 
 

@@ -21,7 +21,7 @@ from regraft.data.text import clean
 from regraft.errors import DataError
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import FACT, Piece, Template
-from regraft.prompts.timeline import Plan, Shape, plan
+from regraft.prompts.timeline import Layout, Shape, lay_out
 
 Source = Literal["template", "item", "fact", "answer"]
 
@@ -77,8 +77,8 @@ class Prompts:
     # -- inside --------------------------------------------------------------------------------
 
     @cached_property
-    def _plan(self) -> Plan:
-        return plan(self.view, self.regime, self.shape)
+    def _plan(self) -> Layout:
+        return lay_out(self.view, self.regime, self.shape)
 
     @cached_property
     def _facts(self) -> dict[str, list[str]]:
@@ -126,10 +126,10 @@ class Prompts:
     def _single(self, history: np.ndarray, row: int) -> Iterable[Part]:
         rows = [*history.tolist(), row]
         named = [(n, self._present(r)) for n, r in enumerate(rows)]
-        verdict = self.view.label[history]
+        label = self.view.label[history]
         pieces = self.template.prompt(
-            [named[n] for n in np.flatnonzero(verdict == 1)],
-            [named[n] for n in np.flatnonzero(verdict == 0)],
+            [named[n] for n in np.flatnonzero(label == 1)],
+            [named[n] for n in np.flatnonzero(label == 0)],
             named[-1],
             {name: texts[row] for name, texts in self._facts.items()},
         )

@@ -4,7 +4,7 @@ A user's events are numbered 0, 1, 2... in time order. A target that knows the f
 the regime) belongs to block p // H. Its prefix is the events from max(0, (p // H) * H - W) up to p: W
 events of context and fewer than H more, whatever the period, the cut or the batch. Training, testing and
 serving therefore read the same prefix. A target with p equal to its own number stands *in line*: it
-becomes history by having its answer appended. Any other target (its predecessors' verdicts were not yet
+becomes history by having its answer appended. Any other target (its predecessors' labels were not yet
 known) is an isolated copy at the end of the prefix it knew, seen by nobody else.
 """
 
@@ -27,7 +27,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Layout:
     """One entry per example of the view, in the view's order."""
 
     rows: np.ndarray  # the example's row in the stream
@@ -38,12 +38,12 @@ class Plan:
     in_line: np.ndarray  # bool
 
 
-def plan(view: Stream, regime: Regime, shape: Shape) -> Plan:
+def lay_out(view: Stream, regime: Regime, shape: Shape) -> Layout:
     """Where every example of a view stands."""
     rows, user = view.targets, view.users
     known = view.order.known(user, regime.known(view, rows))
     block = known // shape.targets
-    return Plan(
+    return Layout(
         rows=rows,
         user=user,
         known=known,

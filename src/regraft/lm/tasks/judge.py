@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from regraft.lm.answers import Answers
+from regraft.lm.activation import activated_at
 from regraft.lm.base_model import BaseModel
-from regraft.lm.batches import Batch, batches
+from regraft.lm.batches import TokenBatch, batches
 from regraft.lm.encode import Blocks
-from regraft.lm.gate import gated
-from regraft.lm.last_layer import read_alone
-from regraft.lm.trunk import Trunk
+from regraft.lm.fast.last_layer import read_alone
+from regraft.lm.trunk.trunk import Trunk
+from regraft.lm.verbalizer import Verbalizer
 
 METRICS = ("auc", "uauc", "log_loss", "brier", "ece")
 
@@ -24,20 +24,20 @@ METRICS = ("auc", "uauc", "log_loss", "brier", "ece")
 ExtraLoss = Callable[[Tensor, np.ndarray], Tensor]
 
 
-def batch_log_odds(base: BaseModel, answers: Answers, batch: Batch, trunk: Trunk | None = None) -> Tensor:
+def batch_log_odds(base: BaseModel, answers: Verbalizer, batch: TokenBatch, trunk: Trunk | None = None) -> Tensor:
     """logit(yes) - logit(no) for every example of the batch, fp32."""
-    with gated(batch.gate), read_alone(base, batch.row, batch.read, batch.ids.shape[1]):
+    with activated_at(batch.active), read_alone(base, batch.row, batch.read, batch.ids.shape[1]):
         states = trunk.hidden(batch) if trunk else base.hidden(batch.ids, batch.visible, batch.position)
     return base.log_odds(states[batch.row, batch.read], answers.yes, answers.no)
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Weighted log-loss of the verdicts, the objective of an adapter (and of a base built with `labels`)."""
+    """Weighted log-loss of the labels, the objective of an adapter (and of a base built with `labels`)."""
 
     base: BaseModel
     blocks: Blocks
-    answers: Answers
+    answers: Verbalizer
     weights: np.ndarray  # float32 per example
     heavy_users: str = "sqrt"
     extra: Sequence[ExtraLoss] = ()
@@ -62,13 +62,13 @@ class Judge:
             weights = weights / np.sqrt(np.maximum(counted, 1))[user]
         return weights.astype(np.float32)
 
-    def read(self, steps: Sequence[np.ndarray], max_tokens: int) -> Iterator[Iterable[Batch]]:
+    def read(self, steps: Sequence[np.ndarray], max_tokens: int) -> Iterator[Iterable[TokenBatch]]:
         """The batches of every step."""
         if self.trunk:
             return self.trunk.read(self.blocks, steps, max_tokens)
         return (batches(self.blocks, chosen, max_tokens, self.base.device) for chosen in steps)
 
-    def loss(self, batch: Batch, weights: np.ndarray) -> Tensor:
+    def loss(self, batch: TokenBatch, weights: np.ndarray) -> Tensor:
         """Weighted sum of the losses of the batch's examples."""
         if not len(batch.examples):
             return torch.zeros((), device=batch.ids.device, requires_grad=True)

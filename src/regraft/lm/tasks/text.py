@@ -1,4 +1,4 @@
-"""Next-token prediction over the whole vocabulary: how a base model learns to read, without any verdict."""
+"""Next-token prediction over the whole vocabulary: how a base model learns to read, without any label."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regraft.lm.base_model import BaseModel
-from regraft.lm.batches import Batch, batches
+from regraft.lm.batches import TokenBatch, batches
 from regraft.lm.encode import Blocks
 
 
@@ -24,10 +24,10 @@ class Text:
     def step_weights(self, chosen: np.ndarray) -> np.ndarray:
         return np.array([max(1, int(self.blocks.tokens.lengths[chosen].sum()) - len(chosen))], dtype=np.float32)
 
-    def read(self, steps: Sequence[np.ndarray], max_tokens: int) -> Iterator[Iterable[Batch]]:
+    def read(self, steps: Sequence[np.ndarray], max_tokens: int) -> Iterator[Iterable[TokenBatch]]:
         return (batches(self.blocks, chosen, max_tokens, self.base.device) for chosen in steps)
 
-    def loss(self, batch: Batch, weights: np.ndarray) -> Tensor:
+    def loss(self, batch: TokenBatch, weights: np.ndarray) -> Tensor:
         """Sum over the batch's tokens; `weights` is unused: every token counts alike."""
         states = self.base.hidden(batch.ids, batch.visible, batch.position)[:, :-1]
         real = batch.inside[:, 1:]

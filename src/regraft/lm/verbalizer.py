@@ -1,0 +1,63 @@
+"""The two answers in tokens, taken from the tokenizer, never hard-coded.
+
+Verbalizer may be several tokens, begin with a space or share their first tokens. What they share is appended
+to the prompt; the score is read at the first token in which they differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from regraft.errors import ModelError
+from regraft.prompts.template import Template
+
+
+class Tokenizer(Protocol):
+    """What regraft needs of a Hugging Face tokenizer."""
+
+    def __call__(self, text: str, **options: object) -> dict[str, list[int]]: ...
+
+
+@dataclass(frozen=True)
+class Verbalizer:
+    """`shared` ends every prompt; `yes` and `no` are the ids compared; `spoken` is what history holds after them."""
+
+    shared: tuple[int, ...]
+    yes: int
+    no: int
+    spoken: tuple[tuple[int, ...], tuple[int, ...]]  # (no, yes): the rest of the answer after the shared tokens
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, template: Template) -> Verbalizer:
+        yes, no = token_ids(tokenizer, template.yes), token_ids(tokenizer, template.no)
+        same = 0
+        while same < min(len(yes), len(no)) and yes[same] == no[same]:
+            same += 1
+        alike = same == min(len(yes), len(no))
+        unknown = getattr(tokenizer, "unk_token_id", None)
+        if unknown is not None and unknown in ({*yes, *no} if alike else {yes[same], no[same]}):
+            raise ModelError(
+                f"template '{template.name}'",
+                f"this tokenizer does not know {template.yes!r} or {template.no!r} (unknown token {unknown})",
+                "answers the base model can write",
+                "Change the blocks 'yes' and 'no' of the template",
+            )
+        if alike:
+            raise ModelError(
+                f"template '{template.name}'",
+                f"the answers {template.yes!r} and {template.no!r} are the tokens {yes} and {no}: "
+                + ("they are the same" if yes == no else "one begins with the other"),
+                "two answers that this tokenizer tells apart",
+                "Change the blocks 'yes' and 'no' of the template",
+            )
+        return cls(tuple(yes[:same]), yes[same], no[same], (tuple(no[same:]), tuple(yes[same:])))
+
+
+def token_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Ids of plain text: no special token is added, and none is recognised inside the text."""
+    if not text:
+        return []
+    ids: Sequence[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return list(ids)

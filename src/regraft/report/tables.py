@@ -1,0 +1,158 @@
+"""The leaderboard as rows of a CSV file and as a Markdown table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from regraft.report.standings import Paired, Standing, Summary
+
+CSV_COLUMNS = (
+    *("contender", "base", "template", "history", "information", "share", "seeds", "n"),
+    *("auc", "auc_low", "auc_high", "uauc", "uauc_low", "uauc_high", "ece", "forgetting"),
+    *("cpu_seconds", "tokens_forward", "tokens_backward", "adapter_bytes"),
+)
+
+
+def results_csv(
+    summary: Summary,
+    path: Path | str,
+    *,
+    information: str | None = None,
+    share: float | None = None,
+    template: str | None = None,
+    base: str | None = None,
+    history: str | None = None,
+) -> Path:
+    """Writes one row per compared contender, best AUC first: CSV_COLUMNS, then further columns.
+
+    What is not given is taken from the run: `history` is the regime, `base` and `template` are empty for
+    baselines, which have neither. `seeds` is how many; costs are sums over the updates, averaged over
+    seeds. `ece` is as measured, `ece_excess` what is left of it above its noise floor. Unknown: empty.
+    """
+    run, stream = summary.run, summary.run["stream"]
+    of_run: dict[str, Any] = {
+        "history": history if history is not None else stream.get("regime"),
+        "information": information if information is not None else stream.get("information"),
+        "share": share if share is not None else stream.get("share"),
+    }
+    of_llm = {
+        "base": base if base is not None else (run.get("base") or {}).get("path"),
+        "template": template if template is not None else (run.get("template") or {}).get("name"),
+    }
+    rows = []
+    for standing in summary.compared:
+        place = of_run | (of_llm if standing.is_llm else dict.fromkeys(of_llm))
+        row = {"contender": standing.name} | place | _numbers(standing) | _differences(summary, standing)
+        rows.append({name: row[name] for name in [*CSV_COLUMNS, *(n for n in row if n not in CSV_COLUMNS)]})
+    frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=list(CSV_COLUMNS))
+    floats = pl.selectors.float()
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.with_columns(floats.fill_nan(None).round_sig_figs(8)).write_csv(path)
+    return path
+
+
+def _numbers(standing: Standing) -> dict[str, Any]:
+    spent = standing.spent
+    costs = spent._asdict() if spent else {}
+    row: dict[str, Any] = {"seeds": len(standing.seeds), "n": standing.auc.n}
+    for name, interval in standing.values.items():
+        row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    row |= {
+        "ece": standing.ece,
+        "ece_excess": standing.ece_excess,
+        "kind": standing.kind,
+        "periods": len(standing.periods),
+        "seed_sd": standing.seed_sd,
+    }
+    for name in ("learning", "retained", "backward", "forward", "forgetting", "churn"):
+        row[name] = getattr(standing, name).value
+    row["updates"] = costs.get("updates")
+    for name in (
+        *("cpu_seconds", "wall_seconds", "tokens_forward", "tokens_backward", "flops", "adapter_bytes"),
+        *("cache_bytes", "stored_interactions", "peak_memory", "score_cpu_seconds"),
+        *("prompt_tokens_per_request", "forward_passes_per_request"),
+    ):
+        row[name] = costs.get(name)
+    return row
+
+
+def _differences(summary: Summary, standing: Standing) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for label, versus in (("best_baseline", summary.vs_baseline), ("full_retrain", summary.vs_full)):
+        for statistic in ("auc", "uauc"):
+            paired = versus[statistic].get(standing.name)
+            row |= _difference(f"{statistic}_minus_{label}", paired)
+    return row
+
+
+def _difference(name: str, paired: Paired | None) -> dict[str, float | None]:
+    gap = paired.difference if paired else None
+    return {
+        name: gap.estimate if gap else None,
+        f"{name}_low": gap.low if gap else None,
+        f"{name}_high": gap.high if gap else None,
+        f"{name}_p_holm": paired.p_holm if paired else None,
+    }
+
+
+def markdown_table(summary: Summary) -> str:
+    """The leaderboard for a page of documentation: compared contenders, best AUC first."""
+    head = [
+        "contender",
+        "kind",
+        "seeds",
+        "AUC",
+        "UAUC",
+        "log-loss",
+        "ECE above floor",
+        "forgetting",
+        "CPU s per update",
+        "tokens per update",
+        "adapter MiB",
+    ]
+    lines = [_line(head), _line(["---"] * 3 + ["---:"] * (len(head) - 3))]
+    for s in summary.compared:
+        costs = ("", "", "")
+        if s.spent:
+            megabytes = s.spent.adapter_bytes / 2**20
+            costs = (_short(s.spent.cpu_per_update), _plain(s.spent.tokens_per_update), _short(megabytes))
+        measured = [
+            *("{:.4f} [{:.4f}, {:.4f}]".format(*s.values[name][:3]) for name in ("auc", "uauc")),
+            _plain(s.values["log_loss"].estimate, 4),
+            _plain(s.ece_excess, 4),
+            _plain(s.forgetting.value, 4),
+        ]
+        kind = "LLM" if s.is_llm else "baseline"
+        lines.append(_line([_cell(s.name), kind, str(len(s.seeds)), *measured, *costs]))
+    note = (
+        f"{summary.rows:,} test rows of {summary.users:,} users in {len(summary.compared_periods)} periods; "
+        f"mean over periods, 95 % intervals from {summary.n_resamples:,} resamples of users."
+    )
+    if not summary.finished:
+        note += f" The run is not finished: {summary.cells_done} of {summary.cells_planned} cells."
+    return "\n".join([*lines, "", note, ""])
+
+
+def _line(cells: tuple[str, ...] | list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(text: str) -> str:
+    """Data inside a Markdown table: nothing in it may end the cell or become markup."""
+    for character in "\\`*_[]|<>":
+        text = text.replace(character, "\\" + character)
+    return " ".join(text.split())
+
+
+def _plain(value: float, digits: int = 0) -> str:
+    return "" if value != value else f"{value:,.{digits}f}"
+
+
+def _short(value: float) -> str:
+    """Three digits."""
+    return "" if value != value else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,0 +1,182 @@
+"""What a run says, in plain sentences; every comparison is paired, on the same rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regraft.report.report_words import Words
+
+if TYPE_CHECKING:
+    from regraft.metrics.intervals import Difference, Interval
+    from regraft.report.standings import Paired, Standing, Summary
+
+
+def verdict(summary: Summary, lang: str = "en") -> list[str]:
+    """Sentences in order of importance: can the stream rank, who is best, does an LLM pay, cost, memory, advice."""
+    words = Words(lang)
+    if not summary.compared:
+        return [words("nothing", planned=summary.cells_planned)]
+    return [
+        *_finished(summary, words),
+        *_can_rank(summary, words),
+        *_best(summary, words),
+        *_llm_or_baseline(summary, words),
+        *_cheapest(summary, words),
+        *_forgets(summary, words),
+        *_advice(summary, words),
+    ]
+
+
+def cheapest_within_noise(summary: Summary, best: Standing) -> Standing | None:
+    """The least CPU time per update among `best` and those whose interval against it reaches zero."""
+    gaps = summary.against(best.name)
+    near = [s for s in summary.compared if s.name == best.name or gaps[s.name].difference.high >= 0]
+    priced = [s for s in near if s.spent and not np.isnan(s.spent.cpu_per_update)]
+    return min(priced, key=lambda s: s.spent.cpu_per_update if s.spent else np.inf, default=None)
+
+
+def _finished(summary: Summary, words: Words) -> list[str]:
+    if summary.finished:
+        return []
+    periods = words.span(summary.compared_periods)
+    said = [words("unfinished", done=summary.cells_done, planned=summary.cells_planned, periods=periods)]
+    partial = [s.name for s in summary.standings if not s.compared]
+    begun = {s.name for s in summary.standings}
+    waiting = [c["name"] for c in summary.run["contenders"] if c["name"] not in begun]
+    for key, names in (("left_out", partial), ("not_begun", waiting)):
+        if names:
+            said.append(words(key, names=words.listed(names)))
+    return said
+
+
+def _can_rank(summary: Summary, words: Words) -> list[str]:
+    gap = summary.gap
+    if summary.why_unknown == "missing" or gap is None:
+        missing = [name for name in ("never", "full-retrain") if summary.used(name) is None]
+        return [words("rank_missing", missing=words.listed(missing or ["never", "full-retrain"]))]
+    values = _gap(words, gap)
+    if summary.can_rank is None:
+        said = [words("rank_one_seed", **values)]
+    else:
+        sd = summary.seed_sd
+        values |= {"sd": f"{sd:.4f}", "times": words.times(abs(gap.estimate) / sd if sd else np.inf)}
+        said = [words("rank_yes" if summary.can_rank else "rank_no", **values)]
+    return [*said, words("gap_zero")] if gap.low <= 0 <= gap.high else said
+
+
+def _best(summary: Summary, words: Words) -> list[str]:
+    best, inside = summary.best("auc"), summary.best("uauc")
+    if best is None:
+        return []
+    auc = _with_interval(words, best.auc)
+    if inside is not None and inside.name == best.name:
+        said = [words("best_both", name=best.name, auc=auc, uauc=_with_interval(words, best.uauc))]
+    else:
+        said = [words("best_auc", name=best.name, auc=auc)]
+    gaps = summary.against(best.name)
+    if gaps:
+        near = [name for name, paired in gaps.items() if paired.relation == "same"]
+        said.append(words("best_shared", names=words.listed(near)) if near else words("best_alone"))
+    if inside is not None and inside.name != best.name:
+        said.append(words("best_uauc", name=inside.name, uauc=_with_interval(words, inside.uauc)))
+    return said
+
+
+def _llm_or_baseline(summary: Summary, words: Words) -> list[str]:
+    llm, baseline = summary.best_llm, summary.best_baseline
+    if baseline is None:
+        return [words("no_baseline")]
+    if llm is None:
+        return [words("no_llm")]
+    winner, key = beats_every_llm(summary), "baseline_beats_all"
+    if winner is not None:
+        baseline = winner
+        key = "rates_beats_all" if winner.use == "rates" else key
+    paired = summary.against(baseline.name)[llm.name]
+    if winner is None:
+        key = f"llm_{paired.relation}"
+    said = [words(key, llm=llm.name, baseline=baseline.name, **_gap(words, paired.difference))]
+    corrected = _only_by_correction(paired)
+    inside, reference = summary.best("uauc", "strategy"), summary.best("uauc", "baseline")
+    if inside is not None and reference is not None:
+        paired = summary.against(reference.name, "uauc")[inside.name]
+        gap = _gap(words, paired.difference)
+        said.append(words(f"uauc_{paired.relation}", llm=inside.name, baseline=reference.name, **gap))
+        corrected = corrected or _only_by_correction(paired)
+    return [*said, words("corrected", n=str(len(summary.compared)))] if corrected else said
+
+
+def _only_by_correction(paired: Paired) -> bool:
+    """An interval without zero that Holm's correction still calls luck: said, or it reads as a contradiction."""
+    gap = paired.difference
+    return paired.relation == "same" and not gap.low <= 0 <= gap.high
+
+
+def beats_every_llm(summary: Summary) -> Standing | None:
+    """A baseline above every LLM contender in AUC: `rates`, the simplest, where it is; else the best one."""
+    llms = [s.name for s in summary.compared if s.is_llm]
+    for baseline in (summary.used("rates"), summary.best_baseline):
+        if baseline is not None and not baseline.is_llm and llms:
+            gaps = summary.against(baseline.name)
+            if all(gaps[name].relation == "below" for name in llms):
+                return baseline
+    return None
+
+
+def _cheapest(summary: Summary, words: Words) -> list[str]:
+    best = summary.best("auc")
+    cheapest = cheapest_within_noise(summary, best) if best else None
+    if best is None or cheapest is None or cheapest.spent is None or len(summary.compared) < 2:
+        return []
+    cpu = words.seconds(cheapest.spent.cpu_per_update)
+    if cheapest.name == best.name:
+        return [words("cheapest_is_best", name=best.name, cpu=cpu)]
+    spent = words.seconds(best.spent.cpu_per_update) if best.spent else "?"
+    return [words("cheapest", name=cheapest.name, cpu=cpu, best=best.name, best_cpu=spent)]
+
+
+def _forgets(summary: Summary, words: Words) -> list[str]:
+    changing = [s for s in summary.compared if s.is_llm and s.moves and s.forgetting.n]
+    if not changing:
+        return [words("forgetting_unknown")] if summary.best_llm else []
+    ordered = sorted(changing, key=lambda s: s.forgetting.value)
+    least, most = ordered[0], ordered[-1]
+    values = {"name": least.name, "least": f"{least.forgetting.value:.4f}"}
+    if len(ordered) == 1:
+        return [words("forgets_one", **values)]
+    return [words("forgets", **values, other=most.name, most=f"{most.forgetting.value:.4f}")]
+
+
+def _advice(summary: Summary, words: Words) -> list[str]:
+    llm, baseline = summary.best_llm, summary.best_baseline
+    if not summary.finished:
+        return [words("advice_wait")]
+    if baseline is None:
+        return [words("advice_no_baseline")]
+    if llm is None:
+        return [words("advice_no_llm")]
+    winner = beats_every_llm(summary)
+    relation = "below" if winner else summary.vs_baseline["auc"][llm.name].relation
+    said = []
+    if relation == "below":
+        said.append(words("advice_baseline", baseline=baseline.name))
+    elif relation == "same":
+        said.append(words("advice_tie", baseline=baseline.name))
+    elif summary.can_rank is False:
+        said.append(words("advice_no_order"))
+    else:
+        chosen = cheapest_within_noise(summary, llm)
+        said.append(words("advice_llm", name=chosen.name if chosen and chosen.is_llm else llm.name))
+    if summary.why_unknown == "one seed":
+        said.append(words("advice_seeds"))
+    return said
+
+
+def _gap(words: Words, gap: Difference) -> dict[str, str]:
+    return {"gap": f"{gap.estimate:+.4f}", "interval": words.interval(gap.low, gap.high, signed=True)}
+
+
+def _with_interval(words: Words, interval: Interval) -> str:
+    return f"{interval.estimate:.4f} {words.interval(interval.low, interval.high)}"

@@ -1,0 +1,79 @@
+"""The base model of a run: loaded from where the configuration says, or built as `nano` beside the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regraft.data.regimes import Regime
+from regraft.data.stream import Stream
+from regraft.errors import MissingExtraError
+from regraft.prompts.template import Template
+from regraft.setup.build import nano_options
+from regraft.setup.config import ArenaConfig
+
+if TYPE_CHECKING:
+    from regraft.lm.base_model import BaseModel
+    from regraft.lm.encode import Encoder
+
+
+def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regime: Regime, folder: Path) -> Any:
+    """The shared workbench of all strategies of a run."""
+    try:
+        from regraft.lm.base_model import BaseModel
+        from regraft.lm.lab import Workshop
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("strategies that adapt a language model", "lm", error.name or "torch") from error
+    path = config.base.path or str(nano_folder(config, stream, template, regime, folder))
+    base = BaseModel.load(path, config.base.dtype, config.base.device, config.base.trust_remote_code)
+    encoder = encoder_of(base.tokenizer, base.longest, config, template, regime)
+    cache = config.cache.model_copy(update={"folder": config.cache.folder or str(folder.parent)})
+    return Workshop(base, encoder, config.adapter, config.fit, folder / "kept", cache=cache)
+
+
+def encoder_of(
+    tokenizer: Any, longest: int | None, config: ArenaConfig, template: Template, regime: Regime
+) -> Encoder:  # fmt: skip
+    """What turns views into tokens; `longest` is the number of positions that the base model has."""
+    from regraft.lm.encode import Encoder
+    from regraft.lm.verbalizer import Verbalizer
+
+    return Encoder(
+        tokenizer, template, Verbalizer.of(tokenizer, template), regime, config.timeline.shape, config.refresh,
+        config.item_tokens, longest,
+    )  # fmt: skip
+
+
+def in_words(base: BaseModel) -> dict[str, Any]:
+    """What a run's description says about its base model."""
+    return {
+        "path": Path(base.path).name, "hash": base.hash, "objective": base.objective,
+        "original": base.original, "parameters": base.parameters, "dtype": str(base.dtype).removeprefix("torch."),
+    }  # fmt: skip
+
+
+def nano_folder(config: ArenaConfig, stream: Stream, template: Template, regime: Regime, folder: Path) -> Path:
+    """The nano base of this stream and these settings, built if it is not there."""
+    from regraft.lm.fit import progress_lines
+    from regraft.lm.nano import build_nano
+
+    options = nano_options(config)
+    warm_up = stream.warm_up()
+    parts = (
+        options.model_dump(),
+        warm_up.fingerprint,
+        template.hash,
+        str(regime),
+        config.timeline.shape,
+        config.refresh,
+    )
+    name = hashlib.blake2b(json.dumps(parts, default=str).encode(), digest_size=6).hexdigest()
+    target = folder.parent / f"nano-{options.objective}-{name}"
+    if not (target / "lineage.json").is_file():
+        build_nano(
+            target, warm_up, template, options, regime=regime, shape=config.timeline.shape, refresh=config.refresh,
+            progress=progress_lines("building the base model"),
+        )  # fmt: skip
+    return target

@@ -1,0 +1,206 @@
+"""One YAML file describes a run of the arena; every section has defaults that are meant to be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from regraft.data.regimes import Regime
+from regraft.data.source import DataOptions
+from regraft.errors import ConfigError, RegraftError
+from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOptions, TimelineOptions
+from regraft.plugins import names, plugin_class
+
+
+class BaseOptions(BaseModel):
+    """The base model: a directory or hub id, or one that is built from the warm-up periods."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str | None = Field(None, description="directory or hub id; None: build `nano`")
+    nano: dict[str, Any] = Field(
+        default_factory=dict,
+        description="settings of the nano build",
+        json_schema_extra={"properties": NanoOptions.model_json_schema()["properties"], "additionalProperties": False},
+    )
+    dtype: Literal["fp32", "bf16", "auto"] = "fp32"
+    device: str = "cpu"
+    trust_remote_code: bool = False
+
+    @field_validator("nano")
+    @classmethod
+    def _settings_of_nano(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Checked, and kept as written: a run's folder remembers the configuration it was begun with."""
+        try:
+            NanoOptions(**value)
+        except ValidationError as error:
+            raise ConfigError("base.nano", *explained(error)) from error
+        return value
+
+
+class ContenderOptions(BaseModel):
+    """One row of the comparison: a strategy or baseline by name, with settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    use: str
+    name: str = Field("", pattern=r"^([^/\\.][^/\\]*)?$", description="also a folder's name; empty: as in `use`")
+    calibration: Literal["none", "logistic", "stack"] = "none"
+    template: str | None = Field(None, description="for strategies: another template than that of the run")
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return self.name or self.use + ("" if self.calibration == "none" else f"+{self.calibration}")
+
+    @property
+    def kind(self) -> Literal["strategy", "baseline"]:
+        if self.use in names("strategies"):
+            return "strategy"
+        if self.use in names("baselines"):
+            return "baseline"
+        known = [*names("strategies"), *names("baselines")]
+        raise ConfigError(
+            f"contender '{self.use}'", "is neither a strategy nor a baseline", "one of " + ", ".join(known)
+        )
+
+
+DEFAULT_CONTENDERS = (
+    "never",
+    "full-retrain",
+    "fine-tune",
+    "short-term",
+    "replay",
+    "lsat-ensemble",
+    "popularity",
+    "rates",
+    "stack",
+)
+
+
+class ArenaConfig(BaseModel):
+    """A whole run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = "arena"
+    data: DataOptions
+    base: BaseOptions = BaseOptions()
+    template: str = "judge-timeline-facts"
+    regime: str = "fresh"
+    refresh: Literal["event", "day", "period"] = "event"
+    timeline: TimelineOptions = TimelineOptions()
+    item_tokens: int = Field(24, ge=1, le=512)
+    adapter: AdapterOptions = AdapterOptions()
+    fit: FitOptions = FitOptions()
+    cache: CacheOptions = CacheOptions()
+    contenders: tuple[ContenderOptions, ...] = tuple(ContenderOptions(use=n) for n in DEFAULT_CONTENDERS)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    first_update: int | None = Field(
+        None, ge=1, description="close of the period at which renewal begins; None: half way"
+    )
+    last_update: int | None = Field(None, ge=1)
+    eval_share: float = Field(
+        0.1, ge=0, lt=0.5, description="share of the examples never trained on, for the table by period"
+    )
+
+    @field_validator("contenders", mode="before")
+    @classmethod
+    def _names_are_enough(cls, value: Any) -> Any:
+        return [{"use": c} if isinstance(c, str) else c for c in value] if isinstance(value, list | tuple) else value
+
+    @field_validator("contenders")
+    @classmethod
+    def _known_and_distinct(cls, value: tuple[ContenderOptions, ...]) -> tuple[ContenderOptions, ...]:
+        labels = [c.label for c in value]
+        if twice := sorted({x for x in labels if labels.count(x) > 1}):
+            raise ConfigError("contenders", f"the name {', '.join(twice)} occurs twice", "a `name:` for each")
+        if not value:
+            raise ConfigError("contenders", "none is given", "at least one strategy or baseline")
+        for contender in value:
+            plugin(contender)
+        return value
+
+    @field_validator("regime")
+    @classmethod
+    def _readable_regime(cls, value: str) -> str:
+        Regime.parse(value)
+        return value
+
+    @field_validator("seeds")
+    @classmethod
+    def _some_seed(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or len(set(value)) < len(value):
+            raise ConfigError("seeds", f"found {list(value)}", "one or more different whole numbers")
+        return value
+
+    @classmethod
+    def read(cls, path: Path) -> ArenaConfig:
+        """From a YAML file; paths in it are relative to the file."""
+        try:
+            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"configuration '{path}'", f"cannot be read: {error.strerror}", "a YAML file") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"configuration '{path}'", f"is not YAML: {error}", "a YAML file") from error
+        if not isinstance(raw, dict):
+            raise ConfigError(
+                f"configuration '{path}'", f"holds {type(raw).__name__}", "a mapping with at least `data:`"
+            )
+        return cls.parse(_placed(raw, path.parent), str(path))
+
+    @classmethod
+    def parse(cls, raw: dict[str, Any], where: str = "configuration") -> ArenaConfig:
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            raise ConfigError(where, *explained(error)) from error
+
+
+def plugin(options: ContenderOptions) -> Any:
+    """The plug-in's class with its settings checked: a strategy instance, or a baseline class."""
+    where = f"contender '{options.label}'"
+    found = plugin_class("strategies" if options.kind == "strategy" else "baselines", options.use)
+    try:
+        if options.kind == "strategy":
+            return found(**options.settings)
+        if options.calibration != "none":
+            raise ConfigError(where, f"has calibration {options.calibration}", "none, as for every baseline")
+        if options.template is not None:
+            raise ConfigError(where, f"has the template {options.template}", "none: a baseline reads no prompts")
+        found(Regime(), 0, **options.settings)
+    except ValidationError as error:
+        raise ConfigError(where, *explained(error)) from error
+    except TypeError as error:
+        raise ConfigError(where, str(error), "settings that the plug-in has") from error
+    return found
+
+
+def _placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The configuration with its paths as seen from `folder`; hub ids and library names stay what they are."""
+    placed = {key: {**value} if isinstance(value, dict) else value for key, value in raw.items()}
+    if isinstance(placed.get("contenders"), list):
+        placed["contenders"] = [{**c} if isinstance(c, dict) else c for c in placed["contenders"]]
+    own = [(contender, "template") for contender in placed.get("contenders") or ()]
+    for section, key in ((placed.get("data"), "path"), (placed.get("base"), "path"), (placed, "template"), *own):
+        if isinstance(section, dict) and isinstance(section.get(key), str):
+            there = (folder / section[key]).resolve()
+            if there.exists() or section is placed.get("data"):
+                section[key] = str(there)
+    return placed
+
+
+def explained(error: ValidationError) -> tuple[str, str]:
+    """(found, expected) of a pydantic error, every problem on its own line."""
+    found = []
+    for problem in error.errors():
+        cause = problem.get("ctx", {}).get("error")
+        if isinstance(cause, RegraftError):
+            raise cause
+        place = ".".join(str(p) for p in problem["loc"])
+        value = "" if problem["type"] == "missing" else f" (found {problem['input']!r})"
+        found.append(f"{place or 'top level'}: {problem['msg']}{value}")
+    return "\n  ".join(["", *found]) if len(found) > 1 else found[0], "the fields shown by: regraft arena schema"
