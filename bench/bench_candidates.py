@@ -49,7 +49,7 @@ def request(stream: Stream, user: int, items: np.ndarray) -> Stream:
     for name, value in added.items():
         column = getattr(stream, name)
         columns[name] = np.concatenate([column, np.broadcast_to(np.asarray(value, column.dtype), n)])
-    return replace(stream, **columns, targets=np.arange(len(stream.time), len(stream.time) + n), origin="")
+    return replace(stream, **columns, targets=np.arange(len(stream.time), len(stream.time) + n), shared={})
 
 
 def requests(stream: Stream, users: int, size: int, history: int, seed: int = 0) -> list[Stream]:

@@ -51,10 +51,9 @@ class Stream:
     gap: int = 0  # ms between the end of what an update may see and the period it is tested on
     name: str = "stream"
     implicit: bool = False  # every row that happened is a like: there are no dislikes but sampled ones
-    origin: str = ""  # fingerprint of the whole log this is a view of; empty for the whole log itself
     item_versions: pl.DataFrame | None = None  # where texts changed: item_id, known_at, title, attributes
     frozen: Cuts | None = None  # the rule behind `cuts`, for a log that grows; None in views
-    # What is worked out once for a log and all its views, e.g. its table of facts.
+    # What was worked out about the whole log, for all its views; a stream with other rows must get a new one.
     shared: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -153,7 +152,6 @@ class Stream:
             item_versions=versions,
             cuts=cuts,
             frozen=None,
-            origin=self.root,
         )
         if "order" in self.__dict__:
             view.__dict__["order"] = self.order.until(end, n_users)
@@ -234,11 +232,6 @@ class Stream:
         digest = hashlib.blake2b(self.rows_hash.encode(), digest_size=16)
         digest.update(np.ascontiguousarray(self.targets).tobytes())
         return digest.hexdigest()
-
-    @property
-    def root(self) -> str:
-        """Names the whole log: what is computed causally on it may be kept under this name for all its views."""
-        return self.origin or self.rows_hash
 
     def warm_up(self) -> Stream:
         """The warm-up rows as examples: what a small base model is built from.

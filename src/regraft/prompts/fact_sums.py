@@ -231,7 +231,8 @@ class FactSums:
             {n.removeprefix(part): a for n, a in arrays.items() if n.startswith(part)}
             for part in ("items.", "users.", "sums.")
         )
-        self.items.restore(items), self.users.restore(users)
+        self.items.restore(items)
+        self.users.restore(users)
         self.sums = PairSums.restored(sums)
         return self
 
