@@ -12,8 +12,11 @@ from typing import Any
 
 from regraft import plugins
 from regraft.cli.catalogue import entries
+from regraft.errors import RegraftError
+from regraft.files import output, write_text
 
-MADE = "<!-- Made by `python -m regraft.cli.reference`; changes made here are lost. -->\n"
+MARK = "Made by `python -m regraft.cli.reference`"
+MADE = f"<!-- {MARK}; changes made here are lost. -->\n"
 
 
 def pages() -> dict[str, str]:
@@ -27,8 +30,7 @@ def write(folder: Path) -> list[Path]:
     for name, text in pages().items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            write_text(output(path, mark=MARK), text)
             changed.append(path)
     return changed
 
@@ -166,5 +168,8 @@ def _value(value: object) -> str:
 
 
 if __name__ == "__main__":
-    for written in write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs")):
-        print(written)
+    try:
+        for written in write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs")):
+            print(written)
+    except RegraftError as error:
+        sys.exit(str(error))
