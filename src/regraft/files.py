@@ -46,7 +46,8 @@ def whole(path: Path, write: Callable[[Path], object]) -> None:
     """
     with told(path):
         place = Path(os.path.realpath(path))
-        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.parent.is_dir():
+            place.parent.mkdir(parents=True, exist_ok=True)
         part = staging_for(place)
         try:
             write(part)
@@ -69,7 +70,8 @@ def whole_folder(target: Path, last: str = "", old: Path | None = None) -> Itera
     """
     with told(target):
         place = Path(os.path.realpath(target))
-        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.parent.is_dir():
+            place.parent.mkdir(parents=True, exist_ok=True)
         staging = staging_for(place)
         try:
             staging.mkdir()
@@ -143,12 +145,12 @@ def alone(path: Path) -> Iterator[None]:
 # -- the guard ---------------------------------------------------------------------------------------
 
 
-def output(path: Path, reads: Iterable[Path] = (), force: bool = False, mark: str = MARK) -> Path:
+def output(path: Path, reads: Iterable[Path] = (), force: bool | None = False, mark: str = MARK) -> Path:
     """The path, where a command may write a file to it; OutputError says why it may not.
 
     `reads` are files and folders that the command reads: none of them is ever replaced, under whatever name or
-    link. Another file that is there is replaced with `force`, or where it holds `mark` (a pattern that tells what
-    regraft wrote; "" matches none).
+    link. Another file that is there, and not empty, is replaced with `force` (None: the command has no such
+    option), or where it holds `mark` (a pattern that tells what regraft wrote; "" matches none).
     """
     with told(path):
         for read in reads:
@@ -158,10 +160,9 @@ def output(path: Path, reads: Iterable[Path] = (), force: bool = False, mark: st
             raise OutputError(f"output '{path}'", "is a folder", "the name of a file")
         if path.exists() and not path.is_file():
             raise OutputError(f"output '{path}'", "is no regular file", "the name of a file")
-        if path.exists() and not force and not _holds(path, mark):
-            raise OutputError(
-                f"output '{path}'", "is there already", "a new name", "Choose another name, or replace it with --force"
-            )
+        if path.exists() and path.stat().st_size and not force and not _holds(path, mark):
+            advice = "Choose another name" if force is None else "Choose another name, or replace it with --force"
+            raise OutputError(f"output '{path}'", "is there already", "a new name", advice)
         above = next(folder for folder in path.absolute().parents if folder.exists())
         if not above.is_dir() or not os.access(above, os.W_OK):
             raise _refused(path, OSError(errno.EACCES if above.is_dir() else errno.ENOTDIR, ""))

@@ -85,6 +85,6 @@ def read_claim(path: Path) -> dict[str, Any]:
         reason = f"cannot be read: {error}"
     raise ResultsError(
         str(path), reason, "what a run of the arena wrote",
-        "Where this very configuration began the run, remove this file: finished cells are then kept. Else choose "
-        "another folder with: --out DIR",
+        "Remove this file where this very configuration began the run: finished cells are kept\n"
+        "Choose another folder with: --out DIR",
     )  # fmt: skip

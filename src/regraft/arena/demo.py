@@ -12,6 +12,7 @@ from regraft.arena.compare import Arena
 from regraft.errors import MissingExtraError
 from regraft.extras import missing
 from regraft.files import output
+from regraft.report.report import PAGE_MARK
 from regraft.setup.config import ArenaConfig
 
 TEMPLATES = {"en": "judge-timeline-facts", "ja": "judge-timeline-ja"}
@@ -33,5 +34,5 @@ def open_demo(out: Path, lang: str = "en") -> Arena:
     """The demo's arena; its base model will lie beside its results in `out`."""
     if absent := missing("lm"):
         raise MissingExtraError("the demo", "lm", absent[0])
-    output(out / "report.html", mark="made by regraft|<p class=.over.>regraft")  # before the work, not after it
+    output(out / "report.html", force=None, mark=PAGE_MARK)  # before the work, not after it
     return Arena(demo_config(lang), out / f"run-{lang}")

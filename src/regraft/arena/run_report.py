@@ -10,7 +10,7 @@ from regraft.arena.compare import Arena
 from regraft.errors import OutputError, ResultsError
 from regraft.files import inside, output, same
 from regraft.report import tables
-from regraft.report.report import write_report
+from regraft.report.report import PAGE_MARK, write_report
 from regraft.report.results import Results
 from regraft.report.summary import results_csv, summarise, verdict
 from regraft.setup.config import ArenaConfig
@@ -77,7 +77,7 @@ def _may_write(folder: Path, out: Path, csv: Path | None, force: bool) -> None:
     reads = [folder / name for name in FILES if name != REPORT]
     if (folder / CLAIM).is_file():
         reads += inputs(_config(folder))
-    for path, mark, other in ((out, "made by regraft|<p class=.over.>regraft", csv), (csv, tables.MARK, out)):
+    for path, mark, other in ((out, PAGE_MARK, csv), (csv, tables.MARK, out)):
         if path is None:
             continue
         if any(inside(path, folder / name) for name in FOLDERS):

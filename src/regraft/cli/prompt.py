@@ -37,6 +37,7 @@ def list_templates(as_json: AsJson = False) -> None:
 def copy(
     template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Name of a template; see `regraft prompt list`.")],
     out: Annotated[Path, typer.Argument(metavar="FILE", help="Copy to be written, e.g. my-shop.jinja.")],
+    force: Force = False,
 ) -> None:
     """Copy a template to edit it.
 
@@ -45,10 +46,10 @@ def copy(
     from regraft.files import output, write_text
     from regraft.prompts.template import SUFFIX, Template
 
-    source = Template.load(template).source
+    source, own = Template.load(template).source, Path(template)
     if out.suffix != SUFFIX:
         raise ConfigError(f"file '{out}'", f"ends with '{out.suffix}'", f"a name ending in {SUFFIX}")
-    write_text(output(out, mark=""), source)
+    write_text(output(out, [own] if own.is_file() else [], force, mark=""), source)
     say(f"{out} is a copy of {template}. When it is edited, check it with: {command('prompt', 'lint', out)}")
 
 

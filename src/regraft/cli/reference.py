@@ -30,7 +30,7 @@ def write(folder: Path) -> list[Path]:
     for name, text in pages().items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            write_text(output(path, mark=MARK), text)
+            write_text(output(path, force=None, mark=MARK), text)
             changed.append(path)
     return changed
 
@@ -65,7 +65,7 @@ def cli_page() -> str:
     ]
     parts.append(
         "\nExit codes: 0 done; 1 done, but something is wrong with what was looked at; 2 it could not be done, "
-        "and the message says what to do next; 130 stopped with Ctrl-C, finished steps are kept.\n"
+        "and the message says what to do next; 70 a fault of regraft, please report it; 130 stopped with Ctrl-C, finished steps are kept.\n"
     )
     return "\n".join([*parts, *(_command(name, command) for name, command in found.items())])
 

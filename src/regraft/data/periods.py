@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from regraft.data.regimes import duration
 from regraft.errors import ConfigError, DataError
 
+MOST = 10_000  # periods of one log
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class Periods(BaseModel):
     """How the time line is cut. `n` for time and count, `every` (1d, 1w, 1mo, 1q, 1y) for calendar."""
@@ -24,7 +27,7 @@ class Periods(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     by: Literal["time", "count", "calendar"] = "time"
-    n: int = Field(20, ge=2, le=10_000)
+    n: int = Field(20, ge=2, le=MOST)
     every: str = "1w"
     warm_up: float = Field(0.0, ge=0.0, lt=1.0, description="share of the rows before period 1")
     start: datetime | None = Field(None, description="period 1 begins here; overrides warm_up")
@@ -70,11 +73,25 @@ class Periods(BaseModel):
             )
         return bounds, (*(int(live[b]) for b in bounds), int(live[-1]) + 1)
 
+    def _few_enough(self, live: np.ndarray) -> None:
+        """ConfigError where a calendar step would cut the log into more than MOST periods; none is built for that."""
+        where, epoch = f"periods.every '{self.every}'", pl.lit(EPOCH)
+        try:
+            step = pl.select(epoch.dt.offset_by(self.every).dt.epoch("ms") - epoch.dt.epoch("ms")).item()
+        except pl.exceptions.PolarsError as error:
+            raise ConfigError(where, str(error).splitlines()[0], "e.g. 1d, 1w, 1mo, 1q, 1y") from error
+        if step <= 0:
+            raise ConfigError(where, "is no time at all", "e.g. 1d, 1w, 1mo, 1q, 1y")
+        if (wanted := (int(live[-1]) - int(live[0])) / step) > MOST:
+            found = f"gives {wanted:,.0f} periods from {_day(live[0])} to {_day(live[-1])}"
+            raise ConfigError(where, found, f"at most {MOST:,}, e.g. with 1d or 1w")
+
     def _edges(self, live: np.ndarray) -> np.ndarray:
         if self.by == "time":
             # Rounded up, so that the last row lies inside the last period.
             width = -(-(int(live[-1]) + 1 - int(live[0])) // self.n)
             return int(live[0]) + width * np.arange(self.n + 1)
+        self._few_enough(live)
         first, last = (
             pl.from_epoch(pl.Series([int(t)]), "ms").dt.replace_time_zone("UTC") for t in (live[0], live[-1])
         )

@@ -14,7 +14,7 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from regraft.files import write_text
+from regraft.files import MARK, write_text
 from regraft.metrics.intervals import FEW_USERS, Interval
 from regraft.report import figures, panels
 from regraft.report.drawing import far_out
@@ -26,6 +26,7 @@ from regraft.report.summary import summarise
 from regraft.report.verdict import verdict
 
 TEMPLATE = "report.html.jinja"
+PAGE_MARK = f"{MARK}|<p class=.over.>regraft"  # stands in every report, the second in older ones
 MOST_NOTES = 40  # lines of notes that are shown
 
 
