@@ -84,7 +84,7 @@ def tested(arena: Arena, periods: int) -> range:
 def over_seeds(found: list[Bootstrap]) -> Bootstrap:
     """The mean over seeds, draw by draw."""
     values = {name: np.mean([b.values[name] for b in found], axis=0) for name in found[0].values}
-    return Bootstrap(values, found[0].rows, found[0].drawn_from)
+    return Bootstrap(values, found[0].rows, found[0].drawn_from, found[0].users)
 
 
 def main() -> None:

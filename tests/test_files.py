@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import subprocess
@@ -9,7 +10,22 @@ import sys
 import time
 from pathlib import Path
 
-from regraft.files import HERE, alone, put_in_place, remove_leftovers, staging_for, whole
+import pytest
+
+from regraft.errors import OutputError
+from regraft.files import (
+    HERE,
+    MARK,
+    alone,
+    output,
+    put_in_place,
+    remove_leftovers,
+    staging_for,
+    told,
+    whole,
+    whole_folder,
+    write_text,
+)
 
 
 def dead_process() -> int:
@@ -113,3 +129,164 @@ def test_one_process_at_a_time_is_alone_and_a_killed_one_lets_go(tmp_path: Path)
         pass
     for process in (holder, waiter):
         process.communicate()
+
+
+# -- errors on the way ------------------------------------------------------------------------------
+
+
+def fails(part: Path) -> None:
+    part.write_text("half")
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_after_an_error_the_old_file_stands_and_nothing_lies_beside_it(tmp_path: Path):
+    target = tmp_path / "file"
+    target.write_text("old")
+    with pytest.raises(OutputError) as error:
+        whole(target, fails)
+    assert error.value.where == f"output '{target}'"
+    assert error.value.found.startswith("cannot be written: the disk is full, ")
+    assert f"MiB are free in '{tmp_path}'" in error.value.found
+    assert "Make room there" in error.value.next_step
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"file": "old"}
+
+
+def fill_half(target: Path, error: BaseException) -> None:
+    with whole_folder(target) as staging:
+        (staging / "weights").write_text("half")
+        raise error
+
+
+def test_after_an_error_or_ctrl_c_the_old_folder_stands(tmp_path: Path):
+    target = folder(tmp_path / "folder", "weights")
+    for error in (KeyboardInterrupt(), ValueError("no number"), OSError(errno.EDQUOT, "Disk quota exceeded")):
+        with pytest.raises((KeyboardInterrupt, ValueError, OutputError)):
+            fill_half(target, error)
+        assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+        assert (target / "weights").read_text() == "folder"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EROFS, "the file system is read-only"),
+        (errno.EACCES, "you may not write there"),
+        (errno.EDQUOT, "your quota of the disk is used up"),
+        (errno.EISDIR, "is a folder"),
+        (errno.ENAMETOOLONG, "its name is too long"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_an_error_of_the_system_names_the_path_and_what_is_wrong(number: int, said: str, tmp_path: Path):
+    with pytest.raises(OutputError, match=said) as error, told(tmp_path / "file"):
+        raise OSError(number, os.strerror(number))
+    assert str(tmp_path) in str(error.value)
+
+
+def test_errors_of_libraries_that_hide_the_number_are_read(tmp_path: Path):
+    class ForeignError(Exception):
+        pass
+
+    with pytest.raises(OutputError, match="the disk is full"), told(tmp_path / "weights"):
+        raise ForeignError("I/O error: No space left on device (os error 28)")
+    with pytest.raises(ForeignError), told(tmp_path / "weights"):
+        raise ForeignError("invalid header")
+
+
+@pytest.mark.parametrize("name", ["file/below", "x" * 300, "folder"])
+def test_a_place_that_cannot_be_is_an_error_that_names_it(name: str, tmp_path: Path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    for write in (lambda: write_text(tmp_path / name, "text"), lambda: output(tmp_path / name)):
+        with pytest.raises(OutputError, match=str(tmp_path)[:60]):
+            write()
+    assert {p.name for p in tmp_path.iterdir()} == {"file", "folder"}
+
+
+def test_a_link_stays_a_link(tmp_path: Path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "file")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "far" / "file").read_text() == "new"
+
+
+# -- the guard --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "log.csv"
+    path.write_text("user,item\n")
+    return path
+
+
+def names_of(log: Path) -> dict[str, Path]:
+    """The log under other names."""
+    here, below = log.parent, log.parent / "below"
+    below.mkdir()
+    (here / "soft").symlink_to(log)
+    (here / "soft of soft").symlink_to(here / "soft")
+    os.link(log, here / "hard")
+    (here / "door").symlink_to(here, target_is_directory=True)
+    return {
+        "itself": log,
+        "dots": below / ".." / log.name,
+        "relative": Path(os.path.relpath(log)),
+        "link": here / "soft",
+        "link of a link": here / "soft of soft",
+        "hard link": here / "hard",
+        "through a linked folder": here / "door" / log.name,
+    }
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_nothing_is_written_onto_what_is_read_under_whatever_name(force: bool, log: Path):
+    for name, path in names_of(log).items():
+        with pytest.raises(OutputError, match="is a file that this command reads"):
+            output(path, [log], force)
+        with pytest.raises(OutputError, match="is a file that this command reads"):
+            output(log, [path], force)
+        assert log.read_text() == "user,item\n", name
+
+
+def test_standard_input_is_read_too(log: Path):
+    code = (
+        "import sys; from pathlib import Path; from regraft.files import output\n"
+        "output(Path(sys.argv[1]), [Path('/dev/stdin')], True)"
+    )
+    with log.open() as opened:
+        done = subprocess.run([sys.executable, "-c", code, str(log)], stdin=opened, capture_output=True, text=True)
+    assert "is a file that this command reads" in done.stderr
+
+
+def test_a_file_of_a_folder_that_is_read_stays_and_no_like_one_is_added(tmp_path: Path):
+    parts = folder(tmp_path / "parts", "0.parquet", "1.parquet")
+    with pytest.raises(OutputError, match="is a file of the folder"):
+        output(parts / "1.parquet", [parts], force=True)
+    with pytest.raises(OutputError, match="would be one more file of the folder"):
+        output(parts / "2.parquet", [parts], force=True)
+    assert output(parts / "picture.svg", [parts]) == parts / "picture.svg"
+
+
+def test_another_file_is_replaced_where_regraft_wrote_it_or_with_force(tmp_path: Path):
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    theirs.write_text("notes")
+    ours.write_text(f"<svg>{MARK}</svg>" + " " * 200_000)
+    with pytest.raises(OutputError) as error:
+        output(theirs)
+    assert str(error.value) == (
+        f"output '{theirs}': is there already\nExpected a new name\nChoose another name, or replace it with --force"
+    )
+    assert output(theirs, force=True) == theirs
+    assert output(ours) == ours
+    with pytest.raises(OutputError, match="is there already"):
+        output(ours, mark="")
+    assert output(tmp_path / "new") == tmp_path / "new"
+
+
+def test_devices_and_pipes_are_no_place_for_a_file(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (Path("/dev/null"), tmp_path / "pipe"):
+        with pytest.raises(OutputError, match="is no regular file"):
+            output(path, force=True)

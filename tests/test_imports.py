@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from regraft.extras import packages
+
 TESTS = Path(__file__).parent
-EXTRA = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
+EXTRA = packages("lm")
 TORCH = ("torch", "transformers", "peft", "accelerate")
 
 # Stands in for an environment without some packages.

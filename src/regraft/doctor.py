@@ -11,7 +11,7 @@ import re
 import shutil
 import sqlite3
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -19,6 +19,7 @@ from typing import Any
 
 from regraft import __version__, plugins
 from regraft.errors import MissingExtraError, PluginError
+from regraft.extras import requirements
 
 ENABLES = {
     "lm": "base models, strategies, the arena with them, `regraft base`, `regraft demo`",
@@ -26,7 +27,6 @@ ENABLES = {
     "ray": "`regraft arena run --executor ray`",
     "dev": "tests and checks of regraft itself",
 }
-ALWAYS = ""  # the "extra" of packages that are always needed
 PRODUCT = (512, 576, 1536)  # rows, inner, columns of the probe: one layer of a small model
 
 
@@ -113,24 +113,15 @@ def examine(folder: Path | None = None) -> Checkup:
 
 def packages() -> tuple[Package, ...]:
     """Every package that regraft or one of its extras names, in the order of the metadata."""
-    try:
-        lines = requires("regraft") or []
-    except PackageNotFoundError:
-        return ()
-    return tuple(_package(line) for line in lines)
+    return tuple(Package(one.package, one.wanted, _installed(one.package), one.extra) for one in requirements())
 
 
-def _package(line: str) -> Package:
-    """`torch>=2.6; extra == "lm"` looked up."""
-    wanted, _, marker = line.partition(";")
-    match = re.match(r"\s*([\w.-]+)\s*(.*)", wanted)
-    assert match is not None
-    extra = re.search(r"extra == [\"']([\w-]+)[\"']", marker)
+def _installed(package: str) -> str:
+    """Its version; empty where it is not installed."""
     try:
-        found = version(match[1])
+        return version(package)
     except PackageNotFoundError:
-        found = ""
-    return Package(match[1], match[2].strip(), found, extra[1] if extra else ALWAYS)
+        return ""
 
 
 def _numbers(text: str) -> tuple[int, ...]:

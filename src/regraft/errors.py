@@ -60,3 +60,7 @@ class MissingExtraError(RegraftError):
 
 class ResultsError(RegraftError):
     """A results folder that is missing, damaged or belongs to another run."""
+
+
+class OutputError(RegraftError):
+    """A file or folder that cannot be written, or must not be."""

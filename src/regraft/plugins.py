@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from regraft.errors import MissingExtraError, PluginError
+from regraft.extras import extra_of
 
 KINDS = {
     "readers": "regraft.data.readers",
@@ -32,8 +33,6 @@ FURNITURE = {
     "regraft.baselines": {"features", "logistic", "protocol", "trees"},
     "regraft.data.readers": {"lines"},
 }
-# Packages of an extra: without them a plug-in is not broken, something is to be installed.
-EXTRA = dict.fromkeys(("accelerate", "peft", "safetensors", "tokenizers", "torch", "transformers"), "lm")
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,9 @@ def load(kind: str, name: str) -> ModuleType:
             try:
                 return importlib.import_module(plugin.module)
             except ModuleNotFoundError as error:
-                if error.name in EXTRA:
-                    raise MissingExtraError(f"{kind} plug-in '{name}'", EXTRA[error.name], error.name) from error
+                # Without a package of an extra a plug-in is not broken: something is to be installed.
+                if extra := extra_of(error.name or ""):
+                    raise MissingExtraError(f"{kind} plug-in '{name}'", extra, str(error.name)) from error
                 raise _broken(plugin, error) from error
             except Exception as error:
                 raise _broken(plugin, error) from error

@@ -15,7 +15,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from arena.small_runs import CUT, SMALL_BASE, config, one_world, other_world, run, scores
-from regraft.arena.compare import Arena, Cell
+from regraft.arena.cell import Cell
+from regraft.arena.compare import Arena
 from regraft.report.results import Results
 
 

@@ -58,7 +58,7 @@ def test_init_does_not_overwrite_a_configuration(begun: tuple[Heard, Path]) -> N
     heard = regraft("arena", "init", "log/interactions.parquet", at=begun[1])
     assert heard.code == 2
     assert heard.err == (
-        "configuration 'arena.yaml': is there already\nExpected a new name\nChoose one with --out, or add --force\n"
+        "output 'arena.yaml': is there already\nExpected a new name\nChoose another name, or replace it with --force\n"
     )
     assert (begun[1] / "arena.yaml").read_text() == before
 

@@ -52,7 +52,7 @@ def test_a_copy_reads_like_the_template_and_passes_the_check_it_names(shop: Path
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["judge-timeline", "own.jinja"], "file 'own.jinja': is there already"),
+        (["judge-timeline", "own.jinja"], "output 'own.jinja': is there already"),
         (["judge-timeline", "own.txt"], "file 'own.txt': ends with '.txt'\nExpected a name ending in .jinja"),
         (["judge", "new.jinja"], "template 'judge': is not in the library and not a file"),
     ],

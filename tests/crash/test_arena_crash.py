@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from crash.killed_runs import configuration
-from regraft.arena.compare import Arena, Cell
+from regraft.arena.cell import Cell
+from regraft.arena.compare import Arena
 from regraft.report.results import Results
 
 TESTS = Path(__file__).parent.parent

@@ -13,7 +13,16 @@ from scipy.stats import false_discovery_control
 from regraft.errors import DataError
 from regraft.metrics import intervals
 from regraft.metrics.binary import auc, brier, log_loss, uauc
-from regraft.metrics.intervals import Bootstrap, Resampler, WeightedAuc, bootstrap, compare, headline, holm
+from regraft.metrics.intervals import (
+    FEW_USERS,
+    Bootstrap,
+    Resampler,
+    WeightedAuc,
+    bootstrap,
+    compare,
+    headline,
+    holm,
+)
 
 ROWS = st.lists(
     st.tuples(st.booleans(), st.integers(-2, 2), st.integers(0, 5), st.integers(11, 13)),
@@ -119,7 +128,7 @@ def test_the_seed_alone_decides_the_draws(monkeypatch):
 
 
 def test_the_order_of_rows_does_not_matter():
-    rows = world(0, users=20)
+    rows = world(0, users=40)
     turned = [column[::-1] for column in rows]
     for name, interval in headline(*rows, n_resamples=50).items():
         assert headline(*turned, n_resamples=50)[name] == pytest.approx(interval)
@@ -134,6 +143,40 @@ def test_an_interval_holds_the_middle_95_percent_of_the_resamples():
     assert found == pytest.approx((0.5, 0.025, 0.975, 7))
     narrow = Bootstrap({"auc": draws}, {"auc": 7}, (7, 3, 0)).interval("auc", level=0.5)
     assert narrow[1:3] == pytest.approx((0.25, 0.75))
+
+
+@pytest.mark.parametrize("users", [1, 2, FEW_USERS - 1])
+def test_below_a_number_of_users_there_is_no_interval_and_no_p_value(users: int):
+    label, score, user, period = world(0, users=users)
+    found = bootstrap(label, score, user, period, n_resamples=50)
+    for name in ("auc", "log_loss", "brier"):
+        interval = found.interval(name)
+        assert math.isfinite(interval.estimate) and math.isnan(interval.low) and math.isnan(interval.high)
+    gap = compare(label, score, score + np.random.default_rng(0).normal(size=score.size), user, period, n_resamples=50)
+    assert math.isnan(gap["auc"].low) and math.isnan(gap["auc"].p)
+    assert (found.few("auc"), found.few("log_loss")) == (users, users)
+
+
+def test_from_that_number_of_users_on_there_is_one():
+    found = bootstrap(*world(0, users=FEW_USERS), n_resamples=50)
+    low, high = found.interval("auc")[1:3]
+    assert low < high and found.few("auc") is None
+
+
+def test_users_of_one_class_do_not_count_for_a_statistic_inside_users():
+    user = np.repeat(np.arange(40), 4)
+    label = np.where(user < 3, np.arange(160) % 2, user % 2)  # three users like one thing and dislike another
+    found = bootstrap(label, np.random.default_rng(0).normal(size=160), user, np.ones(160), n_resamples=50)
+    assert (found.few("uauc"), found.few("auc")) == (3, None)
+    assert math.isnan(found.interval("uauc").low)
+
+
+def test_resamples_that_never_differ_are_no_certainty():
+    constant = Bootstrap({"auc": np.full(101, 0.7)}, {"auc": 9}, (9, 50, 0))
+    other = Bootstrap({"auc": np.full(101, 0.6)}, {"auc": 9}, (9, 50, 0))
+    assert math.isnan(constant.interval("auc").low)
+    assert math.isnan(constant.minus(other, "auc").p)
+    assert constant.minus(constant, "auc")[:4] == (0.0, 0.0, 0.0, 1.0)
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say():
@@ -191,7 +234,7 @@ def test_p_is_twice_the_share_of_resamples_on_the_rarer_side():
 
     zero = scorer([0.0] * 10)
     assert scorer([1.0, *[1.0] * 8, -1.0]).minus(zero, "auc").p == pytest.approx(2 * 2 / 10)
-    assert scorer([1.0, *[1.0] * 9]).minus(zero, "auc").p == pytest.approx(2 * 1 / 10)
+    assert scorer([1.0, 0.9, *[1.0] * 8]).minus(zero, "auc").p == pytest.approx(2 * 1 / 10)
     assert math.isnan(scorer([math.nan] * 10).minus(zero, "auc").p)
 
 

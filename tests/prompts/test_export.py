@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
-from regraft.errors import ConfigError, DataError
+from regraft.errors import ConfigError, DataError, OutputError
 from regraft.prompts import export as module
 from regraft.prompts.export import FORMATS, export
 from regraft.prompts.preview import Prompts
@@ -163,7 +163,7 @@ def test_an_unknown_format_is_refused(tmp_path: Path):
 
 def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         save(tmp_path / "file" / "train.jsonl", "trl")
 
 

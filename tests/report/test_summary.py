@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from regraft.metrics.binary import auc
-from regraft.metrics.intervals import Difference, holm
+from regraft.metrics.intervals import FEW_USERS, Difference, holm
 from regraft.report.results import Results
 from regraft.report.standings import Paired, Summary
 from regraft.report.summary import markdown_table, results_csv, summarise, verdict
@@ -150,7 +150,9 @@ def test_groups_hold_all_rows_once_per_kind(usual: tuple[Results, Summary]) -> N
     _, summary = usual
     counts = summary.groups.filter(pl.col("contender") == "rates").group_by("kind").agg(pl.col("n").sum())
     assert set(counts["n"]) == {summary.rows}
-    measured = summary.groups.filter(pl.col("n") > 200)
+    few = pl.col("users") < FEW_USERS
+    assert summary.groups.filter(few)["low"].is_nan().all()
+    measured = summary.groups.filter(~few, pl.col("n") > 200)
     assert (measured["low"] <= measured["auc"]).all()
     assert (measured["auc"] <= measured["high"]).all()
 

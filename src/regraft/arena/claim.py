@@ -1,20 +1,44 @@
-"""A run's folder: whose it is."""
+"""The folder of a run: it belongs to one configuration, and a run writes into no other folder."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from regraft.data.periods import Cuts, Periods
 from regraft.data.stream import Stream
-from regraft.errors import ResultsError
-from regraft.files import whole
+from regraft.errors import OutputError, ResultsError
+from regraft.files import inside, same, write_text
 from regraft.setup.config import ArenaConfig
 
 CUTS = "cuts.json"
 FREE = ("name", "contenders", "seeds", "cache")  # what may differ from one start of a run to the next
+
+
+# What a run writes into its folder.
+FILES = ("claim.json", "run.json", "cases.parquet", "scores.parquet", "costs.parquet", "base.json", "report.html", CUTS)
+FOLDERS = ("cells", "kept")
+
+
+def may_write(folder: Path, reads: Iterable[Path]) -> None:
+    """OutputError where a run in this folder would write onto what is read, or onto what no run wrote."""
+    for name in (*FILES, *FOLDERS):
+        for read in reads:
+            if same(folder / name, read) or inside(read, folder / name):
+                raise OutputError(
+                    f"run folder '{folder}'", f"holds '{read}', which is read, where the run writes its {name}",
+                    "a folder of its own for every run", "Choose another folder with: --out DIR",
+                )  # fmt: skip
+    if (folder / "claim.json").is_file() or (folder / "cells").is_dir():
+        return
+    if there := [name for name in (*FILES, *FOLDERS) if os.path.lexists(folder / name)]:
+        raise OutputError(
+            f"run folder '{folder}'", f"holds {', '.join(there)}, which no run wrote", "a new folder, or that of a run",
+            "Choose another folder with: --out DIR",
+        )  # fmt: skip
 
 
 def claim(folder: Path, config: ArenaConfig, stream: Stream, template: str, own: Mapping[str, str]) -> bool:
@@ -37,7 +61,7 @@ def claim(folder: Path, config: ArenaConfig, stream: Stream, template: str, own:
     }
     path, grown = folder / "claim.json", False
     if path.is_file():
-        theirs = _read(path)
+        theirs = read_claim(path)
         grown = theirs["data"] != mine["data"] and _grown(theirs["periods"], mine["periods"])
         if changed := _changed(theirs, mine, known, grown):
             raise ResultsError(
@@ -47,8 +71,7 @@ def claim(folder: Path, config: ArenaConfig, stream: Stream, template: str, own:
                 "Choose another folder with: --out DIR",
             )
         known = theirs["known"] | known
-    folder.mkdir(parents=True, exist_ok=True)
-    whole(path, lambda part: part.write_text(json.dumps(mine | {"known": known}, indent=2)))
+    write_text(path, json.dumps(mine | {"known": known}, indent=2))
     return grown
 
 
@@ -56,7 +79,7 @@ def keep_cuts(folder: Path, periods: Periods, cuts: Cuts | None) -> None:
     """Writes down where periods begin: what was cut stays cut, however the log grows."""
     if cuts is not None:
         saved = json.dumps({"periods": periods.model_dump(mode="json"), "cuts": cuts.as_dict()}, indent=2)
-        whole(folder / CUTS, lambda part: part.write_text(saved))
+        write_text(folder / CUTS, saved)
 
 
 def kept_cuts(folder: Path, periods: Periods) -> Cuts | None:
@@ -84,7 +107,8 @@ def _changed(theirs: dict[str, Any], mine: dict[str, Any], known: dict[str, Any]
     return fields + names + [text for text in hashes if not (grown and text == texts["data"])]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_claim(path: Path) -> dict[str, Any]:
+    """What a run wrote about itself when it began; ResultsError where the file is damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if {"config", "data", "periods", "template", "known"} <= set(found):
@@ -92,4 +116,8 @@ def _read(path: Path) -> dict[str, Any]:
         reason = "lacks an entry"
     except (OSError, ValueError, TypeError) as error:
         reason = f"cannot be read: {error}"
-    raise ResultsError(str(path), reason, "what a run of the arena wrote", "Choose another folder with: --out DIR")
+    raise ResultsError(
+        str(path), reason, "what a run of the arena wrote",
+        "Remove this file where this very configuration began the run: finished cells are kept\n"
+        "Choose another folder with: --out DIR",
+    )  # fmt: skip

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from regraft.files import whole
+from regraft.errors import ResultsError
+from regraft.files import whole, write_text
 from regraft.metrics.groups import item_groups, user_groups
 from regraft.plugins import plugins
 
@@ -25,23 +26,32 @@ BASE = "base.json"  # the base model in words
 DORMANT = 2  # periods without an event after which a user counts as dormant
 
 
-def collect(arena: Arena) -> None:
-    """Writes run.json, cases.parquet, scores.parquet and costs.parquet from the finished cells."""
-    scores, costs = [], []
+def collect(arena: Arena) -> list[str]:
+    """Writes run.json, cases.parquet, scores.parquet and costs.parquet from the finished cells.
+
+    Gives what is damaged and was left out, in words: such a cell counts as not finished.
+    """
+    scores, costs, problems = [], [], []
     planned = arena.cells()
-    done = [cell for cell in planned if cell.finished(arena.folder)]
-    for cell in done:
+    for cell in planned:
+        if not cell.finished(arena.folder):
+            continue
         named = {"contender": cell.contender.label, "seed": cell.seed, "update": cell.update}
-        costs.append(named | cell.cost(arena.folder))
         columns = [pl.lit(v, pl.Int32 if isinstance(v, int) else pl.String).alias(k) for k, v in named.items()]
-        own = pl.read_parquet(cell.folder(arena.folder) / "scores.parquet")
+        try:
+            cost, own = cell.cost(arena.folder), cell.scores(arena.folder)
+        except ResultsError as error:
+            problems.append(f"{error.where}: {error.found}; {cell} is left out. {error.next_step}")
+            continue
+        costs.append(named | cost)
         scores.append(own.select(*columns, "period", "case", "score"))
     if scores:
         whole(arena.folder / "scores.parquet", pl.concat(scores).write_parquet)
         whole(arena.folder / "costs.parquet", pl.DataFrame(costs, infer_schema_length=None).write_parquet)
     whole(arena.folder / "cases.parquet", _cases(arena).write_parquet)
-    described = json.dumps(_described(arena, len(done) == len(planned)), indent=2, ensure_ascii=False, default=str)
-    whole(arena.folder / "run.json", lambda part: part.write_text(described))
+    described = json.dumps(_described(arena, len(costs) == len(planned)), indent=2, ensure_ascii=False, default=str)
+    write_text(arena.folder / "run.json", described)
+    return problems
 
 
 def _cases(arena: Arena) -> pl.DataFrame:
@@ -101,7 +111,10 @@ def _described(arena: Arena, finished: bool) -> dict[str, Any]:
 def _base(arena: Arena) -> Any:
     """The base model in words, as the process that opened it wrote them down; None where none was."""
     path = arena.folder / BASE
-    return json.loads(path.read_text()) if path.is_file() else None
+    try:
+        return json.loads(path.read_text()) if path.is_file() else None
+    except ValueError:  # damaged: it is in no number
+        return None
 
 
 def versions() -> dict[str, str]:

@@ -8,10 +8,8 @@ the cut, and cases; no case is dropped.
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,50 +17,24 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from regraft.arena.claim import claim, keep_cuts, kept_cuts
+from regraft.arena.cell import CELLS, CONTENDER, COST, TABLE, Cell
+from regraft.arena.claim import claim, keep_cuts, kept_cuts, may_write
 from regraft.arena.collect import BASE, collect
 from regraft.cost import Renewal, measured
 from regraft.data.draws import runs
 from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
-from regraft.errors import ConfigError, DataError, ResultsError
-from regraft.files import put_in_place, staging_for, whole
+from regraft.errors import ConfigError, DataError, ModelError, ResultsError
+from regraft.files import remove, whole_folder, write_text
 from regraft.prompts.facts import fact_table
 from regraft.prompts.template import Template
 from regraft.setup.config import ArenaConfig, ContenderOptions, plugin
+from regraft.setup.inputs import inputs
 from regraft.strategies.contender import BaselineContender, Contender
 
 RUNS = Path("runs")  # where runs go that were given no folder
-CELLS, CONTENDER = "cells", "contender"  # in a run, in a cell
 EVAL_KEY = 11  # of the draw of evaluation rows
-COST = "cost.json"  # a cell's last file: it is there, so all of the cell is
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One contender after one update."""
-
-    contender: ContenderOptions
-    seed: int
-    update: int
-
-    def __str__(self) -> str:
-        return f"{self.contender.label}, seed {self.seed}, update {self.update}"
-
-    def folder(self, run: Path) -> Path:
-        return run / CELLS / self.contender.label / f"seed-{self.seed}" / f"{self.update:03d}"
-
-    def finished(self, run: Path) -> bool:
-        return (self.folder(run) / COST).is_file()
-
-    def cost(self, run: Path) -> dict[str, Any]:
-        """What it took, as it was written down when it was finished."""
-        return dict(json.loads((self.folder(run) / COST).read_text()))
-
-    @property
-    def before(self) -> Cell:
-        return replace(self, update=self.update - 1)
 
 
 class Arena:
@@ -83,6 +55,8 @@ class Arena:
             )
         self.base: dict[str, Any] | None = None  # the base model in words, once it is opened
         self.machine: dict[str, Any] | None = None  # what the work is done on, where it is not done here
+        self.reads: tuple[Path, ...] = ()  # files that are read beside those of the configuration: its own
+        self.tell: Callable[[str], object] = str  # hears, in words, of what was damaged and is worked out again
         self._workshops: dict[str, Any] = {}  # by template
         self._at_hand: tuple[Cell, Contender] | None = None  # the contender as the last cell left it
         self.stream.order  # noqa: B018 - worked out once, views take their part of it
@@ -134,7 +108,7 @@ class Arena:
         workshop = open_workshop(self.config, self.stream, self.template, self.regime, self.folder)
         self.base = in_words(workshop.base)
         if self.folder.is_dir():  # a run that is killed and goes on may never open it again
-            whole(self.folder / BASE, lambda part: part.write_text(json.dumps(self.base)))
+            write_text(self.folder / BASE, json.dumps(self.base))
         return workshop
 
     def workshop_of(self, contender: ContenderOptions) -> Any:
@@ -150,10 +124,11 @@ class Arena:
 
     def claim(self) -> None:
         """Makes the folder this run's; refuses one that holds another run."""
+        may_write(self.folder, inputs(self.config, *self.reads))
         own = {c.label: self.templates[c.label].hash for c in self.config.contenders if c.template}
         grown = claim(self.folder, self.config, self.stream, self.template.hash, own)
         if grown:  # cells hold scores of every period; fits and scores are kept, so they are soon there again
-            shutil.rmtree(self.folder / CELLS, ignore_errors=True)
+            remove(self.folder / CELLS)
         keep_cuts(self.folder, self.config.data.periods, self.stream.frozen)
 
     def run(self, budget: float | None = None) -> Iterator[tuple[Cell, Renewal | None]]:
@@ -161,13 +136,32 @@ class Arena:
         self.claim()
         began = time.monotonic()
         for cell in self.cells():
-            if cell.finished(self.folder):
+            if self.there(cell):
                 yield cell, None
             elif budget is not None and time.monotonic() - began > budget:
                 break
             else:
                 yield cell, self.one(cell)
         self.collect()
+
+    def there(self, cell: Cell) -> bool:
+        """Whether the cell is finished and whole. What is left of a damaged one is moved out of the way."""
+        if not cell.finished(self.folder):
+            return False
+        try:
+            cell.cost(self.folder)
+            found = cell.scores(self.folder).filter(pl.col("period") == cell.update + 1)["case"]
+            wanted = self.stream.cases(cell.update + 1).targets
+            if not np.array_equal(found.to_numpy(), wanted):
+                raise ResultsError(str(cell.folder(self.folder) / TABLE), f"has not the {len(wanted):,} cases it must")
+        except ResultsError as error:
+            self._set_aside(cell, error)
+            return False
+        return True
+
+    def _set_aside(self, cell: Cell, error: ResultsError | ModelError) -> None:
+        aside = cell.set_aside(self.folder)
+        self.tell(f"{error.where}: {error.found}; {cell} is worked out again, what was there is now {aside}")
 
     def one(self, cell: Cell) -> Renewal:
         """Runs one cell; the contender of the cell before it is at hand, or taken up from what that cell wrote."""
@@ -179,9 +173,6 @@ class Arena:
 
     def _write(self, cell: Cell, contender: Contender) -> Renewal:
         renewal = contender.renew(self.past(cell.update))
-        folder = cell.folder(self.folder)
-        staging = staging_for(folder)
-        staging.mkdir(parents=True)
         frames = []
         with measured() as scoring:
             frames.append(self._scored(cell, contender, self.stream.cases(cell.update + 1), cell.update + 1))
@@ -192,8 +183,6 @@ class Arena:
                 cases = cases.only(self.eval_rows[cases.targets])
                 if len(cases):
                     frames.append(self._scored(cell, contender, cases, period))
-        pl.concat(frames).write_parquet(staging / "scores.parquet")
-        contender.save(staging / CONTENDER)
         n = len(frames[0])
         record = renewal.cost.as_dict() | {
             "score_cpu_seconds": charged.cpu_seconds,
@@ -202,8 +191,10 @@ class Arena:
             "forward_passes_per_request": contender.passes,
             "notes": "; ".join(renewal.notes),
         }
-        (staging / COST).write_text(json.dumps(record))
-        put_in_place(staging, folder, COST)
+        with whole_folder(cell.folder(self.folder), last=COST) as staging:
+            pl.concat(frames).write_parquet(staging / TABLE)
+            contender.save(staging / CONTENDER)
+            (staging / COST).write_text(json.dumps(record))
         return renewal
 
     def _scored(self, cell: Cell, contender: Contender, cases: Stream, period: int) -> pl.DataFrame:
@@ -227,8 +218,16 @@ class Arena:
 
     def _before(self, cell: Cell) -> Contender:
         """The contender as it stood before the cell's update; a baseline learns everything anew in each."""
-        goes_on = cell.contender.kind == "strategy" and cell.update > self.first
-        return self.after(cell.before) if goes_on else self._new(cell)
+        if cell.contender.kind == "baseline" or cell.update == self.first:
+            return self._new(cell)
+        before, contender = cell.before, self._new(cell)
+        try:
+            contender.load(before.folder(self.folder) / CONTENDER)
+        except ModelError as error:  # its blend is damaged: it is made again, from the cell before that one
+            self._set_aside(before, error)
+            contender = self._before(before)
+            self._write(before, contender)
+        return contender
 
     def _new(self, cell: Cell) -> Contender:
         options = cell.contender
@@ -242,9 +241,12 @@ class Arena:
 
     # -- results -------------------------------------------------------------------------------
 
-    def collect(self) -> None:
-        """Writes run.json, cases.parquet, scores.parquet and costs.parquet from the finished cells."""
-        collect(self)
+    def collect(self) -> list[str]:
+        """Writes run.json, cases.parquet, scores.parquet and costs.parquet from the finished cells.
+
+        Gives what is damaged and was left out, in words.
+        """
+        return collect(self)
 
 
 def open_arena(config: Path, folder: Path | None = None) -> tuple[Arena, float]:
@@ -254,4 +256,8 @@ def open_arena(config: Path, folder: Path | None = None) -> tuple[Arena, float]:
     """
     began = time.perf_counter()
     read = ArenaConfig.read(config)
-    return Arena(read, folder or RUNS / (Path(read.name).name or "arena")), time.perf_counter() - began
+    folder = folder or RUNS / (Path(read.name).name or "arena")
+    may_write(folder, inputs(read, config))  # before the log is read
+    arena = Arena(read, folder)
+    arena.reads = (config,)
+    return arena, time.perf_counter() - began

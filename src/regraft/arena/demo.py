@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ import yaml
 
 from regraft.arena.compare import Arena
 from regraft.errors import MissingExtraError
+from regraft.extras import missing
+from regraft.files import output
+from regraft.report.report import PAGE_MARK
 from regraft.setup.config import ArenaConfig
 
-NEEDED = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 TEMPLATES = {"en": "judge-timeline-facts", "ja": "judge-timeline-ja"}
 
 
@@ -31,6 +32,7 @@ def spoken(raw: dict[str, Any], lang: str) -> dict[str, Any]:
 
 def open_demo(out: Path, lang: str = "en") -> Arena:
     """The demo's arena; its base model will lie beside its results in `out`."""
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise MissingExtraError("the demo", "lm", missing[0])
+    if absent := missing("lm"):
+        raise MissingExtraError("the demo", "lm", absent[0])
+    output(out / "report.html", force=None, mark=PAGE_MARK)  # before the work, not after it
     return Arena(demo_config(lang), out / f"run-{lang}")

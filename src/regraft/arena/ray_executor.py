@@ -24,8 +24,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from regraft.arena.cell import Cell
 from regraft.arena.collect import machine, versions
-from regraft.arena.compare import Arena, Cell
+from regraft.arena.compare import Arena
 from regraft.cost import Renewal
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, MissingExtraError, RegraftError, ResultsError
@@ -51,7 +52,7 @@ def run_on_ray(
     arena.claim()
     missing = []
     for cell in arena.cells():
-        if cell.finished(arena.folder):
+        if arena.there(cell):
             yield cell, None
         else:
             missing.append(cell)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from regraft.arena.compare import Arena, Cell
+from regraft.arena.cell import Cell
+from regraft.arena.compare import Arena
 from regraft.metrics.binary import auc
 
 
@@ -48,8 +49,7 @@ class Scoreboard:
 
     def add(self, cell: Cell) -> float:
         """Takes in a finished cell; its AUC on the period it was made for, NaN where all labels are the same."""
-        folder = cell.folder(self.arena.folder)
-        scores = pl.read_parquet(folder / "scores.parquet").filter(pl.col("period") == cell.update + 1)
+        scores = cell.scores(self.arena.folder).filter(pl.col("period") == cell.update + 1)
         cost = cell.cost(self.arena.folder)
         label = self.arena.stream.label[scores["case"].to_numpy()]
         value = auc(label, scores["score"].to_numpy()) if len(scores) else float("nan")

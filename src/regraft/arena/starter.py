@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,10 +13,11 @@ from typing import Any
 from regraft.arena.compare import RUNS, Arena
 from regraft.arena.plan import Plan, plan_run
 from regraft.data.ingest import ingest
+from regraft.data.inputs import log_files
 from regraft.data.inspect import Inspection, inspect
 from regraft.data.source import of_share, open_stream
-from regraft.errors import ConfigError
-from regraft.files import whole
+from regraft.extras import missing
+from regraft.files import output, write_text
 from regraft.setup.config import ArenaConfig
 
 STRATEGIES = ("never", "full-retrain", "fine-tune", "replay", "lsat-ensemble")
@@ -40,10 +40,7 @@ def start(
     limits: Mapping[str, float] | None = None, seconds: float = 900.0, force: bool = False,
 ) -> Started:  # fmt: skip
     """Writes `out` for the log at `path`, with the largest share of the users that runs in about `seconds`."""
-    if out.exists() and not force:
-        raise ConfigError(
-            f"configuration '{out}'", "is there already", "a new name", "Choose one with --out, or add --force"
-        )
+    output(out, log_files(path, reader, mapping), force, mark="")  # a configuration is edited: none is thrown away
     found = inspect(path, reader=reader, mapping=mapping, limits=limits)
     template = _template(found, reader, mapping)
     began = perf_counter()
@@ -102,15 +99,13 @@ def _told(found: Inspection, out: Path, share: float, seconds: float, plan: Plan
 
 
 def _has_lm() -> bool:
-    return all(find_spec(name) for name in ("torch", "transformers", "peft", "safetensors"))
+    return not missing("lm")
 
 
 def _write(
     out: Path, found: Inspection, template: str, reader: str | None, limits: Mapping[str, float], share: float
 ) -> None:  # fmt: skip
-    out.parent.mkdir(parents=True, exist_ok=True)
-    text = _yaml(found, out, template, reader, limits, share)
-    whole(out, lambda part: part.write_text(text, encoding="utf-8"))
+    write_text(out, _yaml(found, out, template, reader, limits, share))
 
 
 def _yaml(

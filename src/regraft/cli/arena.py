@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regraft.cli.options import ConfigFile, Lang, Language, columns, pairs
+from regraft.cli.options import ConfigFile, Force, Lang, Language, columns, pairs
 from regraft.cli.show import command, duration, say, say_json, show, size
 from regraft.errors import ConfigError
 
@@ -65,6 +65,7 @@ def run(
 
         show_plan(plan_run(arena, opening), arena.folder, as_json)
         return
+    arena.tell = lambda words: say(words, error=True)
     say(arena.stream.describe(), error=True)
     again: list[object] = ["arena", "run", "-c", config, "--out", arena.folder]
     if executor is Executor.ray:
@@ -86,12 +87,13 @@ def report(
     lang: Lang = Language.en,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: report.html in the folder.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the leaderboard as CSV as well.")] = None,
+    force: Force = False,
 ) -> None:
     """Write the report of a run again.
 
     It is written from whatever is finished, and the verdict is printed.
     """
-    conclude(folder, lang.value, out, csv)
+    conclude(folder, lang.value, out, csv, force)
     if csv:
         say(f"Leaderboard: {csv}")
 
@@ -137,11 +139,15 @@ def init(
     say(f"\nRun it with: {command('arena', 'run', '-c', out)}")
 
 
-def conclude(folder: Path, lang: str, out: Path | None = None, csv: Path | None = None) -> None:
+def conclude(
+    folder: Path, lang: str, out: Path | None = None, csv: Path | None = None, force: bool = False
+) -> None:  # fmt: skip
     """Prints the verdict and writes the report."""
     from regraft.arena.run_report import report_run
 
-    finished = report_run(folder, lang, out, csv)
+    finished = report_run(folder, lang, out, csv, force)
+    for note in finished.notes:
+        say(note, error=True)
     say("\n" + "\n".join(finished.verdict))
     say(f"\nReport: {finished.report}")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regraft.cli.options import AsJson, columns, pairs
+from regraft.cli.options import AsJson, Force, columns, pairs
 from regraft.cli.show import command, say, say_json, show
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def inspect(
         typer.Option(metavar="KEY=COLUMN", help="Name a column of a table, e.g. user_id=customer; repeatable."),
     ] = [],  # noqa: B006
     label: Annotated[str | None, typer.Option(metavar="RULE", help='What counts as liked, e.g. "rating > 3".')] = None,
-    periods: Annotated[int | None, typer.Option(min=2, metavar="N", help="Number of periods.")] = None,
+    periods: Annotated[int | None, typer.Option(min=2, max=10_000, metavar="N", help="Number of periods.")] = None,
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="Set bad rows aside, however many they are.")
     ] = False,
@@ -33,15 +33,25 @@ def inspect(
         Path | None, typer.Option(metavar="FILE", help="Write the rows set aside (.parquet, .jsonl, else CSV).")
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a picture (.svg, .png, .pdf).")] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what is in a log and what to set for it.
 
     Label rule, periods and block lengths are proposed, each with its reason.
     """
+    from regraft.data.inputs import log_files
     from regraft.data.inspect import inspect as look
+    from regraft.data.inspect_plot import checked
     from regraft.data.inspect_plot import plot as draw
+    from regraft.data.interactions import QUARANTINE_MARK
+    from regraft.files import output
 
+    reads = log_files(path, reader, columns(mapping))
+    if quarantine_file:
+        output(quarantine_file, reads, force, QUARANTINE_MARK)
+    if plot:
+        output(checked(plot), [*reads, *([quarantine_file] if quarantine_file else [])], force)
     found = look(
         path,
         reader=reader,
@@ -74,6 +84,7 @@ def simulate(
         list[str],
         typer.Option("--set", metavar="NAME=VALUE", help="Any other setting, e.g. taste_change_at=6; repeatable."),
     ] = [],  # noqa: B006
+    force: Force = False,
 ) -> None:
     """Write a log made from known causes.
 
@@ -82,7 +93,7 @@ def simulate(
     from regraft.data.drift_world_files import write_drift_world
 
     given = {"users": users, "items": items, "periods": periods, "seed": seed, "language": language}
-    log, rows = write_drift_world(out, given | pairs(setting, "--set"))
+    log, rows = write_drift_world(out, given | pairs(setting, "--set"), force)
     say(f"{rows:,} interactions in {log}\nLook at them with: {command('data', 'inspect', log)}")
 
 

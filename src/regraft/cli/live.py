@@ -12,7 +12,8 @@ from regraft.cli.show import console, duration, say, table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from regraft.arena.compare import Arena, Cell
+    from regraft.arena.cell import Cell
+    from regraft.arena.compare import Arena
     from regraft.arena.scoreboard import Scoreboard
     from regraft.cost import Renewal
 

@@ -1,7 +1,8 @@
 """The command `regraft`: puts the groups together and turns errors into messages and exit codes.
 
 Exit codes: 0 done, 1 done but something is wrong with what was looked at, 2 could not be done (the message
-says what to do next), 130 stopped with Ctrl-C. Nothing heavy is imported before a command needs it.
+says what to do next), 70 a fault of regraft, 130 stopped with Ctrl-C. Nothing heavy is imported before a command
+needs it.
 """
 
 from __future__ import annotations
@@ -15,15 +16,10 @@ import typer
 
 from regraft import __version__
 from regraft.cli import arena, base, cache, data, demo, doctor, plugins_, prompt
+from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
-from regraft.errors import MissingExtraError, RegraftError
 
 STOPPED = 130
-# Packages that a plain installation lacks, and what brings them.
-EXTRAS = {
-    **dict.fromkeys(("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers"), "lm"),
-    "gguf": "gguf",
-}
 
 app = typer.Typer(
     name="regraft",
@@ -56,6 +52,9 @@ def regraft(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    debug: Annotated[  # read where an error arrives: `regraft.cli.net`
+        bool, typer.Option("--debug", help="Show the traceback of an error; as REGRAFT_DEBUG=1 does.")
+    ] = False,
 ) -> None:
     """Keep LLM recommenders fresh: LoRA adapters renewed period after period, compared honestly."""
 
@@ -66,43 +65,42 @@ def main() -> None:
         os.environ.setdefault(switch, "1")
     for stream in (sys.stdout, sys.stderr):
         _never_fail_on_a_character(stream)
-    sys.exit(_run())
+    sys.exit(_printed(_run()))
+
+
+def _printed(code: int) -> int:
+    """The exit code, once all that was printed has left: it may go to a disk that is full."""
+    try:
+        if not sys.stdout.closed:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return code
+    except OSError as error:
+        say(f"standard output: cannot be written: {error.strerror}", error=True)
+        with suppress(OSError):
+            sys.stdout.close()
+        return code or COULD_NOT
+    return code
 
 
 def _run() -> int:
     try:
         app()
-    except RegraftError as error:
-        say(str(_named(error)), error=True)
-        return 2
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
-        say(str(MissingExtraError("this command", EXTRAS[error.name], error.name)), error=True)
-        return 2
     except BrokenPipeError:  # the reader of a pipe has seen enough
         with suppress(OSError):
             sys.stdout.close()
         return 0
-    except OSError as error:
-        # Libraries that write files themselves (Polars) put the name into the text only.
-        say(f"{error.filename}: {error.strerror}" if error.filename else str(error), error=True)
-        return 2
     except KeyboardInterrupt:
         return _stopped()
     except SystemExit as stop:
         if stop.code == STOPPED:
             return _stopped()
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BaseException as error:  # panics of libraries written in Rust are no Exception
+        message, code = caught(error, sys.argv[1:])
+        say(message, error=True)
+        return code
     return 0
-
-
-def _named(error: RegraftError) -> RegraftError:
-    """A plug-in that failed because an extra is missing is told as a missing extra."""
-    cause = error.__cause__
-    if isinstance(cause, ModuleNotFoundError) and cause.name in EXTRAS:
-        return MissingExtraError(error.where, EXTRAS[cause.name], cause.name)
-    return error
 
 
 def _stopped() -> int:

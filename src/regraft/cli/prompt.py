@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regraft.cli.options import AsJson, ConfigFile, ExportFormat, MaybeBase
+from regraft.cli.options import AsJson, ConfigFile, ExportFormat, Force, MaybeBase
 from regraft.cli.show import command, console, plain, say, say_json, show
 from regraft.errors import ConfigError
 
@@ -37,20 +37,19 @@ def list_templates(as_json: AsJson = False) -> None:
 def copy(
     template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Name of a template; see `regraft prompt list`.")],
     out: Annotated[Path, typer.Argument(metavar="FILE", help="Copy to be written, e.g. my-shop.jinja.")],
+    force: Force = False,
 ) -> None:
     """Copy a template to edit it.
 
     A configuration uses the copy with `template: FILE`; the path is as seen from the configuration.
     """
+    from regraft.files import output, write_text
     from regraft.prompts.template import SUFFIX, Template
 
-    source = Template.load(template).source
+    source, own = Template.load(template).source, Path(template)
     if out.suffix != SUFFIX:
         raise ConfigError(f"file '{out}'", f"ends with '{out.suffix}'", f"a name ending in {SUFFIX}")
-    if out.exists():
-        raise ConfigError(f"file '{out}'", "is there already", "a new name")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(source, encoding="utf-8")
+    write_text(output(out, [own] if own.is_file() else [], force, mark=""), source)
     say(f"{out} is a copy of {template}. When it is edited, check it with: {command('prompt', 'lint', out)}")
 
 
@@ -123,12 +122,13 @@ def export(
         ExportFormat, typer.Option("--format", help="trl: TRL; alpaca: LLaMA-Factory.")
     ] = ExportFormat.trl,
     period: Annotated[int | None, typer.Option(metavar="N", help="Examples of this period only.")] = None,
+    force: Force = False,
 ) -> None:
     """Write examples for other training tools."""
     from regraft.setup.config import ArenaConfig
     from regraft.setup.prompting import Desk
 
-    count = Desk.open(ArenaConfig.read(config)).export(out, format.value, period)
+    count = Desk.open(ArenaConfig.read(config)).export(out, format.value, period, [config], force)
     say(f"{count:,} examples in {out}")
 
 

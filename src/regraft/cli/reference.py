@@ -13,8 +13,11 @@ from typing import Any
 
 from regraft import plugins
 from regraft.cli.catalogue import entries
+from regraft.errors import RegraftError
+from regraft.files import output, write_text
 
-MADE = "<!-- Made by `python -m regraft.cli.reference`; changes made here are lost. -->\n"
+MARK = "Made by `python -m regraft.cli.reference`"
+MADE = f"<!-- {MARK}; changes made here are lost. -->\n"
 
 
 def pages() -> dict[str, str]:
@@ -28,8 +31,7 @@ def write(folder: Path) -> list[Path]:
     for name, text in pages().items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            write_text(output(path, force=None, mark=MARK), text)
             changed.append(path)
     return changed
 
@@ -64,7 +66,7 @@ def cli_page() -> str:
     ]
     parts.append(
         "\nExit codes: 0 done; 1 done, but something is wrong with what was looked at; 2 it could not be done, "
-        "and the message says what to do next; 130 stopped with Ctrl-C, finished steps are kept.\n"
+        "and the message says what to do next; 70 a fault of regraft, please report it; 130 stopped with Ctrl-C, finished steps are kept.\n"
     )
     return "\n".join([*parts, *(_command(name, command) for name, command in found.items())])
 
@@ -199,5 +201,8 @@ def _sentence(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    for written in write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs")):
-        print(written)
+    try:
+        for written in write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs")):
+            print(written)
+    except RegraftError as error:
+        sys.exit(str(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,24 +9,29 @@ from typing import Any
 import polars as pl
 
 from regraft.data.drift_world import DriftWorld, simulate
+from regraft.files import MARK, output, whole
 
 LOG, ITEMS = "interactions.parquet", "items.parquet"
 
 
-def write_drift_world(folder: Path, settings: Mapping[str, Any]) -> tuple[Path, int]:
+def write_drift_world(folder: Path, settings: Mapping[str, Any], force: bool = False) -> tuple[Path, int]:
     """The path of the log written into `folder`, and its rows; the items lie beside it.
 
-    `settings` are fields of DriftWorld. The log appears last, when everything else is there.
+    `settings` are fields of DriftWorld. The log appears last, when everything else is there. A log that was not
+    simulated is replaced with `force` only.
     """
+    for name in (LOG, ITEMS):
+        output(folder / name, force=force)
     world = simulate(DriftWorld.of(settings))
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(world.items, folder / ITEMS)
     log = world.interactions.drop("line")
-    _write(log, folder / LOG)
+
+    def write(part: Path) -> None:
+        _write(log, part)
+        whole(folder / ITEMS, lambda items: _write(world.items, items))
+
+    whole(folder / LOG, write)  # renamed last: it is there, so the items are
     return folder / LOG, len(log)
 
 
-def _write(frame: pl.DataFrame, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    frame.write_parquet(partial)
-    partial.replace(path)
+def _write(frame: pl.DataFrame, part: Path) -> None:
+    frame.write_parquet(part, metadata={"regraft": MARK})

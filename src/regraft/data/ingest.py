@@ -26,6 +26,7 @@ from regraft.data.readers._files import Source, is_zip
 from regraft.data.readers.lines import set_aside
 from regraft.data.readers.table import Mapping
 from regraft.errors import DataError, MissingExtraError, PluginError
+from regraft.files import MARK, whole
 
 LIMIT = 0.01  # share of rows that may be set aside for one reason
 KEY = ("user_id", "item_id", "timestamp", "event", "value")  # what makes two rows copies of each other
@@ -140,10 +141,14 @@ def _refuse_unknown(module: ModuleType, name: str, options: AnyMapping[str, Any]
             raise DataError(f"reader '{name}'", f"takes no {word}", "a path alone", "Use the reader 'table'.")
 
 
-def _call(function: Callable[..., Any], path: Path, options: AnyMapping[str, Any]) -> Any:
-    """A reader's function with the options that are set and that it knows."""
+def options_for(function: Callable[..., Any], options: AnyMapping[str, Any]) -> dict[str, Any]:
+    """The options that are set and that a reader's function knows."""
     known = _parameters(function)
-    return function(path, **{key: value for key, value in options.items() if value is not None and key in known})
+    return {key: value for key, value in options.items() if value is not None and key in known}
+
+
+def _call(function: Callable[..., Any], path: Path, options: AnyMapping[str, Any]) -> Any:
+    return function(path, **options_for(function, options))
 
 
 def _read(path: Path, module: ModuleType, options: AnyMapping[str, Any]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -221,13 +226,11 @@ def _log_name(path: Path, module: ModuleType) -> str:
 
 
 def _write(rejected: pl.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".parquet":
-        rejected.write_parquet(path)
-    elif path.suffix == ".jsonl":
-        rejected.write_ndjson(path)
-    else:
-        rejected.write_csv(path)
+    endings: dict[str, Callable[[Path], object]] = {
+        ".parquet": lambda part: rejected.write_parquet(part, metadata={"regraft": MARK}),
+        ".jsonl": rejected.write_ndjson,
+    }
+    whole(path, endings.get(path.suffix, rejected.write_csv))
 
 
 def _digest(paths: list[Path]) -> str:

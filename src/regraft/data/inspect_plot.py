@@ -9,15 +9,27 @@ import numpy as np
 
 from regraft.data.inspect import Inspection
 from regraft.errors import ConfigError
+from regraft.files import MARK, whole
 
 FORMATS = (".svg", ".png", ".pdf")
+METADATA: dict[str, dict[str, str | None]] = {
+    "svg": {"Date": None, "Creator": MARK},
+    "png": {"Software": MARK},
+    "pdf": {"Creator": MARK, "CreationDate": None},
+}
 INK, LIKED, OTHER, ITEMS = "#1f2933", "#2a78b5", "#b9cfe0", "#d9822b"
+
+
+def checked(path: Path) -> Path:
+    """The path; ConfigError unless the ending of its name is that of a format."""
+    if path.suffix.lower() not in FORMATS:
+        raise ConfigError(f"plot '{path}'", f"ends with '{path.suffix}'", "a name ending in " + ", ".join(FORMATS))
+    return path
 
 
 def plot(found: Inspection, path: Path) -> Path:
     """Writes the picture; the ending of the name says in which format."""
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"plot '{path}'", f"ends with '{path.suffix}'", "a name ending in " + ", ".join(FORMATS))
+    checked(path)
     import matplotlib
 
     matplotlib.use("Agg")
@@ -30,8 +42,8 @@ def plot(found: Inspection, path: Path) -> Path:
         _load(axes[0], found)
         _newcomers(axes[1], found)
         _histories(axes[2], found)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+        ending = path.suffix.lower().removeprefix(".")
+        whole(path, lambda part: figure.savefig(part, format=ending, dpi=120, metadata=METADATA[ending]))
         pyplot.close(figure)
     return path
 

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from regraft.files import MARK
+
 TIME = pl.Datetime("ms", "UTC")
 
 _COLUMNS: dict[str, Any] = {
@@ -34,6 +36,9 @@ QUARANTINE = pl.Schema(
         "text": pl.String,  # the raw line, cut at 200 characters
     }
 )
+
+# How a list of rows that were set aside begins (CSV, JSON Lines), or what stands in it (Parquet).
+QUARANTINE_MARK = rf"""^file,line,reason,text|^\{{"file":"[^"]*","line":\d+,"reason":"[a-z-]+","text":|{MARK}"""
 
 REASONS = {
     "field-count": "wrong number of fields",

@@ -176,12 +176,13 @@ def calendar(first: int, last: int, every: str) -> np.ndarray:
     try:
         start, second = ends[0].dt.truncate(every)[0], ends[0].dt.truncate(every).dt.offset_by(every)[0]
         width = (second - start).total_seconds() * 1000
-        if width > 0:
-            _hold_most(int((last - first) / width), f"periods.every '{every}'")
+        if width <= 0:
+            raise ConfigError(f"periods.every '{every}'", "is no time at all", "e.g. 1d, 1w, 1mo, 1q, 1y")
+        _hold_most(int((last - first) / width), f"periods.every '{every}'")
         end = ends[1].dt.offset_by(every)[0]
         edges = pl.datetime_range(start, end, every, eager=True, closed="both")
     except pl.exceptions.PolarsError as error:
-        raise ConfigError(f"periods.every '{every}'", str(error), "e.g. 1d, 1w, 1mo, 1q, 1y") from error
+        raise ConfigError(f"periods.every '{every}'", str(error).splitlines()[0], "e.g. 1d, 1w, 1mo, 1q, 1y") from error
     values = edges.dt.epoch("ms").to_numpy()
     return values[: int(np.searchsorted(values, last, side="right")) + 1]
 

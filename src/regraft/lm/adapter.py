@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from regraft.errors import ModelError
-from regraft.files import put_in_place, staging_for
+from regraft.files import whole_folder
 
 CONFIG, WEIGHTS, LINEAGE, MANIFEST = "adapter_config.json", "adapter_model.safetensors", "lineage.json", "manifest.json"
 AT_TARGETS, AT_TARGETS_WEIGHTS = "REGRAFT_TARGETS", "adapter_of_targets.safetensors"
@@ -80,18 +80,16 @@ class Adapter:
         """Writes the directory in one step: it is there whole or not at all; an existing one is left as it is."""
         if (folder / MANIFEST).is_file():
             return folder
-        staging = staging_for(folder)
-        staging.mkdir(parents=True)
-        (staging / CONFIG).write_text(json.dumps(self._peft_config(base_path), indent=2))
         tensors = {f"{PREFIX}{name}.weight": np.ascontiguousarray(w) for name, w in self.weights.items()}
         weights = AT_TARGETS_WEIGHTS if self.shape.at_targets else WEIGHTS
-        save_file(tensors, staging / weights, metadata={"format": "pt"})
-        (staging / LINEAGE).write_text(json.dumps(dict(self.lineage), indent=2, ensure_ascii=False, default=str))
-        (staging / "README.md").write_text(_card(self, base_path))
-        names = (CONFIG, weights, LINEAGE)
-        manifest = {"hash": self.hash, "sha256": {n: _sha256(staging / n) for n in names}}
-        (staging / MANIFEST).write_text(json.dumps(manifest, indent=2))
-        put_in_place(staging, folder, MANIFEST)
+        with whole_folder(folder, last=MANIFEST) as staging:
+            (staging / CONFIG).write_text(json.dumps(self._peft_config(base_path), indent=2))
+            save_file(tensors, staging / weights, metadata={"format": "pt"})
+            (staging / LINEAGE).write_text(json.dumps(dict(self.lineage), indent=2, ensure_ascii=False, default=str))
+            (staging / "README.md").write_text(_card(self, base_path))
+            names = (CONFIG, weights, LINEAGE)
+            manifest = {"hash": self.hash, "sha256": {n: _sha256(staging / n) for n in names}}
+            (staging / MANIFEST).write_text(json.dumps(manifest, indent=2))
         return folder
 
     @classmethod

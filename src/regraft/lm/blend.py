@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from regraft.errors import ModelError
-from regraft.files import exchange, staging_for
+from regraft.files import whole_folder
 from regraft.lm.adapter import Adapter
 
 STATE, FITTED = "state.safetensors", "fitted.safetensors"
@@ -100,28 +100,22 @@ class Blend:
 
     def save(self, folder: Path, base_path: str = "") -> None:
         """One directory with blend.json, state.safetensors and one folder per distinct adapter."""
-        staging = staging_for(folder)
-        staging.mkdir(parents=True)
         adapters = [a for a, _ in self.parts if a is not None] + list(self.kept.values())
-        for adapter in {a.hash: a for a in adapters}.values():
-            adapter.save(staging / "adapters" / adapter.hash, base_path)
-        for name, arrays in ((STATE, self.state), (FITTED, self.fitted)):
-            if arrays:
-                save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, staging / name)
-        (staging / "blend.json").write_text(
-            json.dumps(
-                {
-                    "parts": [[a.hash if a else None, w] for a, w in self.parts],
-                    "mode": self.mode,
-                    "calibration": self.calibration.__dict__ if self.calibration else None,
-                    "kept": {k: a.hash for k, a in self.kept.items()},
-                    "notes": list(self.notes),
-                    "hash": self.hash,
-                },
-                indent=2,
-            )
-        )
-        exchange(staging, folder)
+        described = {
+            "parts": [[a.hash if a else None, w] for a, w in self.parts],
+            "mode": self.mode,
+            "calibration": self.calibration.__dict__ if self.calibration else None,
+            "kept": {k: a.hash for k, a in self.kept.items()},
+            "notes": list(self.notes),
+            "hash": self.hash,
+        }
+        with whole_folder(folder) as staging:
+            for adapter in {a.hash: a for a in adapters}.values():
+                adapter.save(staging / "adapters" / adapter.hash, base_path)
+            for name, arrays in ((STATE, self.state), (FITTED, self.fitted)):
+                if arrays:
+                    save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, staging / name)
+            (staging / "blend.json").write_text(json.dumps(described, indent=2))
 
     @classmethod
     def load(cls, folder: Path) -> Blend:

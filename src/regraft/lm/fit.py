@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from regraft.cost import Cost, measured
 from regraft.errors import ModelError
-from regraft.files import remove_leftovers, staging_for
+from regraft.files import remove, remove_leftovers, whole_folder
 from regraft.lm.batches import TokenBatch
 from regraft.lm.encode import Blocks
 from regraft.lm.fast.side_by_side import side_by_side
@@ -194,38 +194,35 @@ class _State:
     def save_if_due(self, seconds: float) -> None:
         if self.folder is None or time.monotonic() - self.saved_at < seconds:
             return
-        staging = staging_for(self.folder)
-        staging.mkdir(parents=True)
         tensors = {f"weight/{n}": p.detach().clone() for n, p in self.parameters.items()}
         tensors |= {f"best/{n}": t for n, t in self.best_weights.items()}
         for name, parameter in self.parameters.items():
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{key}/{name}"] = value.clone()
-        save_file({k: v.contiguous() for k, v in tensors.items()}, staging / "state.safetensors")
         counters = {n: getattr(self, n) for n in self.COUNTERS}
         counters["cpu_seconds"] += time.process_time() - self.began[0]
         counters["wall_seconds"] += time.monotonic() - self.began[1]
-        (staging / "counters.json").write_text(json.dumps(counters))
-        old = _older(self.folder)
-        if self.folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            self.folder.rename(old)
-        staging.rename(self.folder)
-        shutil.rmtree(old, ignore_errors=True)
+        with whole_folder(self.folder, old=_older(self.folder)) as staging:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, staging / "state.safetensors")
+            (staging / "counters.json").write_text(json.dumps(counters))
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:
-        if self.folder is None:
+        """Goes on from the newest checkpoint that can be read; from the beginning where there is none."""
+        for folder in (self.folder, _older(self.folder)) if self.folder else ():
+            try:
+                counters = json.loads((folder / "counters.json").read_text())
+                tensors = load_file(folder / "state.safetensors")
+            except (OSError, ValueError, SafetensorError):  # none there, or a damaged one
+                continue
+            self._take_up(counters, tensors)
             return
-        for folder in (self.folder, _older(self.folder)):
-            if (folder / "counters.json").is_file():
-                break
-        else:
-            return
-        for name, value in json.loads((folder / "counters.json").read_text()).items():
+
+    def _take_up(self, counters: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        for name, value in counters.items():
             setattr(self, name, value)
         with torch.no_grad():
-            for key, tensor in load_file(folder / "state.safetensors").items():
+            for key, tensor in tensors.items():
                 kind, name = key.split("/", 1)
                 if kind == "weight":
                     self.parameters[name].copy_(tensor)
@@ -238,8 +235,8 @@ class _State:
         if self.folder is None:
             return
         for folder in (_older(self.folder), self.folder):
-            (folder / "counters.json").unlink(missing_ok=True)  # first: half a checkpoint must not look like one
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder / "counters.json")  # first: half a checkpoint must not look like one
+            remove(folder)
         remove_leftovers(self.folder)
 
 

@@ -24,11 +24,10 @@ from typing import Any, NamedTuple
 
 import torch
 import transformers
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from regraft.errors import MissingExtraError, ModelError
-from regraft.files import staging_for
+from regraft.files import whole_folder
 from regraft.lm.base_model import DTYPES, IMPORT, BaseModel
 from regraft.lm.verbalizer import token_ids
 
@@ -68,7 +67,7 @@ def import_gguf(file: Path, folder: Path, dtype: str = "bf16") -> str | None:
     _room_for(folder, header.weights * DTYPES[dtype].itemsize)
     model, tokenizer = _loaded(file, header, DTYPES[dtype])
     origin = {**wanted, "quantisation": header.quantisation, "original": header.original}
-    with _put_in_place(folder.resolve()) as staging:
+    with whole_folder(folder) as staging:
         _save(staging, model, tokenizer, origin)
         _compare(file, model, tokenizer, staging, dtype)
     return header.original
@@ -201,22 +200,6 @@ def _room_for(folder: Path, needed: int) -> None:
             f"folder '{folder}'", f"has {free / 1e6:,.1f} MB free, the model takes {needed / 1e6:,.1f} MB",
             "a place with more room",
         )  # fmt: skip
-
-
-@contextmanager
-def _put_in_place(folder: Path) -> Iterator[Path]:
-    """A new folder to write into, renamed to `folder` at the end; removed after an error."""
-    try:
-        staging = staging_for(folder)
-        try:
-            staging.mkdir(parents=True)
-            yield staging
-            staging.rename(folder)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    except (OSError, SafetensorError) as error:
-        why = getattr(error, "strerror", None) or _reason(error)
-        raise ModelError(f"folder '{folder}'", f"cannot be written: {why}", "a place to write to") from error
 
 
 def _save(staging: Path, model: Any, tokenizer: Any, origin: dict[str, str]) -> None:

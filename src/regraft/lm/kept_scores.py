@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from regraft.cost import Cost
-from regraft.files import staging_for
+from regraft.files import whole
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,22 @@ class KeptScores:
         return reduce(add, shares, Cost())
 
     def save(self, path: Path) -> None:
-        staging = staging_for(path)
         costs = json.dumps([cost.as_dict() for cost in self.costs])
-        with staging.open("wb") as file:
-            np.savez(file, rows=self.rows, scores=self.scores, passes=self.passes, costs=costs)
-        staging.replace(path)
+
+        def write(part: Path) -> None:
+            with part.open("wb") as file:  # NumPy would give a name another ending
+                np.savez(file, rows=self.rows, scores=self.scores, passes=self.passes, costs=costs)
+
+        whole(path, write)
 
     @classmethod
     def load(cls, path: Path) -> KeptScores:
-        with np.load(path) as saved:
-            if "costs" not in saved:  # of an earlier version, which knew no passes: its rows are scored again
-                return cls()
-            costs = tuple(Cost(**cost) for cost in json.loads(str(saved["costs"])))
-            return cls(saved["rows"], saved["scores"], saved["passes"], costs)
+        """What `save` wrote; nothing where the file is damaged or of an earlier version: its rows are scored again."""
+        try:
+            with np.load(path) as saved:
+                costs = tuple(Cost(**cost) for cost in json.loads(str(saved["costs"])))
+                kept = cls(saved["rows"], saved["scores"], saved["passes"], costs)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error):
+            return cls()
+        whole = len(kept.rows) == len(kept.scores) == len(kept.passes) and kept.passes.max(initial=-1) < len(costs)
+        return kept if whole and np.isfinite(kept.scores).all() else cls()

@@ -23,7 +23,7 @@ from regraft.cost import Cost, CostMeter, measured
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
-from regraft.files import alone, whole
+from regraft.files import alone, remove, write_text
 from regraft.lm.adapter import Adapter
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend, average_probability
@@ -138,7 +138,6 @@ class Workshop:
     def keep_scores(self, key: str, kept: KeptScores) -> None:
         self.scores[key] = kept
         if self.folder:
-            (self.folder / "scores").mkdir(parents=True, exist_ok=True)
             kept.save(self.folder / "scores" / f"{key}.npz")
 
 
@@ -368,9 +367,14 @@ class ModelLab:
 
     def _kept_fit(self, key: str) -> tuple[Adapter, Cost] | None:
         shop = self.workshop
-        if key not in shop.fits and shop.folder and (shop.folder / "fits" / key / "manifest.json").is_file():
-            folder = shop.folder / "fits" / key
-            shop.fits[key] = Adapter.load(folder), Cost(**json.loads((folder.parent / f"{key}.cost.json").read_text()))
+        folder = shop.folder / "fits" / key if shop.folder else None
+        if key not in shop.fits and folder and (folder / "manifest.json").is_file():
+            try:
+                cost = Cost(**json.loads((folder.parent / f"{key}.cost.json").read_text()))
+                shop.fits[key] = Adapter.load(folder), cost
+            except (ModelError, OSError, ValueError, TypeError) as error:
+                remove(folder)
+                self.notes.append(f"a kept adapter was damaged and is trained again ({error})".replace("\n", " "))
         return shop.fits.get(key)
 
     def _keep_fit(self, key: str, adapter: Adapter, cost: Cost) -> None:
@@ -378,8 +382,7 @@ class ModelLab:
         shop.fits[key] = adapter, cost
         if shop.folder:
             folder = shop.folder / "fits"
-            folder.mkdir(parents=True, exist_ok=True)
-            whole(folder / f"{key}.cost.json", lambda part: part.write_text(json.dumps(cost.as_dict())))
+            write_text(folder / f"{key}.cost.json", json.dumps(cost.as_dict()))
             adapter.save(folder / key, shop.base.path)
 
 

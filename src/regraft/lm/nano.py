@@ -14,7 +14,6 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream, ranges
 from regraft.data.text import clean
 from regraft.errors import DataError
-from regraft.files import staging_for
+from regraft.files import remove, whole_folder
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fit import Progress, train
@@ -204,10 +203,6 @@ def _save(
     regime: str,
     shape: Shape,
 ) -> None:
-    staging = staging_for(folder)
-    staging.mkdir(parents=True)
-    model.save_pretrained(staging)
-    tokenizer.save_pretrained(staging)
     lineage = {
         "built": "nano",
         "options": options.model_dump(),
@@ -220,9 +215,9 @@ def _save(
         "stop_losses": losses,
         "cost": cost.as_dict(),
     }
-    (staging / "lineage.json").write_text(json.dumps(lineage, indent=2))
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging.rename(folder)
+    with whole_folder(folder) as staging:
+        model.save_pretrained(staging)
+        tokenizer.save_pretrained(staging)
+        (staging / "lineage.json").write_text(json.dumps(lineage, indent=2))
     for abandoned in folder.parent.glob(f".{glob.escape(folder.name)}.{'[0-9a-f]' * 16}.checkpoint*"):
-        shutil.rmtree(abandoned, ignore_errors=True)
+        remove(abandoned)

@@ -5,6 +5,9 @@ replacement (cluster bootstrap). A draw only gives every user a count; AUC under
 new sort, and the other statistics are sums per user, so a resample costs about as much as one read.
 
 The same seed gives the same draws for every scorer of the same rows: differences are paired.
+
+Below FEW_USERS users there is no interval and no p-value (NaN). Nor is there one where no resample differs from the
+rows themselves: that is a sign of too little data, not of certainty.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from scipy import sparse
 from regraft.errors import DataError
 from regraft.metrics.binary import auc_by_group, checked, row_brier, row_log_loss, same_length, tie_runs
 
+FEW_USERS = 30  # with fewer, percentiles of resampled users say nothing: there is no interval
 BATCH = 50  # resamples whose user counts are in memory at once
 
 
@@ -27,7 +31,7 @@ class Interval(NamedTuple):
     """A statistic with its percentile interval."""
 
     estimate: float  # on all rows
-    low: float
+    low: float  # NaN where there is no interval
     high: float
     n: int  # rows the statistic speaks for
 
@@ -36,9 +40,9 @@ class Difference(NamedTuple):
     """Statistic of a minus statistic of b, paired by resample."""
 
     estimate: float
-    low: float
+    low: float  # NaN where there is no interval
     high: float
-    p: float  # two-sided; at least 2 / (n_resamples + 1)
+    p: float  # two-sided; at least 2 / (n_resamples + 1); NaN where there is no interval
     n: int
 
 
@@ -73,10 +77,15 @@ class Bootstrap:
     values: Mapping[str, np.ndarray]
     rows: Mapping[str, int]  # how many rows each statistic speaks for
     drawn_from: tuple[int, int, int]  # rows, users, seed: equal for paired bootstraps
+    users: Mapping[str, int] | None = None  # how many users each statistic speaks for; None: enough
+
+    def few(self, name: str) -> int | None:
+        """The users of a statistic where they are too few for an interval; None where they are enough."""
+        return self.users[name] if self.users is not None and self.users[name] < FEW_USERS else None
 
     def interval(self, name: str, level: float = 0.95) -> Interval:
-        """Estimate and percentile interval; NaN where the statistic is undefined."""
-        low, high = _percentiles(self.values[name][1:], level)
+        """Estimate and percentile interval; NaN where the statistic is undefined or users are too few."""
+        low, high = self._percentiles(name, self.values[name][1:], level)
         return Interval(float(self.values[name][0]), low, high, self.rows[name])
 
     def minus(self, other: Bootstrap, name: str, level: float = 0.95) -> Difference:
@@ -89,8 +98,15 @@ class Bootstrap:
                 "two scorers on the same rows with the same draws.",
             )
         gap = self.values[name] - other.values[name]
-        low, high = _percentiles(gap[1:], level)
-        return Difference(float(gap[0]), low, high, _two_sided(gap[1:]), self.rows[name])
+        if not np.nanmax(np.abs(gap), initial=0.0) > 0:  # the same scores: no difference, however few the users
+            return Difference(float(gap[0]), float(gap[0]), float(gap[0]), _two_sided(gap[1:]), self.rows[name])
+        low, high = self._percentiles(name, gap[1:], level)
+        p = _two_sided(gap[1:]) if low == low else float("nan")
+        return Difference(float(gap[0]), low, high, p, self.rows[name])
+
+    def _percentiles(self, name: str, draws: np.ndarray, level: float) -> tuple[float, float]:
+        low, high = (float("nan"),) * 2 if self.few(name) is not None else _percentiles(draws, level)
+        return (low, high) if high > low else (float("nan"), float("nan"))
 
 
 def bootstrap(
@@ -114,7 +130,7 @@ def bootstrap(
 
     by_period = WeightedAuc(liked, numbers, user, period)
     pooled = WeightedAuc(liked, numbers, user, np.zeros_like(period))
-    ratios, rows = _ratios(liked, numbers, user, period)
+    ratios, rows, users_of = _ratios(liked, numbers, user, period)
     found: dict[str, list[np.ndarray]] = {name: [] for name in ("auc", "pooled_auc", *ratios)}
     for counts in _all_users_first(resampler):
         found["auc"].append(np.array([_mean(by_period(row)) for row in counts]))
@@ -125,7 +141,8 @@ def bootstrap(
             found[name].append(np.array([_mean(column) for column in inside.T]))
     values = {name: np.concatenate(parts) for name, parts in found.items()}
     rows |= {"auc": by_period.rows, "pooled_auc": pooled.rows}
-    return Bootstrap(values, rows, (len(liked), resampler.n_users, seed))
+    users_of |= {"auc": by_period.users, "pooled_auc": pooled.users}
+    return Bootstrap(values, rows, (len(liked), resampler.n_users, seed), users_of)
 
 
 def headline(
@@ -177,7 +194,7 @@ class WeightedAuc:
         liked_in, rows_in = np.bincount(periods[liked]), np.bincount(periods)
         liked_in = np.pad(liked_in, (0, len(rows_in) - len(liked_in)))
         kept = ((liked_in > 0) & (liked_in < rows_in))[periods]  # one class: never defined
-        self.rows = int(kept.sum())
+        self.rows, self.users = int(kept.sum()), len(np.unique(users[kept]))
 
         order = np.flatnonzero(kept)
         order = order[np.lexsort((scores[order], periods[order]))]
@@ -206,8 +223,11 @@ class WeightedAuc:
 
 def _ratios(
     liked: np.ndarray, scores: np.ndarray, user: np.ndarray, period: np.ndarray
-) -> tuple[dict[str, tuple[sparse.csr_array, sparse.csr_array]], dict[str, int]]:
-    """Statistics that are a sum over users divided by another: numerator and denominator [periods, users]."""
+) -> tuple[dict[str, tuple[sparse.csr_array, sparse.csr_array]], dict[str, int], dict[str, int]]:
+    """Statistics that are a sum over users divided by another: numerator and denominator [periods, users].
+
+    Then how many rows and how many users each of them speaks for.
+    """
     shape = (int(period.max(initial=-1)) + 1, int(user.max(initial=-1)) + 1)
 
     def sums(values: np.ndarray, at: tuple[np.ndarray, np.ndarray] = (period, user)) -> sparse.csr_array:
@@ -222,7 +242,12 @@ def _ratios(
         "log_loss": (sums(row_log_loss(liked, scores)), rows),
         "brier": (sums(row_brier(liked, scores)), rows),
     }
-    return ratios, {"uauc": int(size.sum()), "log_loss": len(user), "brier": len(user)}
+    everybody = len(np.unique(user))
+    return (
+        ratios,
+        {"uauc": int(size.sum()), "log_loss": len(user), "brier": len(user)},
+        {"uauc": len(np.unique(place[1])), "log_loss": everybody, "brier": everybody},
+    )
 
 
 def _all_users_first(resampler: Resampler) -> Iterator[np.ndarray]:

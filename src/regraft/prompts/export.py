@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError
+from regraft.files import whole
 from regraft.prompts.preview import Preview, Prompts
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
@@ -45,9 +45,14 @@ def export(
     record = FORMATS[format]
     info = _read_info(path.parent / INFO) if format == "alpaca" else {}
     lines = (_json(record(prompts.preview(i))) + "\n" for i in range(len(prompts)))
+    described = {"file_name": path.name, "formatting": "alpaca", "columns": COLUMNS}
+    if info.get(path.stem, described) != described:
+        raise ConfigError(
+            str(path.parent / INFO), f"describes another data set as '{path.stem}'", "a name that is not taken there"
+        )
     count = _write(path, lines)
     if format == "alpaca":
-        info[path.stem] = {"file_name": path.name, "formatting": "alpaca", "columns": COLUMNS}
+        info[path.stem] = described
         _write(path.parent / INFO, [_json(info, indent=2) + "\n"])
     return count
 
@@ -87,21 +92,17 @@ def _read_info(path: Path) -> dict[str, object]:
 
 
 def _write(path: Path, lines: Iterable[str]) -> int:
-    """Writes beside the file and renames at the end, so that nobody sees half of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Writes the lines, and returns how many there were."""
     count = 0
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
+
+    def write(part: Path) -> None:
+        nonlocal count
+        with part.open("w", encoding="utf-8", newline="\n") as file:
             for line in lines:
                 file.write(line)
                 count += 1
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(str(path), f"cannot be written: {error}", "a file in a folder you may write to") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+
+    whole(path, write)
     return count

@@ -7,7 +7,6 @@ table (facts.py) of the same log under the same regime and refresh, equal to the
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from threading import RLock
@@ -19,6 +18,7 @@ import polars as pl
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import DataError
+from regraft.files import whole
 from regraft.prompts.fact_sums import Columns, FactSums, Progress, replay
 from regraft.prompts.facts import COLUMNS
 
@@ -117,13 +117,7 @@ class FactState:
                 "items": list(self._items),
             }
             arrays = sums.arrays() | {"about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)}
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(path.name + ".part")
-            with part.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            whole(path, lambda part: _write(part, arrays))
 
     @classmethod
     def load(cls, path: Path) -> FactState:
@@ -159,3 +153,8 @@ def _codes(known: dict[str, int], names: Sequence[str]) -> np.ndarray:
 
 def _table(columns: Columns) -> pl.DataFrame:
     return pl.DataFrame(columns).select(COLUMNS)
+
+
+def _write(part: Path, arrays: Columns) -> None:
+    with part.open("wb") as file:  # an open file: given a path, NumPy would add an ending to its name
+        np.savez(file, allow_pickle=False, **arrays)

@@ -6,7 +6,7 @@ Rows come in order of case, the same for every contender, so that differences ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import polars as pl
 from regraft.metrics.binary import auc_by_group
 from regraft.metrics.calibration import ece, ece_floor, reliability_curve
 from regraft.metrics.groups import ITEM_GROUPS, LENGTH_GROUPS, USER_GROUPS, by_group, length_groups
-from regraft.metrics.intervals import Bootstrap, Resampler, WeightedAuc, bootstrap
+from regraft.metrics.intervals import FEW_USERS, Bootstrap, Resampler, WeightedAuc, bootstrap
 
 GROUPS = {"user": USER_GROUPS, "item": ITEM_GROUPS, "history": LENGTH_GROUPS}
 BAND_DRAWS = 200  # resamples behind the bands by period and group, of which there are many
@@ -60,11 +60,11 @@ def drawn(rows: Rows, n_resamples: int, seed: int) -> tuple[Bootstrap, list[floa
         bootstrap(rows.labels, scores, rows.users, rows.periods, n_resamples, seed) for scores in rows.scores.values()
     ]
     values = {name: np.mean([one.values[name] for one in each], axis=0) for name in each[0].values}
-    return Bootstrap(values, each[0].rows, each[0].drawn_from), [float(one.values["auc"][0]) for one in each]
+    return replace(each[0], values=values), [float(one.values["auc"][0]) for one in each]
 
 
 class Band(NamedTuple):
-    """AUC inside each group, averaged over seeds, with its interval; NaN where it is undefined."""
+    """AUC inside each group, averaged over seeds, with its interval; NaN where it is undefined or users are few."""
 
     names: list[str | int]
     rows: list[int]
@@ -96,7 +96,8 @@ def _band(rows: Rows, groups: np.ndarray, values: np.ndarray) -> Band:
     low, high = np.full(len(both), np.nan), np.full(len(both), np.nan)
     for place, column in zip(np.flatnonzero(both), values.T, strict=True):
         defined = column[~np.isnan(column)]
-        if defined.size:
+        members = len(np.unique(rows.users[groups == exact[0].groups[place]]))
+        if defined.size and members >= FEW_USERS and np.ptp(defined) > 0:
             low[place], high[place] = np.quantile(defined, [0.025, 0.975])
     auc = np.mean([one.auc for one in exact], axis=0)
     return Band(exact[0].groups.tolist(), exact[0].rows.tolist(), auc, low, high)

@@ -19,6 +19,7 @@ PAGE: dict[str, tuple[str, str]] = {
     "can rank yes": ("can rank strategies", "順位を付けられる"),
     "can rank no": ("cannot rank strategies", "順位を付けられない"),
     "can rank one seed": ("unknown: one seed", "不明（シードが 1 つ）"),
+    "can rank few users": ("unknown: too few users", "不明（利用者が少なすぎる）"),
     "can rank missing": ("unknown: never or full-retrain is missing", "不明（never か full-retrain がない）"),
     "not finished": ("not finished: {done} of {planned} cells", "未完了：{planned} セル中 {done} セル"),
     "finished": ("finished", "完了"),
@@ -28,9 +29,11 @@ PAGE: dict[str, tuple[str, str]] = {
         "評価データ {rows} 行、利用者 {users} 人、期間 {periods}、候補 {contenders} 個、シード {seeds} 個。",
     ),
     "intervals": (
-        "Intervals are 95 %, from {draws} resamples of users; they speak for other users, not for other seeds. AUC "
-        "is the mean over periods; every contender is scored on the same rows and none is dropped.",
+        "Intervals are 95 %, from {draws} resamples of users; they speak for other users, not for other seeds. Below "
+        "{few} users none is given. AUC is the mean over periods; every contender is scored on the same rows and none "
+        "is dropped.",
         "区間は 95 %（利用者の再標本化 {draws} 回）。別の利用者に対する不確かさであり、シードの違いは含みません。"
+        "利用者が {few} 人に満たない場合、区間は示しません。"
         "AUC は期間ごとの値の平均です。どの候補も同じ行で評価し、1 行も除いていません。",
     ),
     # 2
@@ -68,6 +71,8 @@ PAGE: dict[str, tuple[str, str]] = {
     "above": ("above", "上"),
     "below": ("below", "下"),
     "same": ("not distinguishable", "区別できない"),
+    "unknown": ("unknown", "不明"),
+    "no interval": ("(no interval)", "（区間なし）"),
     "log loss": ("Log-loss", "対数損失"),
     "brier": ("Brier", "Brier"),
     "ece excess": ("ECE above chance", "ECE 超過分"),

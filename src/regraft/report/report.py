@@ -14,7 +14,8 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from regraft.metrics.intervals import Interval
+from regraft.files import MARK, write_text
+from regraft.metrics.intervals import FEW_USERS, Interval
 from regraft.report import figures, panels
 from regraft.report.drawing import far_out
 from regraft.report.measures import GROUPS
@@ -25,6 +26,7 @@ from regraft.report.summary import summarise
 from regraft.report.verdict import verdict
 
 TEMPLATE = "report.html.jinja"
+PAGE_MARK = f"{MARK}|<p class=.over.>regraft"  # stands in every report, the second in older ones
 MOST_NOTES = 40  # lines of notes that are shown
 
 
@@ -54,8 +56,7 @@ def write_report(
     out = Path(out)
     if out.is_dir():
         out = out / "report.html"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page, encoding="utf-8")
+    write_text(out, page)
     return out
 
 
@@ -77,6 +78,7 @@ def context(results: Results, summary: Summary, words: Words) -> dict[str, Any]:
         "tested": sorted(summary.cells["period"].unique().to_list()),
         "group_rows": _group_rows(summary),
         "group_kinds": list(GROUPS),
+        "few_users": FEW_USERS,
         "stream_facts": _stream_facts(results, words),
         "cuts": _cuts(results),
         "notes": _notes(results),
@@ -95,7 +97,8 @@ def _bars(summary: Summary) -> dict[str, Any]:
 
     Contenders far below the others are `off` it.
     """
-    shown = [s.auc for s in summary.compared if np.isfinite(s.auc.estimate)]
+    drawn = {s.name: _drawn(s.auc) for s in summary.compared if np.isfinite(s.auc.estimate)}
+    shown = list(drawn.values())
     if not shown:
         return {"low": 0.0, "high": 1.0, "of": {}, "baseline": None}
     floor = far_out([auc.estimate for auc in shown])
@@ -114,9 +117,14 @@ def _bars(summary: Summary) -> dict[str, Any]:
     return {
         "low": low,
         "high": high,
-        "of": {s.name: bar(s.auc) for s in summary.compared if np.isfinite(s.auc.estimate)},
+        "of": {name: bar(auc) for name, auc in drawn.items()},
         "baseline": place(best.auc.estimate) if best else None,
     }
+
+
+def _drawn(auc: Interval) -> Interval:
+    """As it is drawn: without an interval a point alone."""
+    return auc if np.isfinite(auc.low) else auc._replace(low=auc.estimate, high=auc.estimate)
 
 
 def _figures(summary: Summary, words: Words) -> dict[str, Any]:

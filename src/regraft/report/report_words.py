@@ -49,7 +49,14 @@ class Words:
         return f"{value:+,.{digits}f}" if signed else f"{value:,.{digits}f}"
 
     def interval(self, low: float, high: float, signed: bool = False) -> str:
+        """[low, high]; words where there is none."""
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return self("no interval")
         return f"[{self.number(low, 4, signed)}, {self.number(high, 4, signed)}]"
+
+    def band(self, low: float, high: float) -> str:
+        """low–high in three decimals; nothing where there is no interval."""
+        return f"{self.number(low, 3)}–{self.number(high, 3)}" if math.isfinite(low) and math.isfinite(high) else ""
 
     def times(self, value: float) -> str:
         return f"{value:.1f}" if math.isfinite(value) else "∞"

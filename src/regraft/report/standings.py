@@ -57,7 +57,9 @@ class Paired(NamedTuple):
 
     @property
     def relation(self) -> str:
-        """'above', 'below' or 'same' (not distinguishable), after Holm's correction."""
+        """'above', 'below' or 'same' (not distinguishable), after Holm's correction; 'unknown' without an interval."""
+        if np.isnan(self.p_holm):
+            return "unknown"
         if not self.p_holm < ALPHA:
             return "same"
         return "above" if self.difference.estimate > 0 else "below"
@@ -174,6 +176,10 @@ class Summary:
         adjusted = holm([gap.p for gap in gaps]).tolist()
         return {name: Paired(gap, p) for name, gap, p in zip(others, gaps, adjusted, strict=True)}
 
+    def few_users(self, statistic: str = "auc") -> int | None:
+        """The users behind a statistic where they are too few for an interval; None where they are enough."""
+        return self.draws[self.compared[0].name].few(statistic) if self.compared else None
+
     @cached_property
     def best_baseline(self) -> Standing | None:
         return self.best(kind="baseline")
@@ -213,7 +219,9 @@ class Summary:
 
     @property
     def why_unknown(self) -> str:
-        """'missing' (never or full-retrain was not run), 'one seed', or '' where the stream can be judged."""
+        """'missing' (never or full-retrain was not run), 'few users', 'one seed', or '' where it can be judged."""
         if self.gap is None or np.isnan(self.gap.estimate):
             return "missing"
+        if self.few_users() is not None:
+            return "few users"
         return "one seed" if np.isnan(self.seed_sd) else ""

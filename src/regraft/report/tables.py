@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from regraft.files import whole
+from regraft.metrics.intervals import FEW_USERS, Interval
+
 if TYPE_CHECKING:
     from regraft.report.standings import Paired, Standing, Summary
 
@@ -15,6 +18,7 @@ CSV_COLUMNS = (
     *("auc", "auc_low", "auc_high", "uauc", "uauc_low", "uauc_high", "ece", "forgetting"),
     *("cpu_seconds", "tokens_forward", "tokens_backward", "adapter_bytes"),
 )
+MARK = "^" + ",".join(CSV_COLUMNS)  # how a leaderboard begins
 
 
 def results_csv(
@@ -51,8 +55,7 @@ def results_csv(
     frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=list(CSV_COLUMNS))
     floats = pl.selectors.float()
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frame.with_columns(floats.fill_nan(None).round_sig_figs(8)).write_csv(path)
+    whole(path, frame.with_columns(floats.fill_nan(None).round_sig_figs(8)).write_csv)
     return path
 
 
@@ -122,7 +125,7 @@ def markdown_table(summary: Summary) -> str:
             megabytes = s.spent.adapter_bytes / 2**20
             costs = (_short(s.spent.cpu_per_update), _plain(s.spent.tokens_per_update), _short(megabytes))
         measured = [
-            *("{:.4f} [{:.4f}, {:.4f}]".format(*s.values[name][:3]) for name in ("auc", "uauc")),
+            *(_with_interval(s.values[name]) for name in ("auc", "uauc")),
             _plain(s.values["log_loss"].estimate, 4),
             _plain(s.ece_excess, 4),
             _plain(s.forgetting.value, 4),
@@ -133,9 +136,16 @@ def markdown_table(summary: Summary) -> str:
         f"{summary.rows:,} test rows of {summary.users:,} users in {len(summary.compared_periods)} periods; "
         f"mean over periods, 95 % intervals from {summary.n_resamples:,} resamples of users."
     )
+    if (few := summary.few_users()) is not None:
+        note += f" Too few users for an interval (n = {few}, {FEW_USERS} are needed)."
     if not summary.finished:
         note += f" The run is not finished: {summary.cells_done} of {summary.cells_planned} cells."
     return "\n".join([*lines, "", note, ""])
+
+
+def _with_interval(interval: Interval) -> str:
+    estimate, low, high, _ = interval
+    return f"{estimate:.4f}" + (f" [{low:.4f}, {high:.4f}]" if low == low else "")
 
 
 def _line(cells: tuple[str, ...] | list[str]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from regraft.metrics.intervals import FEW_USERS
 from regraft.report.report_words import Words
 
 if TYPE_CHECKING:
@@ -30,9 +31,14 @@ def verdict(summary: Summary, lang: str = "en") -> list[str]:
 
 
 def cheapest_within_noise(summary: Summary, best: Standing) -> Standing | None:
-    """The least CPU time per update among `best` and those whose interval against it reaches zero."""
+    """The least CPU time per update among `best` and those whose interval against it reaches zero.
+
+    None where there are too few users for an interval: nobody knows what the noise is.
+    """
+    if summary.few_users() is not None:
+        return None
     gaps = summary.against(best.name)
-    near = [s for s in summary.compared if s.name == best.name or gaps[s.name].difference.high >= 0]
+    near = [s for s in summary.compared if s.name == best.name or not gaps[s.name].difference.high < 0]
     priced = [s for s in near if s.spent and not np.isnan(s.spent.cpu_per_update)]
     return min(priced, key=lambda s: s.spent.cpu_per_update if s.spent else np.inf, default=None)
 
@@ -56,7 +62,9 @@ def _can_rank(summary: Summary, words: Words) -> list[str]:
     if summary.why_unknown == "missing" or gap is None:
         missing = [name for name in ("never", "full-retrain") if summary.used(name) is None]
         return [words("rank_missing", missing=words.listed(missing or ["never", "full-retrain"]))]
-    values = _gap(words, gap)
+    if (few := summary.few_users()) is not None:
+        return [words("rank_few_users", gap=f"{gap.estimate:+.4f}", n=few, needed=FEW_USERS)]
+    values = _gap(words, gap, None)
     if summary.can_rank is None:
         said = [words("rank_one_seed", **values)]
     else:
@@ -70,17 +78,20 @@ def _best(summary: Summary, words: Words) -> list[str]:
     best, inside = summary.best("auc"), summary.best("uauc")
     if best is None:
         return []
-    auc = _with_interval(words, best.auc)
+    few, few_inside = summary.few_users(), summary.few_users("uauc")
+    auc = _with_interval(words, best.auc, few)
     if inside is not None and inside.name == best.name:
-        said = [words("best_both", name=best.name, auc=auc, uauc=_with_interval(words, best.uauc))]
+        said = [words("best_both", name=best.name, auc=auc, uauc=_with_interval(words, best.uauc, few_inside))]
     else:
         said = [words("best_auc", name=best.name, auc=auc)]
     gaps = summary.against(best.name)
-    if gaps:
-        near = [name for name, paired in gaps.items() if paired.relation == "same"]
+    if gaps and few is not None:
+        said.append(words("best_few_users", n=few, needed=FEW_USERS))
+    elif gaps:
+        near = [name for name, paired in gaps.items() if paired.relation in ("same", "unknown")]
         said.append(words("best_shared", names=words.listed(near)) if near else words("best_alone"))
     if inside is not None and inside.name != best.name:
-        said.append(words("best_uauc", name=inside.name, uauc=_with_interval(words, inside.uauc)))
+        said.append(words("best_uauc", name=inside.name, uauc=_with_interval(words, inside.uauc, few_inside)))
     return said
 
 
@@ -97,12 +108,12 @@ def _llm_or_baseline(summary: Summary, words: Words) -> list[str]:
     paired = summary.against(baseline.name)[llm.name]
     if winner is None:
         key = f"llm_{paired.relation}"
-    said = [words(key, llm=llm.name, baseline=baseline.name, **_gap(words, paired.difference))]
+    said = [words(key, llm=llm.name, baseline=baseline.name, **_gap(words, paired.difference, summary.few_users()))]
     corrected = _only_by_correction(paired)
     inside, reference = summary.best("uauc", "strategy"), summary.best("uauc", "baseline")
     if inside is not None and reference is not None:
         paired = summary.against(reference.name, "uauc")[inside.name]
-        gap = _gap(words, paired.difference)
+        gap = _gap(words, paired.difference, summary.few_users("uauc"))
         said.append(words(f"uauc_{paired.relation}", llm=inside.name, baseline=reference.name, **gap))
         corrected = corrected or _only_by_correction(paired)
     return [*said, words("corrected", n=str(len(summary.compared)))] if corrected else said
@@ -162,6 +173,8 @@ def _advice(summary: Summary, words: Words) -> list[str]:
     said = []
     if relation == "below":
         said.append(words("advice_baseline", baseline=baseline.name))
+    elif relation == "unknown":
+        said.append(words("advice_few_users", baseline=baseline.name, needed=FEW_USERS))
     elif relation == "same":
         said.append(words("advice_tie", baseline=baseline.name))
     elif summary.can_rank is False:
@@ -174,9 +187,12 @@ def _advice(summary: Summary, words: Words) -> list[str]:
     return said
 
 
-def _gap(words: Words, gap: Difference) -> dict[str, str]:
-    return {"gap": f"{gap.estimate:+.4f}", "interval": words.interval(gap.low, gap.high, signed=True)}
+def _gap(words: Words, gap: Difference, few: int | None) -> dict[str, str]:
+    said = words.interval(gap.low, gap.high, signed=True) if few is None else words("few_users", n=few)
+    return {"gap": f"{gap.estimate:+.4f}", "interval": said}
 
 
-def _with_interval(words: Words, interval: Interval) -> str:
-    return f"{interval.estimate:.4f} {words.interval(interval.low, interval.high)}"
+def _with_interval(words: Words, interval: Interval, few: int | None) -> str:
+    """The estimate with its interval; `few` is the number of users where they are too few for one."""
+    said = words.interval(interval.low, interval.high) if few is None else words("few_users", n=few)
+    return f"{interval.estimate:.4f} {said}"

@@ -34,6 +34,12 @@ VERDICT: dict[str, tuple[str, str]] = {
         "このデータで戦略の順位を付けられるかは不明です（シードが 1 つ）。full-retrain と never の差は AUC {gap} "
         "{interval} ですが、別のシードがなければ、どこまでが偶然か分かりません。",
     ),
+    "rank_few_users": (
+        "Whether this stream can rank strategies is unknown: too few users for an interval (n = {n}, {needed} are "
+        "needed). full-retrain minus never is {gap} AUC.",
+        "このデータで戦略の順位を付けられるかは不明です。利用者が少なすぎて区間を求められません（n = {n}、{needed} 人以上が必要）。"
+        "full-retrain と never の差は AUC {gap} です。",
+    ),
     "rank_missing": (
         "Whether this stream can rank strategies is unknown: that takes both never and full-retrain, and {missing} "
         "cannot be compared here.",
@@ -55,6 +61,12 @@ VERDICT: dict[str, tuple[str, str]] = {
     "best_alone": (
         "In AUC it is above every other contender.",
         "AUC では他のすべての候補を上回ります。",
+    ),
+    "few_users": ("(too few users for an interval: n = {n})", "（利用者が少なすぎて区間なし：n = {n}）"),
+    "best_few_users": (
+        "No contender is called better than another: there are too few users for an interval (n = {n}, {needed} are "
+        "needed).",
+        "どの候補が優れているとも言えません。利用者が少なすぎて区間を求められません（n = {n}、{needed} 人以上が必要）。",
     ),
     "best_shared": (
         "In AUC it is not distinguishable from {names}.",
@@ -93,6 +105,15 @@ VERDICT: dict[str, tuple[str, str]] = {
         "The best LLM contender, {llm}, beats the best baseline, {baseline}, on the same rows: {gap} AUC {interval}.",
         "最も良い LLM の候補 {llm} は、同じデータで最も良いベースライン {baseline} に勝っています"
         "（AUC {gap} {interval}）。",
+    ),
+    "llm_unknown": (
+        "Whether the best LLM contender, {llm}, does better than the best baseline, {baseline}, is unknown: {gap} AUC "
+        "{interval}.",
+        "最も良い LLM の候補 {llm} が最も良いベースライン {baseline} より良いかは不明です（AUC {gap} {interval}）。",
+    ),
+    "uauc_unknown": (
+        "Whether {llm}, the best LLM contender in UAUC, does better there than {baseline} is unknown: {gap} {interval}.",
+        "UAUC で、LLM で最も良い {llm} が {baseline} より良いかは不明です（{gap} {interval}）。",
     ),
     "uauc_below": (
         "In UAUC {llm}, the best LLM contender there, loses to {baseline}: {gap} {interval}.",
@@ -147,6 +168,11 @@ VERDICT: dict[str, tuple[str, str]] = {
         "Advice: {baseline} does as well as far as this run can tell, without an LLM; ask for more test rows before "
         "you pay for one.",
         "助言：この実行で分かる限り、LLM なしの {baseline} でも同等です。LLM に費用をかける前に、評価データを増やしてください。",
+    ),
+    "advice_few_users": (
+        "Advice: compare on the events of {needed} users or more before you pay for an LLM; until then {baseline} does "
+        "without one.",
+        "助言：LLM に費用をかける前に、{needed} 人以上の利用者のデータで比較してください。それまでは LLM なしの {baseline} で十分です。",
     ),
     "advice_llm": (
         "Advice: use {name}, then prove it on a pilot group before everyone gets it.",

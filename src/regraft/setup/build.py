@@ -49,7 +49,7 @@ def build_base(
             )
         return None
     return build_nano(
-        out, warm_up, template, options, regime=Regime.parse(config.regime), shape=config.timeline.shape,
+        out.resolve(), warm_up, template, options, regime=Regime.parse(config.regime), shape=config.timeline.shape,
         refresh=config.refresh, progress=progress,
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +14,13 @@ from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
 from regraft.errors import DataError
-from regraft.prompts.export import export
+from regraft.files import output
+from regraft.prompts.export import INFO, export
 from regraft.prompts.preview import Preview, Prompts
 from regraft.prompts.template import Template
 from regraft.setup.base import encoder_of, open_workshop
 from regraft.setup.config import ArenaConfig
+from regraft.setup.inputs import inputs
 
 if TYPE_CHECKING:
     from regraft.lm.base_model import BaseModel
@@ -60,8 +63,18 @@ class Desk:
         prompts = Prompts(self.stream, self.template, self.regime, config.timeline.shape, config.refresh)
         return prompts.preview(example)
 
-    def export(self, out: Path, format: str, period: int | None = None) -> int:
-        """Writes the examples of one period (default: of all) and returns how many there were."""
+    def export(
+        self, out: Path, format: str, period: int | None = None, reads: Sequence[Path] = (), force: bool = False
+    ) -> int:
+        """Writes the examples of one period (default: of all) and returns how many there were.
+
+        `reads` are files beside those of the configuration onto which nothing is written. `force` replaces another
+        file that is there.
+        """
+        reads = inputs(self.config, *reads)
+        output(out, reads, force, mark="")
+        if format == "alpaca":
+            output(out.parent / INFO, [*reads, out], force=True)  # its other entries stay
         n = self.stream.n_periods
         if period is not None and not 1 <= period <= n:
             raise DataError(f"stream '{self.stream.name}'", f"has no period {period}", f"1 to {n}")

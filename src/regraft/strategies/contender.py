@@ -17,7 +17,7 @@ from regraft.cost import Cost, Renewal
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
-from regraft.files import exchange, staging_for
+from regraft.files import whole_folder
 from regraft.plugins import plugin_class
 
 if TYPE_CHECKING:
@@ -108,11 +108,9 @@ def load_contender(folder: Path, lab: Lab | None = None) -> Contender:
 
 def save_contender(folder: Path, described: dict[str, Any], write: Callable[[Path], object]) -> None:
     """Writes the folder of a contender in one step: `write` puts its files into the folder it is given."""
-    staging = staging_for(folder)
-    staging.mkdir(parents=True)
-    write(staging)
-    (staging / DESCRIPTION).write_text(json.dumps(described, indent=2), encoding="utf-8")
-    exchange(staging, folder)
+    with whole_folder(folder) as staging:
+        write(staging)
+        (staging / DESCRIPTION).write_text(json.dumps(described, indent=2), encoding="utf-8")
 
 
 def described_in(folder: Path, kind: str | None = None) -> dict[str, Any]:

@@ -171,7 +171,9 @@ def test_a_full_disk_stops_the_keeping_not_the_work(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Shard, "write", full)
     offer(kept, 2, 2)
     offer(kept, 4, 2)
-    assert kept.notes == ["trunk cache: No space left on device; from here on states are worked out anew"]
+    assert kept.notes == [
+        f"trunk cache '{tmp_path / 's'}': [Errno 28] No space left on device; from here on states are worked out anew"
+    ]
     assert ask(kept, 0, 4)[0].tolist() == [True, True, False, False]
 
 

@@ -18,8 +18,6 @@ from regraft.lm.fast.last_layer import read_alone
 from regraft.lm.trunk.trunk import Trunk
 from regraft.lm.verbalizer import Verbalizer
 
-METRICS = ("auc", "uauc", "log_loss", "brier", "ece")
-
 # An extra loss sees the log-odds of a batch and the numbers of its examples; it returns a weighted sum.
 ExtraLoss = Callable[[Tensor, np.ndarray], Tensor]
 

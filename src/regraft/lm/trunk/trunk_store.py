@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 import time
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -28,14 +29,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from regraft.data.stream import ranges
-from regraft.errors import ModelError
-from regraft.files import remove_leftovers, staging_for
+from regraft.errors import ModelError, OutputError
+from regraft.files import remove, remove_leftovers, whole, write_text
 from regraft.lm.options import GIB
 
 FORMAT = 1
 SHARD_BYTES = 64 * 2**20
 ROUNDS = 4  # of the largest request: what was not asked for meanwhile is stale
 META, SUFFIX = "cache.json", ".safetensors"
+SHARD = re.compile(r"\d{20}-\d+\.safetensors")  # a name that `_name` gives: no other file is ever removed
 
 
 @dataclass(eq=False)  # one is the same as itself alone
@@ -82,13 +84,8 @@ class Shard:
         return shard
 
     def write(self, path: Path) -> None:
-        staging = staging_for(path)
-        try:
-            save_file(self.tensors(), staging, {"table": str(_sum(self)), "seconds": repr(self.seconds)})
-            staging.replace(path)
-        except BaseException:
-            staging.unlink(missing_ok=True)
-            raise
+        described = {"table": str(_sum(self)), "seconds": repr(self.seconds)}
+        whole(path, lambda part: save_file(self.tensors(), part, described))
         self.path = path
 
 
@@ -192,13 +189,10 @@ class TrunkStore:
             try:
                 shard.write(path)
                 shard = Shard.read(path)
-            except OSError as error:
+            except (OutputError, OSError, SafetensorError) as error:
                 self.writes = False
-                self.notes.append(f"trunk cache: {error.strerror or error}; from here on states are worked out anew")
-                return
-            except SafetensorError as error:  # how safetensors tells of a full disk
-                self.writes = False
-                self.notes.append(f"trunk cache: {error}; from here on states are worked out anew")
+                why = error.found if isinstance(error, OutputError) else error
+                self.notes.append(f"trunk cache '{self.folder}': {why}; from here on states are worked out anew")
                 return
             shard.asked = self._clock
         shard.tried[:] = True
@@ -222,13 +216,10 @@ class TrunkStore:
     # -- inside --------------------------------------------------------------------------------
 
     def _open(self, folder: Path, made_for: dict[str, Any]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         meta = folder / META
         remove_leftovers(meta)
         if not meta.is_file():
-            staging = staging_for(meta)
-            staging.write_text(json.dumps(made_for, indent=2, default=str))
-            staging.replace(meta)
+            write_text(meta, json.dumps(made_for, indent=2, default=str))
         found = described(folder)
         for name, value in json.loads(json.dumps(made_for, default=str)).items():
             if found.get(name) != value:
@@ -248,7 +239,7 @@ class TrunkStore:
         if seen == getattr(self, "_seen", None):
             return
         self._seen = seen
-        there = set(self.folder.glob(f"*{SUFFIX}"))
+        there = set(files(self.folder))
         known = {shard.path for shard in self.shards}
         kept = [shard for shard in self.shards if shard.path in there]
         for path in sorted(there - known - self._bad):
@@ -262,7 +253,7 @@ class TrunkStore:
                 continue
             except (OSError, ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
                 self._bad.add(path)
-                path.unlink(missing_ok=True)
+                remove(path)
                 self.notes.append(f"trunk cache: {path.name} was damaged and removed ({error}); it is worked out anew")
         if kept != self.shards:
             self.shards = kept
@@ -304,7 +295,7 @@ class TrunkStore:
                 break
             self.shards.remove(shard)
             if shard.path:
-                shard.path.unlink(missing_ok=True)
+                remove(shard.path)
         self._index()
         if self.bytes + needed <= self.limit:
             return True
@@ -327,7 +318,7 @@ class TrunkStore:
             path = shard.path.with_name(_name())
             less.write(path)
             less = Shard.read(path)
-        shard.path.unlink(missing_ok=True)
+        remove(shard.path)
         return less if len(kept) else None
 
 
@@ -335,9 +326,10 @@ def described(folder: Path) -> dict[str, Any]:
     """What a cache was made for. Raises ModelError where the folder is none."""
     try:
         found = json.loads((folder / META).read_text(encoding="utf-8"))
-        assert isinstance(found, dict)
-        return found
-    except (OSError, ValueError, AssertionError) as error:
+        if "format" not in found:
+            raise ValueError("it describes something else")
+        return dict(found)
+    except (OSError, ValueError, TypeError) as error:
         raise ModelError(
             f"folder '{folder}'", f"is no trunk cache: {META} cannot be read", "a folder that regraft keeps states in"
         ) from error
@@ -345,7 +337,7 @@ def described(folder: Path) -> dict[str, Any]:
 
 def files(folder: Path) -> Sequence[Path]:
     """The shards of a cache, the oldest first."""
-    return sorted(folder.glob(f"*{SUFFIX}"))
+    return sorted(path for path in folder.glob(f"*{SUFFIX}") if SHARD.fullmatch(path.name))
 
 
 # -- from outside a run ------------------------------------------------------------------------
@@ -365,7 +357,10 @@ def within(folder: Path) -> list[Path]:
     """The caches in a folder, or the folder itself. Raises ModelError where there is no such folder."""
     if not folder.is_dir():
         raise ModelError(f"folder '{folder}'", "is not there", "the folder that runs are written to")
-    return [folder] if (folder / META).is_file() else sorted(meta.parent for meta in folder.glob(f"trunk-*/{META}"))
+    caches = [folder] if (folder / META).is_file() else sorted(meta.parent for meta in folder.glob(f"trunk-*/{META}"))
+    for cache in caches:
+        described(cache)
+    return caches
 
 
 def held(folder: Path) -> Held:
@@ -393,12 +388,14 @@ def prune(folders: Sequence[Path], days: float | None, gib: float | None) -> dic
     for path, stat in there.items():
         old = days is not None and time.time() - stat.st_mtime > days * 86400
         if old or (gib is not None and total > gib * GIB):
-            path.unlink(missing_ok=True)
+            remove(path)
             removed[path] = stat.st_size
             total -= stat.st_size
     for folder in folders:
         if not files(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder / META)
+            with suppress(OSError):  # what others put there stays
+                folder.rmdir()
     return removed
 
 

@@ -1,0 +1,85 @@
+"""A cell of a run: one contender, seed and update, and the folder of files that it left."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from regraft.errors import ResultsError
+from regraft.files import put_in_place
+from regraft.report.results import CELL, COSTS, SCORES
+from regraft.setup.config import ContenderOptions
+
+COST = "cost.json"  # a cell's last file: it is there, so all of the cell is
+TABLE, CONTENDER = "scores.parquet", "contender"
+CELLS = "cells"  # folder of a run that holds its cells
+COST_FIELDS = tuple(name for name in COSTS if name not in CELL)
+TABLE_COLUMNS = {name: kind for name, kind in SCORES.items() if name not in CELL}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One contender after one update."""
+
+    contender: ContenderOptions
+    seed: int
+    update: int
+
+    def __str__(self) -> str:
+        return f"{self.contender.label}, seed {self.seed}, update {self.update}"
+
+    @property
+    def before(self) -> Cell:
+        return replace(self, update=self.update - 1)
+
+    def folder(self, run: Path) -> Path:
+        return run / CELLS / self.contender.label / f"seed-{self.seed}" / f"{self.update:03d}"
+
+    def finished(self, run: Path) -> bool:
+        return (self.folder(run) / COST).is_file()
+
+    def cost(self, run: Path) -> dict[str, Any]:
+        """What it took, as it was written down when it was finished; ResultsError where the file is damaged."""
+        path = self.folder(run) / COST
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            absent = [name for name in COST_FIELDS if name not in found]
+        except (OSError, ValueError, TypeError) as error:
+            raise _damaged(path, f"cannot be read: {error}") from error
+        if absent:
+            raise _damaged(path, f"has no {', '.join(absent)}")
+        return dict(found)
+
+    def scores(self, run: Path) -> pl.DataFrame:
+        """Columns period, case and score; ResultsError where the file is damaged."""
+        path = self.folder(run) / TABLE
+        try:
+            found = pl.read_parquet(path).select(pl.col(name).cast(kind) for name, kind in TABLE_COLUMNS.items())
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise _damaged(path, f"cannot be read: {_first_line(error)}") from error
+        if not found["score"].is_finite().all() or found["score"].null_count():
+            raise _damaged(path, "has scores that are no finite numbers")
+        return found
+
+    def set_aside(self, run: Path) -> Path:
+        """Moves what is there out of the way, and gives the place it was moved to."""
+        folder = self.folder(run)
+        aside = folder.with_name(f"{folder.name}.damaged")
+        if folder.exists():
+            put_in_place(folder, aside)
+        return aside
+
+
+def _damaged(path: Path, found: str) -> ResultsError:
+    return ResultsError(
+        str(path), found, "what a finished cell leaves",
+        "Run the arena again with the same command: it works this cell out again and keeps all others",
+    )  # fmt: skip
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
