@@ -11,7 +11,7 @@ from regraft.data.labels import LabelRule, sample_negatives
 from regraft.data.periods import Periods
 from regraft.data.regimes import duration
 from regraft.data.stream import Stream, code_by_first_appearance
-from regraft.data.text import clean
+from regraft.data.text import clean_items
 from regraft.errors import ConfigError, DataError
 
 
@@ -74,18 +74,7 @@ def _aligned(items: pl.DataFrame, item_ids: pl.Series) -> pl.DataFrame:
     """The item table in code order; items without a row get their id as title."""
     wanted = pl.DataFrame({"item_id": item_ids})
     joined = wanted.join(items.unique("item_id", keep="first"), on="item_id", how="left", maintain_order="left")
-    if "title" not in joined.columns:
-        joined = joined.with_columns(pl.lit(None, dtype=pl.String).alias("title"))
-    texts = [c for c in joined.columns if c != "item_id"]
-    cleaned = {c: [clean(t or "") for t in joined[c].cast(pl.String)] for c in texts}
-    return (
-        joined.select("item_id")
-        .with_columns(
-            *(pl.Series(c, values, dtype=pl.String) for c, values in cleaned.items() if c != "title"),
-            pl.Series("title", [t or f"item {i}" for t, i in zip(cleaned["title"], joined["item_id"], strict=True)]),
-        )
-        .select("item_id", *texts)
-    )
+    return clean_items(joined)
 
 
 def as_date(ms: int) -> str:

@@ -26,7 +26,7 @@ from regraft.errors import ModelError
 from regraft.files import alone, whole
 from regraft.lm.adapter import Adapter
 from regraft.lm.base_model import BaseModel
-from regraft.lm.blend import Blend, average_probability
+from regraft.lm.blend import Blend
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fast.shared_prefix import tokens_read
 from regraft.lm.fit import Progress, train
@@ -71,7 +71,7 @@ class Workshop:
     def reading(self, template: Template) -> Workshop:
         """The same workshop, where prompts are written with another template."""
         answers = Verbalizer.of(self.base.tokenizer, template)
-        return replace(self, encoder=replace(self.encoder, template=template, answers=answers, _items={}))
+        return replace(self, encoder=replace(self.encoder, template=template, answers=answers))
 
     def blocks(self, view: Stream) -> Blocks:
         key = view.fingerprint
@@ -292,9 +292,7 @@ class Lab:
 
     def score(self, blend: Blend, view: Stream) -> np.ndarray:
         """Log-odds per example of the view, before the blend's calibration."""
-        weights = np.array([w for _, w in blend.parts])
-        parts = np.stack([self.score_adapter(adapter, view) for adapter, _ in blend.parts])
-        return parts[0] if len(parts) == 1 else average_probability(parts, weights / weights.sum())
+        return blend.average(np.stack([self.score_adapter(adapter, view) for adapter, _ in blend.parts]))
 
     def score_adapter(self, adapter: Adapter | None, view: Stream) -> np.ndarray:
         """Log-odds per example under one adapter, or under the bare base model.
