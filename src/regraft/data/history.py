@@ -182,6 +182,8 @@ def requests_of(
     Examples of one user at one instant that know the same events are one request. `facts` has one row per row of the
     stream; a history holds its `last` events at most.
     """
+    if not len(view):
+        return
     rows = view.targets
     known = view.order.known(view.users, regime.known(view, rows))
     key = np.stack([view.users.astype(np.int64), known, view.time[rows]])

@@ -55,6 +55,7 @@ def prefix_groups(blocks: Blocks, base: BaseModel, worth: int | None = None) -> 
         return [], numbers
     copied = np.add.reduceat((blocks.segment > 0).astype(np.int64), blocks.tokens.start[:-1])
     served = np.bincount(blocks.line, weights=copied)[blocks.line] >= (WORTH if worth is None else worth)
+    served &= blocks.tokens.lengths > copied  # without a head, a stranger has no history to be read first
     if not served.any() or not keeps(base):
         return [], numbers
     with_copies = np.flatnonzero(served & (copied > 0))
