@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from regraft.data.build import build_stream
 from regraft.data.history import History, Request, requests_of
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
-from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError
 from worlds import logs, tiny_stream
 
@@ -129,19 +129,22 @@ def test_a_view_without_examples_makes_no_request():
 
 
 def test_a_history_costs_its_own_events_whatever_the_log_holds():
-    rows = np.arange(300_000)
-    long = Stream(
-        user=rows.astype(np.int32) % 10_000, item=rows.astype(np.int32) % 3, time=rows, label=rows.astype(np.int8) % 2,
-        period=np.ones(len(rows), np.int32), happened=np.ones(len(rows), dtype=bool), targets=rows,
-        user_ids=pl.Series([f"u{k}" for k in range(10_000)]), items=ANN.items[:3], cuts=(0, 300_000),
-    )  # fmt: skip
-    assert len(long.order.rows) == len(rows)  # worked out once per log
+    n = 60_000
+    users = [f"u{k % 2_000}" for k in range(n)]
+    log = pl.DataFrame(
+        {
+            "user_id": users, "item_id": ["heat", "up", "alien"] * (n // 3), "timestamp": np.arange(n),
+            "event": "rating", "value": np.arange(n) % 2 * 4.0 + 1, "line": np.arange(n),
+        }
+    ).with_columns(pl.from_epoch("timestamp", "ms").dt.replace_time_zone("UTC"))  # fmt: skip
+    long = build_stream(log, ANN.items, "rating > 3", THREE)
+    assert len(long.order.rows) == n  # worked out once per log
     tracemalloc.start()
-    history = History.of(long, 77, last=20).as_of(300_000, REGIMES[0])
+    history = History.of(long, 77, last=20).as_of(n, REGIMES[0])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (history.known, len(history), history.user) == (30, 20, "u77")
-    assert peak < len(rows) / 10  # bytes: no array over the log
+    assert peak < n  # bytes: there is no array over the log
 
 
 # -- events --------------------------------------------------------------------------------------------

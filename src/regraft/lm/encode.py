@@ -10,7 +10,7 @@ nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -180,6 +180,8 @@ class Encoder:
             facts = rendered(events.facts[p.rows], self.template.facts).to_dicts()
         fields = [f for f in self.template.fields if f in events.items.columns]
         texts = {f: events.items[f].to_list() for f in fields}
+        # Without facts there are few different pieces of fixed text.
+        text = self._tokens.text if facts is None else partial(token_ids, self.tokenizer)
         sequences = []
         for i, row in enumerate(p.rows):
             past = p.events[p.first[i] + max(0, p.known[i] - self.shape.context) : p.first[i] + p.known[i]]
@@ -195,7 +197,7 @@ class Encoder:
             ids: list[int] = []
             for piece in pieces:
                 if isinstance(piece, str):
-                    ids += token_ids(self.tokenizer, piece)
+                    ids += text(piece)
                 else:
                     ids += self._tokens.item(piece, texts[piece.field][codes[piece.item]])
             sequences.append([*ids, *self.answers.shared])

@@ -32,8 +32,7 @@ class EventTokens:
 
     def of(self, events: Events, numbers: np.ndarray) -> Ragged:
         """Tokens of the events with these numbers as about to be judged; the answer would follow directly."""
-        facts = self.template.facts
-        texts = rendered(events.facts[numbers], facts) if facts and events.facts is not None else None
+        facts = self._facts(events, numbers)
         items = events.items.select(["item_id", *[f for f in self.template.fields if f in events.items.columns]])
         present, pattern = _presence(items, self.template.fields)
         pattern = pattern[events.item[numbers]]
@@ -44,7 +43,7 @@ class EventTokens:
             mine = np.flatnonzero(pattern == number)
             parts = []
             for piece in self.template.skeleton(present[number]):
-                parts.append(self._column(piece, events, numbers[mine], None if texts is None else texts[mine]))
+                parts.append(self._column(piece, events, numbers, facts, mine))
             parts.append((Ragged.of([self.answers.shared]), np.zeros(len(mine), dtype=np.int64)))
             place[mine] = done + np.arange(len(mine))
             done += len(mine)
@@ -67,17 +66,24 @@ class EventTokens:
 
     # -- inside --------------------------------------------------------------------------------
 
+    def _facts(self, events: Events, numbers: np.ndarray) -> dict[str, np.ndarray]:
+        """Texts of the facts that the template shows, one per event."""
+        if not self.template.facts or events.facts is None:
+            return {}
+        values = pl.DataFrame({name: events.facts[name].gather(numbers) for name in self.template.facts})
+        texts = rendered(values, self.template.facts)
+        return {name: texts[name].to_numpy() for name in self.template.facts}
+
     def _column(
-        self, piece: Piece, events: Events, numbers: np.ndarray, texts: pl.DataFrame | None
+        self, piece: Piece, events: Events, numbers: np.ndarray, facts: dict[str, np.ndarray], mine: np.ndarray
     ) -> tuple[Ragged, np.ndarray]:
-        """One piece for many events as (table of distinct sequences, index per event)."""
+        """One piece for the events `numbers[mine]` as (table of distinct sequences, index per event)."""
         if isinstance(piece, str):
-            return Ragged.of([self.text(piece)]), np.zeros(len(numbers), dtype=np.int64)
-        if piece.item == FACT and texts is not None:
-            distinct, index = np.unique(texts[piece.field].to_numpy(), return_inverse=True)
-            words = [self.text((" " if piece.space else "") + str(t)) for t in distinct]
-            return Ragged.of(words), index
-        used, index = np.unique(events.item[numbers], return_inverse=True)
+            return Ragged.of([self.text(piece)]), np.zeros(len(mine), dtype=np.int64)
+        if piece.item == FACT:
+            distinct, index = np.unique(facts[piece.field][mine], return_inverse=True)
+            return Ragged.of([self.text((" " if piece.space else "") + str(text)) for text in distinct]), index
+        used, index = np.unique(events.item[numbers[mine]], return_inverse=True)
         values = events.items[piece.field].gather(used)
         return Ragged.of([self.item(piece, value) for value in values]), index
 
