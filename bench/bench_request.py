@@ -38,9 +38,7 @@ COMMON = 400  # items that every log has: the history and the candidates are som
 TARGET = 0.8  # the largest log's request takes at most 1.25 times the smallest one's
 EQUAL = 1e-4
 VIEW = "the request as rows of the log"
-WORDS = (
-    "night day river stone light house winter summer garden letter island harbour mountain silver paper glass".split()
-)
+WORDS = "night day river stone light house winter summer garden letter island harbour mountain silver paper glass"
 FACTS, TOKENS = "facts", "history and tokens"
 REQUESTS = 5  # in a row
 
@@ -70,7 +68,8 @@ def log_of(rows: int, seed: int = 0, asked: Sequence[str] = ()) -> Stream:
             "line": np.arange(rows + more),
         }
     ).with_columns(pl.from_epoch("timestamp", "ms").dt.replace_time_zone("UTC"))
-    titles = [f"{WORDS[k % 16]} {WORDS[k // 16 % 16]} {WORDS[k // 256 % 16]}" for k in range(items)]
+    words = WORDS.split()
+    titles = [f"{words[k % 16]} {words[k // 16 % 16]} {words[k // 256 % 16]}" for k in range(items)]
     texts = pl.DataFrame({"item_id": [f"i{k}" for k in range(items)], "title": titles})
     periods = Periods(by="calendar", every="1y", start=datetime(1970, 7, 20))
     return build_stream(log, texts, "rating > 3", periods, name=f"synthetic {rows:,}")

@@ -185,10 +185,10 @@ def test_facts_that_a_template_shows_must_be_there():
     with pytest.raises(DataError) as error:
         request.events(["kin"])
     assert str(error.value) == (
-        "request for user 'ann': its history come without the facts kin\n"
+        "request for user 'ann': the facts of its history lack kin\n"
         "Expected every fact that the template shows, as of each event and candidate"
     )
-    with pytest.raises(DataError, match="its candidates come without the facts item_rate"):
+    with pytest.raises(DataError, match="the facts of its candidates lack item_rate"):
         Request(History("zoe"), candidates("big"), 9000, pl.DataFrame({"kin": [0.1]})).events(["kin", "item_rate"])
 
 
@@ -202,10 +202,12 @@ def test_an_event_after_the_request_is_refused():
     ]
 
 
-def test_columns_of_unequal_length_and_times_out_of_order_are_refused():
+def test_columns_that_do_not_fit_together_are_refused():
     with pytest.raises(DataError, match="holds 1 items, 2 label, 1 time"):
         History("ann", candidates("up"), np.array([1, 0]), np.array([5]))
     with pytest.raises(DataError, match="an event before an older one"):
         History("ann", candidates("up", "heat"), np.array([1, 0]), np.array([5, 4]))
+    with pytest.raises(DataError, match="the items of its candidates have no column item_id"):
+        Request(History("zoe"), pl.DataFrame({"title": ["up"]}), 5)
     with pytest.raises(DataError, match="has 1 candidates and 2 rows of facts"):
         Request(History("zoe"), candidates("up"), 5, pl.DataFrame({"kin": [0.1, 0.2]}))

@@ -125,6 +125,11 @@ class Request:
         if self.facts is not None and len(self.facts) != len(self.candidates):
             found = f"has {len(self.candidates):,} candidates and {len(self.facts):,} rows of facts"
             raise DataError(self._name, found, "one row of facts per candidate")
+        for side, items in (("history", self.history.items), ("candidates", self.candidates)):
+            if "item_id" not in items.columns:
+                raise DataError(
+                    self._name, f"the items of its {side} have no column item_id", "item_id, title and attributes"
+                )
         if len(self.history) and self.history.time[-1] > self.time:
             raise DataError(
                 self._name,
@@ -167,7 +172,7 @@ class Request:
             if table is None or missing:
                 raise DataError(
                     self._name,
-                    f"its {side} come without the facts {', '.join(missing)}",
+                    f"the facts of its {side} lack {', '.join(missing)}",
                     "every fact that the template shows, as of each event and candidate",
                 )
             parts.append(table.select(names))
