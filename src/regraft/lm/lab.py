@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from threading import RLock
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from regraft.lm.blend import Blend
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fast.shared_prefix import tokens_read
 from regraft.lm.fit import Progress, train
-from regraft.lm.graft import Grafts
+from regraft.lm.graft import Grafts, take
 from regraft.lm.kept_scores import KeptScores
 from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
@@ -67,6 +68,7 @@ class Workshop:
         self.scores: dict[str, KeptScores] = {}
         self._blocks: dict[str, Blocks] = {}
         self._told: set[str] = set()
+        self._lock = RLock()  # labs may work in several threads
 
     def reading(self, template: Template) -> Workshop:
         """The same workshop, where prompts are written with another template."""
@@ -75,16 +77,25 @@ class Workshop:
 
     def blocks(self, view: Stream) -> Blocks:
         key = view.fingerprint
-        if key not in self._blocks:
-            if len(self._blocks) >= KEPT_BLOCKS:
-                del self._blocks[next(iter(self._blocks))]
-            blocks = self.encoder.encode(view)
-            self._blocks[key] = self.trunk.keyed(blocks, view) if self.trunk else blocks
-        return self._blocks[key]
+        with self._lock:
+            found = self._blocks.get(key)
+        if found is None:
+            found = self.encoder.encode(view)
+            found = self.trunk.keyed(found, view) if self.trunk else found
+            with self._lock:
+                while len(self._blocks) >= KEPT_BLOCKS:
+                    del self._blocks[next(iter(self._blocks))]
+                self._blocks[key] = found
+        return found
 
-    @cached_property
+    @property
     def trunk(self) -> Trunk | None:
         """Kept states below the layers that adapters change; None where adapters change all, or nothing is kept."""
+        with self._lock:
+            return self._trunk
+
+    @cached_property
+    def _trunk(self) -> Trunk | None:
         top = self.adapter.top(self.base.n_layers)
         if top is None or self.cache.gib == 0:
             return None
@@ -130,16 +141,21 @@ class Workshop:
         return hashlib.blake2b(repr((common, parts)).encode(), digest_size=16).hexdigest()
 
     def kept_scores(self, key: str) -> KeptScores:
-        if key not in self.scores:
-            path = self.folder / "scores" / f"{key}.npz" if self.folder else None
-            self.scores[key] = KeptScores.load(path) if path and path.is_file() else KeptScores()
-        return self.scores[key]
+        with self._lock:
+            if key not in self.scores:
+                path = self.folder / "scores" / f"{key}.npz" if self.folder else None
+                self.scores[key] = KeptScores.load(path) if path and path.is_file() else KeptScores()
+            return self.scores[key]
 
-    def keep_scores(self, key: str, kept: KeptScores) -> None:
-        self.scores[key] = kept
-        if self.folder:
-            (self.folder / "scores").mkdir(parents=True, exist_ok=True)
-            kept.save(self.folder / "scores" / f"{key}.npz")
+    def keep_scores(self, key: str, rows: np.ndarray, scores: np.ndarray, cost: Cost) -> KeptScores:
+        """What is kept now, with these rows; those that another thread was quicker to score stay as they are."""
+        with self._lock:
+            kept = self.kept_scores(key).with_rows(rows, scores, cost)
+            self.scores[key] = kept
+            if self.folder:
+                (self.folder / "scores").mkdir(parents=True, exist_ok=True)
+                kept.save(self.folder / "scores" / f"{key}.npz")
+            return kept
 
 
 class Lab:
@@ -223,7 +239,6 @@ class Lab:
             shape = shop.grafts.shape(shop.adapter)
             adapter = start or shop.grafts.fresh(shape, self.seed)
             blocks = shop.blocks(view)
-            slot = shop.grafts.put(adapter)
             trunk = shop.trunk_of(adapter)
             judge = Judge(shop.base, blocks, shop.answers, weights, shop.fit.heavy_users, extra_loss, trunk)
             held = shop.blocks(stop) if len(stop) else None
@@ -235,16 +250,18 @@ class Lab:
                 watched[0] += held_tokens
                 return log_loss(held.label, score_blocks(shop.base, shop.answers, held, trunk=trunk))
 
-            if trunk:
-                trunk.fill(blocks)
-            # The key does not know extra losses, so what was begun under one must not be taken up under another.
-            with shop.base.recomputing() if shop.fit.gradient_checkpointing else nullcontext():
-                result = train(
-                    judge, slot, shop.fit, lr=lr, epochs=epochs, seed=self.seed,
-                    stop=watch if held is not None else None, progress=shop.progress,
-                    checkpoint=None if extra_loss or not shop.folder else shop.folder / "fits" / f"{key}.checkpoint",
-                )  # fmt: skip
-            weights_now = shop.grafts.take(adapter.shape)
+            again = shop.base.recomputing() if shop.fit.gradient_checkpointing else nullcontext()
+            with shop.grafts.training(adapter) as slot:
+                if trunk:
+                    trunk.fill(blocks)
+                # The key does not know extra losses, so what was begun under one must not be taken up under another.
+                kept = None if extra_loss or not shop.folder else shop.folder / "fits" / f"{key}.checkpoint"
+                with again:
+                    result = train(
+                        judge, slot, shop.fit, lr=lr, epochs=epochs, seed=self.seed,
+                        stop=watch if held is not None else None, progress=shop.progress, checkpoint=kept,
+                    )  # fmt: skip
+                weights_now = take(slot)
         cost.tokens_forward, cost.tokens_backward = result.cost.tokens_forward + watched[0], result.cost.tokens_backward
         cost.targets_trained = result.cost.targets_trained
         lower.charge(cost, len(blocks.tokens.data) + held_tokens)
@@ -307,15 +324,12 @@ class Lab:
             with measured() as cost:
                 blocks, trunk = shop.blocks(unknown), shop.trunk_of(adapter)
                 lower = _Lower(trunk)
-                if adapter is not None:
-                    shop.grafts.put(adapter)
-                with nullcontext() if adapter else shop.grafts.bare():
+                with shop.grafts.on(adapter):
                     scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk)
             cost.tokens_forward = _tokens(blocks, shop.base, trunk)
             lower.charge(cost, cost.tokens_forward)
             cost.flops = self._flops(cost)
-            kept = kept.with_rows(unknown.targets, scores, cost)
-            shop.keep_scores(key, kept)
+            kept = shop.keep_scores(key, unknown.targets, scores, cost)
             self.notes += shop.news()
         self.meter.charge(kept.cost(view.targets))
         return kept.of(view.targets)
