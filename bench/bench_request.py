@@ -19,10 +19,11 @@ from regraft.data.history import History, Request
 from regraft.data.periods import Periods
 from regraft.data.regimes import UNITS, Regime
 from regraft.data.stream import Stream
-from regraft.lm.ask import WarmAdapters, score_request
+from regraft.lm.ask import score_request
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
 from regraft.lm.encode import Encoder
+from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.lab import Lab, Workshop
 from regraft.lm.options import AdapterOptions, CacheOptions
 from regraft.lm.verbalizer import Verbalizer
@@ -140,7 +141,7 @@ class Service:
 
 def sides_of(service: Service, shop: Workshop, blend: Blend) -> dict[str, Callable[[], Taken]]:
     """What is timed, by name: the whole request, cold and warm, and its parts."""
-    encoder, warm = shop.encoder, WarmAdapters(shop.base)
+    encoder, warm = shop.encoder, WarmPrefixes(shop.base)
     request = service.request()
 
     def timed(work: Callable[[], object]) -> Callable[[], Taken]:
@@ -213,7 +214,7 @@ def page(shop: Workshop, sizes: Sequence[int], words: Sequence[str], times: int,
             "A synthetic log with a hundred rows per user and a catalogue that grows with the root of the rows. The user, the "
             "history and the candidates are the same in every log.",
             "Timed: `FactState.ask` for the candidates, `History.of` (the events with the facts they had), `encode_request`, "
-            "`score_request`. Cold: the history is read anew. Warm: it lies ready from an earlier request (`WarmAdapters`).",
+            "`score_request`. Cold: the history is read anew. Warm: it lies ready from an earlier request (`WarmPrefixes`).",
             "Not timed, done once per log: telling the log to the `FactState`, ordering its rows by user.",
             f"{VIEW}: the candidates as the last rows, at one instant; facts and tokens of these through `Encoder.encode`, timed "
             "once. It is how candidates had to be asked for before there was a request.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 
@@ -30,10 +31,11 @@ from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import DataError
-from regraft.lm.ask import WarmAdapters, score_request
+from regraft.lm.ask import score_request
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend, average_probability
 from regraft.lm.encode import Blocks, Encoder
+from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.lab import Lab, Workshop
 from regraft.lm.options import AdapterOptions
 from regraft.prompts.facts import FACTS, fact_table
@@ -188,7 +190,7 @@ def test_a_stranger_is_scored_like_anybody(template: Template, count: int, warm:
     texts = pl.DataFrame({"item_id": [f"i{k % 6}" for k in range(count)]}, schema={"item_id": pl.String})
     texts = texts.with_columns(pl.col("item_id").replace_strict(TITLES, return_dtype=pl.String).alias("title"))
     request = Request(History("zoe"), texts, 5)
-    found = score_request(shop, blend, request, WarmAdapters(shop.base) if warm else None)
+    found = score_request(shop, blend, request, WarmPrefixes(shop.base) if warm else None)
     alone = [score_request(shop, blend, replace(request, candidates=texts[k : k + 1])) for k in range(min(count, 6))]
     assert found.shape == (count,)
     np.testing.assert_allclose(found[: len(alone)], np.array(alone).ravel(), atol=1e-4)
@@ -202,7 +204,7 @@ def test_a_stranger_is_scored_like_anybody(template: Template, count: int, warm:
 def test_a_request_scores_like_the_examples_of_a_view(template: str, regime: Regime):
     shop = shop_of(regime, TEMPLATES[template])
     view = random_world(8, events=40, periods=THREE)
-    blend, warm = ensemble(shop), WarmAdapters(shop.base)
+    blend, warm = ensemble(shop), WarmPrefixes(shop.base)
     expected = Lab(shop).score(blend, view)
     found = np.full((2, len(view)), np.nan)
     for examples, request in requests(view, shop.encoder):
@@ -215,45 +217,45 @@ def test_a_request_scores_like_the_examples_of_a_view(template: str, regime: Reg
 def test_adapters_at_targets_alone_score_a_request_like_a_view_and_share_one_history():
     shop = shop_of(adapt="targets")
     view = random_world(8, events=40, periods=THREE)
-    blend, warm = ensemble(shop), WarmAdapters(shop.base)
+    blend, warm = ensemble(shop), WarmPrefixes(shop.base)
     expected = Lab(shop).score(blend, view)
     for examples, request in requests(view, shop.encoder):
         np.testing.assert_allclose(score_request(shop, blend, request, warm), expected[examples], atol=1e-4)
-    assert len(warm) == 1
+    assert len(warm) == len(view.user_ids)
 
 
 def test_the_parts_of_a_blend_and_the_bare_base_model_keep_histories_of_their_own():
     shop = shop_of(shape=Shape(6, 6))
     view = candidates(each=3)
     blend = Blend((*ensemble(shop).parts, (None, 3.0)))
-    warm = WarmAdapters(shop.base)
+    warm = WarmPrefixes(shop.base)
     for _, request in requests(view, shop.encoder):
         parts = np.stack([score_request(shop, Blend.of(adapter), request) for adapter, _ in blend.parts])
         expected = average_probability(parts, np.array([1, 2, 3]) / 6)
         for _ in range(2):
             np.testing.assert_allclose(score_request(shop, blend, request, warm), expected, atol=1e-4)
         assert np.ptp(parts, axis=0).max() > 0.01
-    assert len(warm) == 3
+    assert len(warm) == 3 * len(view.user_ids)
 
 
 def test_a_second_request_reads_nothing_of_the_history_again():
     shop = shop_of(shape=Shape(6, 6))
-    blend, warm = ensemble(shop, parts=1), WarmAdapters(shop.base)
+    blend, warm = ensemble(shop), WarmPrefixes(shop.base)
     (_, request), *_ = requests(candidates(each=3), shop.encoder)
-    history = warm.of(blend.single())
-    score_request(shop, blend, request, warm)
-    read = history.tokens_read
-    score_request(shop, blend, request, warm)
-    assert history.tokens_read == read > 0
+    read = []
+    for _ in range(2):
+        score_request(shop, blend, request, warm)
+        read.append(warm.tokens_read)
+    assert read[0] == read[1] > 0
 
 
-def test_beyond_their_number_the_adapter_asked_for_least_recently_goes():
-    shop = shop_of()
-    adapters = [adapter for adapter, _ in ensemble(shop, parts=3).parts]
-    warm = WarmAdapters(shop.base, most=2)
-    first, second = warm.of(adapters[0]), warm.of(adapters[1])
-    assert warm.of(adapters[0]) is first
-    warm.of(adapters[2])
-    assert len(warm) == 2
-    assert warm.of(adapters[0]) is first
-    assert warm.of(adapters[1]) is not second
+def test_threads_that_ask_at_once_get_the_scores_of_one_alone():
+    shop = shop_of(shape=Shape(6, 6))
+    asked = [request for _, request in requests(random_world(8, events=40, users=6), shop.encoder)][-12:]
+    blends = [Blend.of(adapter) for adapter, _ in ensemble(shop).parts]
+    work = [(blend, request) for request in asked for blend in blends]
+    alone = [score_request(shop, *one) for one in work]
+    warm = WarmPrefixes(shop.base)
+    with ThreadPoolExecutor(4) as pool:
+        for found, expected in zip(pool.map(lambda one: score_request(shop, *one, warm), work), alone, strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-4)
