@@ -20,6 +20,7 @@ from lm.models import (
     TITLES,
     candidates,
     encoder_for,
+    random_log,
     random_world,
     seen,
     tiny_base,
@@ -38,6 +39,7 @@ from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.lab import Lab, Workshop
 from regraft.lm.options import AdapterOptions
+from regraft.prompts.fact_state import FactState
 from regraft.prompts.facts import FACTS, fact_table
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
@@ -151,6 +153,26 @@ def test_every_fact_can_be_asked_for():
     assert_equal_tokens(random_world(6, events=30, periods=THREE), encoder_for(tokenizer(), template))
 
 
+def test_facts_kept_as_a_state_give_the_tokens_of_the_log():
+    log = random_log(3, users=3, events=50)
+    at = int(log.rsplit("@", 1)[1]) + 60
+    whole = tiny_stream(f"{log} " + " ".join(f"u1:i{k}+@{at}" for k in range(6)), THREE, titles=TITLES, genres=GENRES)
+    view = whole.only(slice(-6, None))
+    past = whole.targets[-6]
+    users, items, state, told = whole.user_ids.to_numpy(), whole.items["item_id"].to_numpy(), FactState(Regime()), []
+    for period in range(whole.n_periods + 1):
+        if period:
+            state.close_period()
+        rows = np.flatnonzero(whole.period[:past] == period)
+        told.append(state.take(users[whole.user[rows]], items[whole.item[rows]], whole.time[rows], whole.label[rows]))
+    history = History.of(whole, int(view.users[0]), pl.concat([*told, told[0].clear(6)])).as_of(at * 1000, Regime())
+    asked = whole.items[whole.item[view.targets]]
+    request = Request(history, asked, at * 1000, state.ask("u1", asked["item_id"].to_list(), at * 1000))
+    encoder = encoder_for(tokenizer(), TEMPLATES["judge-timeline-facts"])
+    blocks, expected = encoder.encode_request(request), encoder.encode(view)
+    assert [seen(blocks, n) for n in range(6)] == [seen(expected, n) for n in range(6)]
+
+
 # -- strangers and unknown items -----------------------------------------------------------------------
 
 
@@ -203,7 +225,7 @@ def test_a_stranger_is_scored_like_anybody(template: Template, count: int, warm:
 @pytest.mark.parametrize("regime", REGIMES, ids=str)
 def test_a_request_scores_like_the_examples_of_a_view(template: str, regime: Regime):
     shop = shop_of(regime, TEMPLATES[template])
-    view = random_world(8, events=40, periods=THREE)
+    view = random_world(8, events=25, periods=THREE)
     blend, warm = ensemble(shop), WarmPrefixes(shop.base)
     expected = Lab(shop).score(blend, view)
     found = np.full((2, len(view)), np.nan)
