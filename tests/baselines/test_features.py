@@ -37,13 +37,13 @@ def test_the_share_among_the_last_three_is_smoothed_to_one_half() -> None:
     np.testing.assert_allclose(column("last_three"), [0.5, 1.5 / 2, 0.5, 1.5 / 3, 1.5 / 3, 0.5 / 2])
 
 
-def test_the_pause_is_in_hours_since_the_users_last_verdict_and_a_year_without_one() -> None:
+def test_the_pause_is_in_hours_since_the_users_last_event_and_a_year_without_one() -> None:
     year = 365 * 24
     np.testing.assert_allclose(column("pause"), np.log1p([year, 1, year, 3, 3, 28]))
 
 
 def test_feedback_that_arrives_late_makes_the_pause_longer() -> None:
-    # Four hours after the event is heard of: at 5 h ann's verdict of 1 h is known, at 30 h bob's of 2 h.
+    # Four hours after the event is heard of: at 5 h ann's event of 1 h is known, at 30 h bob's of 2 h.
     year = 365 * 24
     np.testing.assert_allclose(column("pause", Regime.parse("delayed 4h")), np.log1p([year, year, year, 4, 4, 28]))
 

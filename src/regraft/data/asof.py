@@ -1,47 +1,19 @@
 """Counts and sums "as of" a row: what a group (an item, a user) had gathered among the rows known by then.
 
-Everything here takes `known` (regimes.py): row r may use rows [0, known[r]) of the stream.
+`AsOf` grows: rows are added at the end, one or a million at a time. Every question names how many leading
+rows of the log may be used (regimes.py), so the answer does not depend on rows added later. A question about
+one group costs a binary search in the rows of this group, whatever the size of the log.
 """
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
-from regraft.data.stream import Stream, UserOrder, count_before
+from regraft.data.stream import ranges
 
 GRID = 2.0**24
-
-
-@dataclass(frozen=True)
-class AsOf:
-    """Running sums per group; `before` and `last` are vectorised over rows of the stream."""
-
-    order: UserOrder  # rows of each group in time order (the name says user, the group may be an item)
-
-    @classmethod
-    def items(cls, stream: Stream) -> AsOf:
-        return cls(UserOrder.of(stream.item, stream.happened))
-
-    @classmethod
-    def users(cls, stream: Stream) -> AsOf:
-        return cls(stream.order)
-
-    def count(self, group: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """Rows of the group among the known ones."""
-        return count_before(self.order.rows, self.order.start, group, known)
-
-    def sums(self, values: np.ndarray, group: np.ndarray, count: np.ndarray, last: int | None = None) -> np.ndarray:
-        """Sum of `values` (one per stream row) over the group's first `count` rows, or the `last` of those.
-
-        The sums are exact (on_grid): they cannot depend, not even in the last bit, on rows that come later.
-        """
-        total = np.concatenate([[0.0], np.cumsum(on_grid(values[self.order.rows]), dtype=np.float64)])
-        start = self.order.start[group]
-        first = start if last is None else start + np.maximum(count - last, 0)
-        return total[start + count] - total[first]
 
 
 def on_grid(values: np.ndarray) -> np.ndarray:
@@ -49,14 +21,133 @@ def on_grid(values: np.ndarray) -> np.ndarray:
     return np.rint(np.asarray(values, dtype=np.float64) * GRID) / GRID
 
 
-def chunks(stream: Stream, warm_up_rows: int = 25_000) -> list[tuple[int, int]]:
-    """Row ranges over which a slowly moving statistic is kept: the periods, and slices of the warm-up.
+class Grown:
+    """A one-dimensional array that grows at its end; `values` shows what it holds."""
 
-    A range depends on nothing after its end, so a prefix of the log has the same ranges.
+    def __init__(self, values: np.ndarray) -> None:
+        self.data, self.n = values, len(values)
+
+    @property
+    def values(self) -> np.ndarray:
+        return self.data[: self.n]
+
+    def extend(self, values: np.ndarray) -> None:
+        end = self.n + len(values)
+        if end > len(self.data):
+            grown = np.zeros(max(end, 2 * self.n, 16), dtype=self.data.dtype)
+            grown[: self.n] = self.values
+            self.data = grown
+        self.data[self.n : end] = values
+        self.n = end
+
+
+class AsOf:
+    """Rows of each group in ascending order, with columns: plain values, and running sums inside the group.
+
+    Group g owns places `start[g]` to `start[g] + size[g]` of `row` and of every column; a group that outgrows its
+    room moves to the end. Group -1 is a stranger and has no rows: the last entry of `start` and `size` stays 0.
     """
-    starts = list(range(0, int(np.searchsorted(stream.period, 1)), warm_up_rows))
-    first = int(stream.period[0]) if len(stream.period) else 1
-    last = int(stream.period[-1]) if len(stream.period) else 0
-    starts += [int(np.searchsorted(stream.period, p)) for p in range(max(first, 1), last + 1)]
-    edges = sorted({*starts, len(stream.time)})
-    return list(itertools.pairwise(edges))
+
+    def __init__(self, plain: Mapping[str, type] = {}, summed: tuple[str, ...] = ()) -> None:
+        self.start, self.size, self.room = (np.zeros(1, dtype=np.int64) for _ in range(3))
+        self.row = Grown(np.zeros(1, dtype=np.int64))  # one place is spare, so that an index into it is never wrong
+        self.plain = {name: Grown(np.zeros(1, dtype=kind)) for name, kind in plain.items()}
+        self.summed = {name: Grown(np.zeros(1)) for name in summed}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """A plain column, by place."""
+        return self.plain[name].values
+
+    def append(self, group: np.ndarray, row: np.ndarray, **columns: np.ndarray) -> np.ndarray:
+        """Adds rows, which ascend and follow all earlier ones; gives how many rows of its group precede each.
+
+        Values of summed columns are rounded by `on_grid`.
+        """
+        if not len(group):
+            return np.zeros(0, dtype=np.int64)
+        order = np.argsort(group, kind="stable")
+        ordered = group[order]
+        first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        owner, added = ordered[first].astype(np.int64), np.diff(first, append=len(group))
+        self._make_room(owner, added)
+        before = self.size[owner]
+        index = np.repeat(before - first, added) + np.arange(len(group))
+        place = np.repeat(self.start[owner], added) + index
+        self.row.data[place] = row[order]
+        for name, column in self.plain.items():
+            column.data[place] = columns[name][order]
+        for name, column in self.summed.items():
+            values = on_grid(columns[name][order])
+            total = np.cumsum(values)
+            earlier = self.sum(name, owner, before) - (total[first] - values[first])
+            column.data[place] = total + np.repeat(earlier, added)
+        self.size[owner] += added
+        rank = np.empty(len(group), dtype=np.int64)
+        rank[order] = index
+        return rank
+
+    def reserve(self, n_groups: int) -> None:
+        """From now on the groups 0 to n_groups - 1 may be asked about."""
+        if n_groups >= len(self.start):
+            more = max(n_groups + 1, 2 * len(self.start)) - len(self.start)
+            for name in ("start", "size", "room"):
+                setattr(self, name, np.concatenate([getattr(self, name), np.zeros(more, dtype=np.int64)]))
+
+    def _make_room(self, owner: np.ndarray, added: np.ndarray) -> None:
+        """Room for `added` more rows of each owner."""
+        self.reserve(int(owner.max()) + 1)
+        needed = self.size[owner] + added
+        tight = needed > self.room[owner]
+        if not tight.any():
+            return
+        moved, room = owner[tight], needed[tight] + needed[tight] // 2 + 2
+        start = self.row.n + np.cumsum(room) - room
+        old, new = ranges(self.start[moved], self.size[moved]), ranges(start, self.size[moved])
+        for column in (self.row, *self.plain.values(), *self.summed.values()):
+            column.extend(np.zeros(int(room.sum()), dtype=column.data.dtype))
+            column.data[new] = column.data[old]
+        self.start[moved], self.room[moved] = start, room
+
+    def count(self, group: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Rows of the group among the first `known` rows of the log."""
+        row, start = self.row.values, self.start[group]
+        low, high = start.copy(), start + self.size[group]
+        all_known = row[high - 1] < known  # mostly so
+        low[all_known] = high[all_known]
+        open_ = np.flatnonzero(low < high)
+        while len(open_):
+            middle = (low[open_] + high[open_]) // 2
+            below = row[middle] < known[open_]
+            low[open_[below]] = middle[below] + 1
+            high[open_[~below]] = middle[~below]
+            open_ = open_[low[open_] < high[open_]]
+        return low - start
+
+    def first(self, group: np.ndarray) -> np.ndarray:
+        """First row of each group; 0 for a group without rows."""
+        return np.where(self.size[group] > 0, self.row.values[self.start[group]], 0)
+
+    def sum(self, name: str, group: np.ndarray, count: np.ndarray, last: int | None = None) -> np.ndarray:
+        """Sum of a column over the group's first `count` rows, or over the `last` of those.
+
+        The sums are exact: they do not depend, not even in the last bit, on rows that come later.
+        """
+        total, start = self.summed[name].values, self.start[group]
+        found = np.where(count > 0, total[start + count - 1], 0.0)
+        if last is None:
+            return found
+        rest = np.maximum(count - last, 0)
+        return found - np.where(rest > 0, total[start + rest - 1], 0.0)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything it holds."""
+        grown = {"row": self.row, **self.plain, **self.summed}
+        return {"start": self.start, "size": self.size, "room": self.room} | {n: g.values for n, g in grown.items()}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> AsOf:
+        """Takes over what `arrays` gave."""
+        self.start, self.size, self.room = arrays["start"], arrays["size"], arrays["room"]
+        self.row = Grown(arrays["row"])
+        for columns in (self.plain, self.summed):
+            columns.update({name: Grown(arrays[name]) for name in columns})
+        return self

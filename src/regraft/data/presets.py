@@ -44,7 +44,7 @@ def lsat_ml_1m(
     bounds = targets[::size]
     period = np.searchsorted(bounds, np.arange(len(whole.time)), side="right").astype(np.int32)
     cuts = (*(int(whole.time[b]) for b in bounds), int(whole.time[-1]) + 1)
-    stream = replace(whole, period=period, targets=targets, cuts=cuts)
+    stream = replace(whole, period=period, targets=targets, cuts=cuts, shared={})
     return stream if information == "full" else _window(stream)
 
 
@@ -66,4 +66,5 @@ def _window(stream: Stream) -> Stream:
         user_ids=user_ids,
         items=pl.DataFrame({"item_id": item_ids}).join(stream.items, on="item_id", how="left", maintain_order="left"),
         name="lsat-ml-1m (window)",
+        shared={},
     )

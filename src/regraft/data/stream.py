@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -47,6 +48,8 @@ class Stream:
     name: str = "stream"
     implicit: bool = False  # every row that happened is a like: there are no dislikes but sampled ones
     origin: str = ""  # fingerprint of the whole log this is a view of; empty for the whole log itself
+    # What was worked out about the whole log, for all its views; a stream with other rows must get a new one.
+    shared: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         """Number of examples."""

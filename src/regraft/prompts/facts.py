@@ -15,17 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from regraft.data.asof import AsOf
-from regraft.data.neighbours import kin
-from regraft.data.regimes import UNITS, Regime
-from regraft.data.stream import Stream
+from regraft.data.regimes import Regime
+from regraft.data.stream import ROW_COLUMNS, Stream
 from regraft.errors import ConfigError
-
-PRIOR_ITEM = 10.0  # average ratings added to an item's own, so that one like is not "100 %"
-PRIOR_IMPLICIT = 0.5  # choices added on both sides where there are no dislikes
-PRIOR_USER = 5.0
-RECENT = 10
-REFRESH = ("event", "day", "period")
+from regraft.prompts.fact_sums import RECENT, FactSums, Progress, replay
 
 
 @dataclass(frozen=True)
@@ -66,40 +59,50 @@ def _age(values: np.ndarray) -> np.ndarray:
 FACTS = {
     f.name: f
     for f in (
-        Fact("item_rate", "per cent of earlier verdicts on this item that were likes", _percent),
-        Fact("item_count", "how many verdicts this item had before", _rounded_count),
+        Fact("item_rate", "per cent of earlier ratings of this item that were likes", _percent),
+        Fact("item_count", "how many ratings this item had before", _rounded_count),
         Fact("item_age", "time since the item was first seen", _age),
-        Fact("user_rate", "per cent of this user's earlier verdicts that were likes", _percent),
+        Fact("user_rate", "per cent of this user's earlier ratings that were likes", _percent),
         Fact(
             "user_lean",
             "this user's likes above or below what the items' own rates led to expect, in points",
             _signed,
         ),
-        Fact("user_count", "how many verdicts this user gave before", _rounded_count),
-        Fact("recent", f"per cent of likes among this user's last {RECENT} verdicts", _percent),
-        Fact("kin", "how this user judged the items that people judge alike with this one, in points", _signed),
+        Fact("user_count", "how many ratings this user gave before", _rounded_count),
+        Fact("recent", f"per cent of likes among this user's last {RECENT} ratings", _percent),
+        Fact("kin", "how this user rated the items that people rate alike with this one, in points", _signed),
     )
 }
 
-_MEMO: dict[tuple[str, ...], pl.DataFrame] = {}
+COLUMNS = (*FACTS, "last_three", "pause")  # the last two are no facts of a prompt: features of baselines alone
 
 
-def fact_table(stream: Stream, regime: Regime, refresh: str = "event") -> pl.DataFrame:
-    """One Float64 column per fact, one row per row of the stream, each as of that row.
+def fact_table(
+    stream: Stream, regime: Regime, refresh: str = "event", progress: Progress | None = None
+) -> pl.DataFrame:
+    """One Float64 column per name in COLUMNS, one row per row of the stream, each as of that row.
 
     `refresh` says how old the numbers about *items* may be: as of the event, the start of its day, or of
     its period. The warm-up is no period that begins: with "period" its rows are served as with "day".
-    Numbers about the user are always as of the event. A row's facts do not depend on later rows, so the
-    longest table computed for a log serves all its views.
+    Numbers about the user are always as of the event. `last_three` is the smoothed share of likes among the
+    user's last three events, `pause` the hours since the last one.
+
+    A row's facts do not depend on later rows, so the longest table computed for a log is kept in `stream.shared`
+    and serves all its views. `progress` is called with (rows done, all rows) after every period.
     """
-    if refresh not in REFRESH:
-        raise ConfigError(f"facts.refresh '{refresh}'", "is unknown", "one of " + ", ".join(REFRESH))
-    key = (stream.root, str(regime), refresh)
-    if key not in _MEMO or len(_MEMO[key]) < len(stream.time):
-        if len(_MEMO) >= 8:
-            del _MEMO[next(iter(_MEMO))]
-        _MEMO[key] = _compute(stream, regime, refresh)
-    return _MEMO[key][: len(stream.time)]
+    key = ("facts", str(regime), refresh)
+    kept = stream.shared.get(key)
+    if kept is None or len(kept[0]) < len(stream.time) or _address(stream) != kept[1]:
+        sums = FactSums(regime, refresh, stream.implicit)
+        table = pl.DataFrame(replay(sums, stream, progress)).select(COLUMNS)
+        # The arrays are kept too: as long as they live, no other log can lie at their addresses.
+        kept = stream.shared[key] = (table, _address(stream), [getattr(stream, n) for n in ROW_COLUMNS])
+    return kept[0][: len(stream.time)]
+
+
+def _address(stream: Stream) -> list[int]:
+    """Where the rows lie in memory: those of a view begin where those of its log do; changed rows lie elsewhere."""
+    return [getattr(stream, name).ctypes.data for name in ROW_COLUMNS]
 
 
 def rendered(table: pl.DataFrame, names: list[str]) -> pl.DataFrame:
@@ -109,48 +112,3 @@ def rendered(table: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         raise ConfigError("facts", f"unknown {', '.join(unknown)}", "some of " + ", ".join(FACTS))
     texts = {n: FACTS[n].render(table[n].to_numpy()).astype(object) for n in names}
     return pl.DataFrame(texts, schema=dict.fromkeys(names, pl.String))
-
-
-def _compute(stream: Stream, regime: Regime, refresh: str) -> pl.DataFrame:
-    known = regime.known(stream)
-    item_known = _refreshed(stream, known, refresh)
-    liked = (stream.label * stream.happened).astype(np.float64)
-    of_item, of_user = AsOf.items(stream), AsOf.users(stream)
-
-    total = np.concatenate([[0.0], np.cumsum(liked)])
-    verdicts = np.concatenate([[0], np.cumsum(stream.happened)])
-    average = (total[item_known] + 1) / (verdicts[item_known] + 2)
-
-    item_count = of_item.count(stream.item, item_known)
-    first = of_item.order.rows[of_item.order.start[:-1]] if len(stream.time) else np.zeros(0, dtype=np.int64)
-    if stream.implicit:
-        usual = verdicts[item_known] / np.maximum(np.searchsorted(np.sort(first), item_known), 1)
-        item_rate = (item_count + PRIOR_IMPLICIT) / (item_count + usual + 2 * PRIOR_IMPLICIT)
-    else:
-        item_rate = (of_item.sums(liked, stream.item, item_count) + PRIOR_ITEM * average) / (item_count + PRIOR_ITEM)
-
-    user_count = of_user.count(stream.user, known)
-    likes = of_user.sums(liked, stream.user, user_count)
-    residual = stream.label - item_rate
-    tail = np.minimum(user_count, RECENT)
-    return pl.DataFrame(
-        {
-            "item_rate": item_rate,
-            "item_count": item_count.astype(np.float64),
-            "item_age": np.where(item_count > 0, stream.time - stream.time[first[stream.item]], 0) / UNITS["d"],
-            "user_rate": (likes + PRIOR_USER * average) / (user_count + PRIOR_USER),
-            "user_lean": of_user.sums(residual, stream.user, user_count) / (user_count + PRIOR_USER),
-            "user_count": user_count.astype(np.float64),
-            "recent": (of_user.sums(liked, stream.user, user_count, RECENT) + average) / (tail + 1),
-            "kin": kin(stream, known, residual),
-        }
-    )
-
-
-def _refreshed(stream: Stream, known: np.ndarray, refresh: str) -> np.ndarray:
-    if refresh == "event":
-        return known
-    start = np.searchsorted(stream.time, stream.time // UNITS["d"] * UNITS["d"])
-    if refresh == "period":
-        start = np.where(stream.period == 0, start, np.searchsorted(stream.period, stream.period))
-    return np.minimum(known, start)

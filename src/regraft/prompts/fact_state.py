@@ -1,0 +1,156 @@
+"""Facts as a state: moved on by events, asked about one user's candidates, kept in one file.
+
+Users and items go by their string ids; unknown ones get the facts of a stranger. The numbers are those of a fact
+table (facts.py) of the same log under the same regime and refresh, equal to the bit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from threading import RLock
+from zipfile import BadZipFile
+
+import numpy as np
+import polars as pl
+
+from regraft.data.regimes import Regime
+from regraft.data.stream import Stream
+from regraft.errors import DataError
+from regraft.prompts.fact_sums import Columns, FactSums, Progress, replay
+from regraft.prompts.facts import COLUMNS
+
+FORMAT = 1
+
+
+class FactState:
+    """The facts of a log after the events it was told.
+
+    `implicit`: the log has no dislikes. A state begins in the warm-up (period 0); a log without one closes it first.
+    Threads may ask and tell at the same time: one waits for the other.
+    """
+
+    def __init__(self, regime: Regime, refresh: str = "event", implicit: bool = False) -> None:
+        self._sums = FactSums(regime, refresh, implicit)
+        self._users: dict[str, int] = {}
+        self._items: dict[str, int] = {}
+        self._lock = RLock()
+
+    @classmethod
+    def of(cls, stream: Stream, regime: Regime, refresh: str = "event", progress: Progress | None = None) -> FactState:
+        """The state after all rows of a stream; the period of the last row is still open."""
+        state = cls(regime, refresh, stream.implicit)
+        state._users = {name: code for code, name in enumerate(stream.user_ids)}
+        state._items = {name: code for code, name in enumerate(stream.items["item_id"])}
+        replay(state._sums, stream, progress)
+        return state
+
+    @property
+    def rows(self) -> int:
+        """Events told so far, those that did not happen included."""
+        return self._sums.rows
+
+    @property
+    def period(self) -> int:
+        """Number of periods closed: events to come belong to the period of this number."""
+        return self._sums.period
+
+    def take(
+        self,
+        users: Sequence[str],
+        items: Sequence[str],
+        time: Sequence[int] | np.ndarray,
+        label: Sequence[int] | np.ndarray,
+        happened: Sequence[bool] | np.ndarray | None = None,
+    ) -> pl.DataFrame:
+        """Adds events and gives the facts of each as of itself, to be stored in its user's history.
+
+        `time` is in ms, ascending and not before the last event told; `label` is 1 (liked) or 0. Events that did not
+        happen (sampled negatives) get facts and are remembered by nobody.
+
+        Raises:
+            DataError: columns of different lengths, another label, or events out of time order; nothing is added.
+        """
+        times, labels = np.asarray(time, dtype=np.int64), np.asarray(label, dtype=np.int8)
+        real = np.ones(len(times), dtype=bool) if happened is None else np.asarray(happened, dtype=bool)
+        lengths = [len(users), len(items), len(times), len(labels), len(real)]
+        if len(set(lengths)) > 1:
+            raise DataError("events", f"columns of {', '.join(map(str, lengths))} rows", "one length")
+        if not np.isin(labels, (0, 1)).all():
+            raise DataError("events", f"label {labels[~np.isin(labels, (0, 1))][0]}", "1 (liked) or 0")
+        with self._lock:
+            return _table(self._sums.take(_codes(self._users, users), _codes(self._items, items), times, labels, real))
+
+    def ask(self, user: str, items: Sequence[str], time: int) -> pl.DataFrame:
+        """The facts of one user with each item as of `time` (ms): one row per item, the columns of a fact table."""
+        code = np.full(len(items), self._users.get(user, -1), dtype=np.int32)
+        candidates = np.array([self._items.get(item, -1) for item in items], dtype=np.int32)
+        with self._lock:
+            return _table(self._sums.ask(code, candidates, np.full(len(items), time, dtype=np.int64)))
+
+    def close_period(self, at: int | None = None) -> None:
+        """Begins the next period. `at` (ms): the neighbour sums take what is known then.
+
+        None: what is known at the first event or question to come. It matters under the regime `delayed` only: a
+        service that tells the events of a day after the day gives the cut, so that no question moves the sums.
+        """
+        with self._lock:
+            self._sums.close_period(at)
+
+    def save(self, path: Path) -> None:
+        """Writes one file (NumPy's npz; settings and ids in it as JSON); it replaces an older one when complete."""
+        sums = self._sums
+        with self._lock:
+            about = {
+                "format": FORMAT,
+                "regime": [sums.regime.name, sums.regime.delay],
+                "refresh": sums.refresh,
+                "implicit": sums.implicit,
+                "users": list(self._users),
+                "items": list(self._items),
+            }
+            arrays = sums.arrays() | {"about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)}
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(path.name + ".part")
+            with part.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> FactState:
+        """The state that was saved, equal to the bit.
+
+        Raises:
+            DataError: the file is missing or was not written by `save`.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as found:
+                arrays = {name: found[name] for name in found.files}
+            about = json.loads(arrays.pop("about").tobytes())
+            if about["format"] != FORMAT:
+                raise ValueError(f"format {about['format']}")
+            state = cls(Regime(*about["regime"]), about["refresh"], about["implicit"])
+            state._sums.restore(arrays)
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise DataError(
+                f"fact state '{path}'",
+                f"cannot be read: {error}",
+                f"a file that FactState.save wrote, format {FORMAT}",
+                "Make it anew from the log with FactState.of",
+            ) from error
+        state._users = {name: code for code, name in enumerate(about["users"])}
+        state._items = {name: code for code, name in enumerate(about["items"])}
+        return state
+
+
+def _codes(known: dict[str, int], names: Sequence[str]) -> np.ndarray:
+    """Codes of the names; new names get the next ones."""
+    return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int32)
+
+
+def _table(columns: Columns) -> pl.DataFrame:
+    return pl.DataFrame(columns).select(COLUMNS)

@@ -1,0 +1,247 @@
+"""The running sums that facts are computed from, by integer code; the one place where facts are computed.
+
+`FactSums` takes events in time order, one or a million at a time, and answers about any user, item and time. A fact
+table of a log (facts.py) is what it gives when it takes the whole log; a service keeps one with names and files
+(fact_state.py). An answer costs the user's history and the candidates: every other look-up is a binary search.
+
+The sums behind `kin` are those as of the start of a chunk: a period, or a slice of the warm-up (period 0).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from regraft.data.asof import AsOf, Grown
+from regraft.data.neighbours import votes
+from regraft.data.pair_sums import PairSums
+from regraft.data.regimes import UNITS, Regime
+from regraft.data.stream import Stream
+from regraft.errors import ConfigError, DataError
+
+PRIOR_ITEM = 10.0  # average ratings added to an item's own, so that one like is not "100 %"
+PRIOR_IMPLICIT = 0.5  # choices added on both sides where there are no dislikes
+PRIOR_USER = 5.0
+RECENT = 10
+REFRESH = ("event", "day", "period")
+WARM_UP_SLICE = 25_000  # rows of the warm-up after which the neighbour sums are renewed
+NEVER = 365 * 24.0  # hours of pause where the user has no known event
+Columns = dict[str, np.ndarray]
+Progress = Callable[[int, int], None]  # (rows done, all rows)
+
+
+class FactSums:
+    """State of all facts after the events taken so far.
+
+    `implicit`: the log has no dislikes. `period` counts the periods closed; rows are numbered as they are taken.
+    Not for use by several threads at once.
+    """
+
+    def __init__(self, regime: Regime, refresh: str = "event", implicit: bool = False) -> None:
+        if refresh not in REFRESH:
+            raise ConfigError(f"facts.refresh '{refresh}'", "is unknown", "one of " + ", ".join(REFRESH))
+        self.regime, self.refresh, self.implicit = regime, refresh, implicit
+        self.period = 0
+        self.opened = 0  # row at which the current period began
+        self.begun = -1  # row at which the current chunk began; -1: it has not yet
+        self.summed = 0  # rows that are in the neighbour sums
+        self.sums = PairSums()
+        self.items = AsOf(summed=("likes",))
+        self.users = AsOf(plain={"item": np.int32, "residual": np.float64}, summed=("likes", "lean"))
+        self.time = Grown(np.zeros(0, dtype=np.int64))
+        self.likes, self.rated = Grown(np.zeros(1)), Grown(np.zeros(1, dtype=np.int64))  # among the first k rows
+        self.appeared = Grown(np.zeros(0, dtype=np.int64))  # rows at which an item had its first event
+        self.user = Grown(np.zeros(0, dtype=np.int32))  # per row: -1 where it did not happen
+        self.index = Grown(np.zeros(0, dtype=np.int64))  # per row: events of its user before it
+
+    @property
+    def rows(self) -> int:
+        """Rows taken."""
+        return self.time.n
+
+    # -- what it is told -------------------------------------------------------------------------
+
+    def take(
+        self, user: np.ndarray, item: np.ndarray, time: np.ndarray, label: np.ndarray, happened: np.ndarray
+    ) -> Columns:
+        """Adds events and gives the facts of each as of itself; those that did not happen get facts, no more.
+
+        `time` is int64 ms, ascending and not before the last event taken.
+        """
+        self.items.reserve(int(item.max(initial=-1)) + 1)
+        self.users.reserve(int(user.max(initial=-1)) + 1)
+        last = self.time.values[-1:]
+        if (np.diff(np.concatenate([last, time])) < 0).any():
+            raise DataError("events", "are not in time order", "times that ascend and follow the last event taken")
+        found = [self._take(user[p], item[p], time[p], label[p], happened[p]) for p in self._slices(len(time))]
+        return {name: np.concatenate([columns[name] for columns in found]) for name in found[0]}
+
+    def _slices(self, n: int) -> Iterator[slice]:
+        """The parts of the next `n` rows that lie in one chunk each."""
+        first = 0
+        while first < n or n == 0:
+            room = WARM_UP_SLICE - self.rows % WARM_UP_SLICE if self.period == 0 else n
+            yield slice(first, min(first + room, n))
+            if n == 0:
+                return
+            first = min(first + room, n)
+
+    def _take(
+        self, user: np.ndarray, item: np.ndarray, time: np.ndarray, label: np.ndarray, happened: np.ndarray
+    ) -> Columns:
+        row = np.arange(self.rows, self.rows + len(time))
+        renews = self._chunk_begins()
+        liked = label * happened
+        self.time.extend(time)
+        self.likes.extend(self.likes.values[-1] + np.cumsum(liked, dtype=np.float64))
+        self.rated.extend(self.rated.values[-1] + np.cumsum(happened))
+        real = np.flatnonzero(happened)
+        rank = self.items.append(item[real], row[real], likes=liked[real])
+        self.appeared.extend(row[real[rank == 0]])
+        known = self._known(time, row)
+        if renews and len(known):
+            self._begin(int(known[0]), int(row[0]))
+        found = self._item_facts(item, time, self._refreshed(time, known))
+        residual = label - found["item_rate"]
+        index = np.zeros(len(time), dtype=np.int64)
+        index[real] = self.users.append(
+            user[real], row[real], item=item[real], residual=residual[real], likes=liked[real], lean=residual[real]
+        )
+        self.index.extend(index)
+        self.user.extend(np.where(happened, user, -1))
+        return found | self._user_facts(user, item, time, known, found.pop("average"))
+
+    def close_period(self, at: int | None = None) -> None:
+        """Begins the next period: rows to come belong to it.
+
+        The neighbour sums are then renewed with what is known at the time `at` (ms); None: at the time of the first
+        event or question to come. It matters under the regime `delayed` only.
+        """
+        self.period += 1
+        self.opened, self.begun = self.rows, -1
+        if at is not None:
+            self._begin(int(self._known(np.array([at]), np.array([self.rows]))[0]), self.rows)
+
+    def _chunk_begins(self) -> bool:
+        if self.begun < 0:
+            return True
+        return self.period == 0 and self.rows % WARM_UP_SLICE == 0 and self.begun != self.rows
+
+    def _begin(self, known: int, row: int) -> None:
+        """Begins a chunk at `row`: the neighbour sums take all rows below `known`."""
+        new = np.arange(self.summed, max(self.summed, known))
+        new = new[self.user.values[new] >= 0]
+        start, index = self.users.start[self.user.values[new]], self.index.values[new]
+        item, residual = self.users["item"], self.users["residual"]
+        self.sums.add(item[start + index], residual[start + index], start, index, item, residual)
+        self.summed, self.begun = max(self.summed, known), row
+
+    # -- what it is asked ------------------------------------------------------------------------
+
+    def ask(self, user: np.ndarray, item: np.ndarray, time: np.ndarray) -> Columns:
+        """The facts of each (user, item, time) as of the time; code -1 is a stranger.
+
+        The first question after the close of a period begins its neighbour sums, unless they have begun.
+        """
+        known = self._known(time, np.full(len(time), self.rows))
+        if self._chunk_begins() and len(known):
+            self._begin(int(known.min()), self.rows)
+        found = self._item_facts(item, time, self._refreshed(time, known))
+        return found | self._user_facts(user, item, time, known, found.pop("average"))
+
+    def _known(self, time: np.ndarray, row: np.ndarray) -> np.ndarray:
+        """How many leading rows are known at each time, as Regime.known says of a stream."""
+        if self.regime.name == "paper":
+            return row
+        if self.regime.name == "frozen" and self.period > 0:
+            return np.full(len(time), self.opened)
+        earlier = np.searchsorted(self.time.values, time, side="left")
+        if self.regime.name == "delayed":
+            return np.minimum(np.searchsorted(self.time.values, time - self.regime.delay, side="right"), earlier)
+        return earlier
+
+    def _refreshed(self, time: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """How many leading rows the numbers about items may use."""
+        if self.refresh == "event":
+            return known
+        if self.refresh == "period" and self.period > 0:
+            return np.minimum(known, self.opened)
+        return np.minimum(known, np.searchsorted(self.time.values, time // UNITS["d"] * UNITS["d"]))
+
+    def _item_facts(self, item: np.ndarray, time: np.ndarray, known: np.ndarray) -> Columns:
+        rated = self.rated.values[known]
+        average = (self.likes.values[known] + 1) / (rated + 2)
+        count = self.items.count(item, known)
+        if self.implicit:
+            usual = rated / np.maximum(np.searchsorted(self.appeared.values, known), 1)
+            rate = (count + PRIOR_IMPLICIT) / (count + usual + 2 * PRIOR_IMPLICIT)
+        else:
+            rate = (self.items.sum("likes", item, count) + PRIOR_ITEM * average) / (count + PRIOR_ITEM)
+        first = self.time.data[self.items.first(item)] if self.rows else time
+        return {
+            "item_rate": rate,
+            "item_count": count.astype(np.float64),
+            "item_age": np.where(count > 0, time - first, 0) / UNITS["d"],
+            "average": average,
+        }
+
+    def _user_facts(
+        self, user: np.ndarray, item: np.ndarray, time: np.ndarray, known: np.ndarray, average: np.ndarray
+    ) -> Columns:
+        mine = self.users
+        count = mine.count(user, known)
+        line = np.where(item >= 0, count, 0)  # nothing is similar to an unknown item
+        newest = self.time.data[mine.row.values[mine.start[user] + np.maximum(count - 1, 0)]] if self.rows else time
+        return {
+            "user_rate": (mine.sum("likes", user, count) + PRIOR_USER * average) / (count + PRIOR_USER),
+            "user_lean": mine.sum("lean", user, count) / (count + PRIOR_USER),
+            "user_count": count.astype(np.float64),
+            "recent": (mine.sum("likes", user, count, RECENT) + average) / (np.minimum(count, RECENT) + 1),
+            "kin": votes(
+                self.sums.similarity(int(line.sum())), item, mine.start[user], line, mine["item"], mine["residual"]
+            ),
+            "last_three": (mine.sum("likes", user, count, 3) + 0.5) / (np.minimum(count, 3) + 1),
+            "pause": np.where(count > 0, (time - newest) / UNITS["h"], NEVER),
+        }
+
+    # -- as plain arrays -------------------------------------------------------------------------
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything it holds but the settings."""
+        own = {n: getattr(self, n).values for n in ("time", "likes", "rated", "appeared", "user", "index")}
+        own["places"] = np.array([self.period, self.opened, self.begun, self.summed])
+        parts: dict[str, AsOf | PairSums] = {"items": self.items, "users": self.users, "sums": self.sums}
+        return own | {f"{part}.{n}": a for part, held in parts.items() for n, a in held.arrays().items()}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> FactSums:
+        """Takes over what `arrays` gave."""
+        for name in ("time", "likes", "rated", "appeared", "user", "index"):
+            setattr(self, name, Grown(arrays[name]))
+        self.period, self.opened, self.begun, self.summed = map(int, arrays["places"])
+        items, users, sums = (
+            {n.removeprefix(part): a for n, a in arrays.items() if n.startswith(part)}
+            for part in ("items.", "users.", "sums.")
+        )
+        self.items.restore(items), self.users.restore(users)
+        self.sums = PairSums.restored(sums)
+        return self
+
+
+def replay(sums: FactSums, stream: Stream, progress: Progress | None = None) -> Columns:
+    """Tells `sums` all rows of a stream, period by period; gives the facts of each row as of the row."""
+    found = []
+    edges = [0, *(np.flatnonzero(np.diff(stream.period)) + 1), len(stream.time)]
+    for first, end in itertools.pairwise(edges):
+        while end > first and sums.period < stream.period[first]:
+            sums.close_period()
+        rows = slice(first, end)
+        found.append(
+            sums.take(
+                stream.user[rows], stream.item[rows], stream.time[rows], stream.label[rows], stream.happened[rows]
+            )
+        )
+        if progress is not None:
+            progress(end, len(stream.time))
+    return {name: np.concatenate([columns[name] for columns in found]) for name in found[0]}
