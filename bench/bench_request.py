@@ -161,11 +161,12 @@ def sides_of(service: Service, shop: Workshop, blend: Blend) -> dict[str, Callab
 
 def measure(services: Sequence[Service], shop: Workshop, blend: Blend, times: int) -> tuple[list[Row], list[str]]:
     """Rows of the table, and what was found, in words."""
-    before, difference = {}, 0.0
+    before, difference, spread = {}, 0.0, 0.0
     for service in services:
         found, view = score_request(shop, blend, service.request()), service.view()
         before[service.rows] = taken(lambda view=view: shop.encoder.encode(view))
         difference = max(difference, float(np.abs(Lab(shop).score(blend, view) - found).max()))
+        spread = float(found.std())
     if difference > EQUAL:
         raise SystemExit(f"the scores of request and view differ by {difference:.2g}, at most {EQUAL:g} was expected")
     sides = {f"{name} {s.rows}": side for s in services for name, side in sides_of(s, shop, blend).items()}
@@ -190,7 +191,8 @@ def measure(services: Sequence[Service], shop: Workshop, blend: Blend, times: in
     tokens = [len(shop.encoder.encode_request(service.request()).tokens.data) for service in services]
     return rows, [
         f"Tokens of the request, by log: {', '.join(f'{n:,}' for n in tokens)} (the facts of a larger log are larger numbers).",
-        f"Largest difference between the scores of the request and those of the view: {number(difference)}.",
+        f"Largest difference between the scores of the request and those of the view: {number(difference)}; the scores of a "
+        f"request spread by {number(spread)} (standard deviation).",
     ]
 
 
@@ -216,7 +218,7 @@ def page(shop: Workshop, sizes: Sequence[int], words: Sequence[str], times: int,
             "Timed: `FactState.ask` for the candidates, `History.of` (the events with the facts they had), `encode_request`, "
             "`score_request`. Cold: the history is read anew. Warm: it lies ready from an earlier request (`WarmPrefixes`).",
             "Not timed, done once per log: telling the log to the `FactState`, ordering its rows by user.",
-            f"{VIEW}: the candidates as the last rows, at one instant; facts and tokens of these through `Encoder.encode`, timed "
+            f"{VIEW.capitalize()}: the candidates as the last rows, at one instant; facts and tokens of these through `Encoder.encode`, timed "
             "once. It is how candidates had to be asked for before there was a request.",
             f"Each figure is the mean of {REQUESTS} requests in a row, the median of {times} such rounds in alternating order. The "
             "target is set for CPU seconds, which suffer less from what else runs on the machine.",
