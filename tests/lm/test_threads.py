@@ -84,8 +84,8 @@ class Server:
     [
         ("llama", "all", 1, USERS),
         ("llama", "top(1/4)", 1, USERS),
-        ("llama", "top(1/4)", 2, 32),  # batches go to lanes, which are everybody's
-        ("gemma2", "all", 2, 32),  # its attention is its own code
+        ("llama", "top(1/4)", 2, 16),  # batches go to lanes, which are everybody's
+        ("gemma2", "all", 2, 16),  # its attention is its own code
     ],
 )
 def test_every_score_is_the_one_alone(family: str, adapt: str, cores: int, users: int):
