@@ -235,7 +235,7 @@ def test_the_fused_forward_and_its_gradients_are_those_of_peft(family: str):
     fused, gradients = run(base, slot)
     theirs, expected = run(*peft_of(tiny_model(family), wide(base)))
     assert not torch.equal(fused, theirs)
-    torch.testing.assert_close(fused, theirs, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(fused, theirs, atol=1e-4, rtol=1e-4)
     for ours, reference in zip(gradients, expected, strict=True):
         torch.testing.assert_close(ours, reference, atol=1e-4, rtol=1e-3)
 

@@ -20,7 +20,7 @@ from regraft.errors import ModelError
 from regraft.lm.adapter import Adapter, AdapterShape
 from regraft.lm.base_model import BaseModel
 from regraft.lm.options import AdapterOptions
-from regraft.lm.slots import Slots
+from regraft.lm.slots import Linear, Slots
 
 _lock = Lock()
 
@@ -100,7 +100,7 @@ class Grafts:
         sizes = {}
         for name, layer in self.slots.layers.items():
             if _kind(name) in shape.targets and (shape.layers is None or self._layer_of.get(name) in shape.layers):
-                outputs, inputs = layer.weight.T.shape if isinstance(layer, Conv1D) else layer.weight.shape
+                outputs, inputs = layer.weight.shape[::-1] if isinstance(layer, Conv1D) else layer.weight.shape
                 sizes[f"{name}.lora_A"], sizes[f"{name}.lora_B"] = (shape.rank, inputs), (outputs, shape.rank)
         return sizes
 
@@ -140,7 +140,7 @@ def _kind(name: str) -> str:
     return name.rsplit(".", 1)[-1]
 
 
-def _linear_layers(model: Any) -> dict[str, nn.Module]:
+def _linear_layers(model: Any) -> dict[str, Linear]:
     """The linear layers below the output head by name, in the order of the model."""
     below, head = set(model.base_model.modules()), model.get_output_embeddings()
     return {

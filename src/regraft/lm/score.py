@@ -14,7 +14,7 @@ from regraft.errors import ModelError
 from regraft.lm.base_model import BaseModel
 from regraft.lm.batches import TokenBatch, batches, grouped
 from regraft.lm.encode import Blocks
-from regraft.lm.fast.shared_prefix import prefix_groups, states_of
+from regraft.lm.fast.shared_prefix import PrefixGroup, prefix_groups, states_of
 from regraft.lm.fast.side_by_side import side_by_side
 from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.tasks.judge import batch_log_odds
@@ -28,7 +28,7 @@ def score_blocks(
 ) -> np.ndarray:  # fmt: skip
     """float64 per example, in the order of the view; `left` pads on the left (the scores are the same).
 
-    The adapter is the one that acts in this thread (`Grafts.on`); several threads may score at once, each under its own.
+    The adapter is the one that acts in this thread (`Grafts.on`); several threads may score at once.
 
     With a trunk its states are kept for the next pass: then every history is read as training reads it. With `warm`,
     histories with candidates behind them stay at hand for the next request of the same user. With both, `warm` serves
@@ -37,9 +37,9 @@ def score_blocks(
     """
     scores = np.full(len(blocks.block), np.nan)
     with torch.inference_mode():
-        if left or (trunk and warm is None):
-            shared, others = [], np.arange(len(blocks))
-        else:
+        shared: list[PrefixGroup] = []
+        others = np.arange(len(blocks))
+        if not left and (trunk is None or warm is not None):
             shared, others = prefix_groups(blocks, base, None if warm is None else 1)
         for group in shared:
             log_odds = base.log_odds(states_of(base, blocks, group, warm), answers.yes, answers.no)

@@ -16,6 +16,7 @@ from functools import partial
 from threading import Lock
 from types import MappingProxyType
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -26,6 +27,7 @@ from regraft.lm.adapter import Adapter
 
 MOST = 8  # adapters that stay loaded between requests
 
+Linear = nn.Linear  # or Conv1D of transformers, which keeps its weight transposed and has no types
 Pair = tuple[nn.Parameter, nn.Parameter]  # A [rank, in] and B [out, rank], fp32 whatever the model computes in
 
 
@@ -51,34 +53,27 @@ class Slots:
     Where another is wanted, the one that was used least recently is given up; none is while it acts.
     """
 
-    def __init__(self, layers: Mapping[str, nn.Module], dtype: torch.dtype, most: int = MOST) -> None:
+    def __init__(self, layers: Mapping[str, Linear], dtype: torch.dtype, most: int = MOST) -> None:
         self.layers, self.most = layers, most
         self.default: Slot | None = None  # acts in every thread that has chosen none
         self._lock = Lock()
         self._loaded: OrderedDict[str, Slot] = OrderedDict()  # by adapter, the least recently used one first
         grafted = _fused if dtype == torch.float32 else _thin
         for layer in layers.values():
-            layer.forward = partial(grafted, self, layer, layer.forward)
+            vars(layer)["forward"] = partial(grafted, self, layer, layer.forward)
 
     def __len__(self) -> int:
         return len(self._loaded)
 
     def load(self, adapter: Adapter) -> Slot:
         """A new slot for one owner, who may train it. The adapter fits the model."""
+        weights: dict[str, nn.Parameter] = {}
+        pairs: dict[nn.Module, Pair] = {}
         with torch.inference_mode(False):  # also for a request: tensors made in that mode count no versions
-            weights = {
-                f"{name}.{side}": nn.Parameter(
-                    torch.tensor(adapter.weights[f"{name}.{side}"], dtype=torch.float32, device=layer.weight.device)
-                )
-                for name, layer in self.layers.items()
-                if f"{name}.lora_A" in adapter.weights
-                for side in ("lora_A", "lora_B")
-            }
-        pairs = {
-            layer: (weights[f"{name}.lora_A"], weights[f"{name}.lora_B"])
-            for name, layer in self.layers.items()
-            if f"{name}.lora_A" in weights
-        }
+            for name, layer in self.layers.items():
+                if f"{name}.lora_A" in adapter.weights:
+                    down, up = (_parameter(adapter.weights[f"{name}.{side}"], layer) for side in ("lora_A", "lora_B"))
+                    weights[f"{name}.lora_A"], weights[f"{name}.lora_B"] = pairs[layer] = down, up
         return Slot(adapter.hash, adapter.shape.scale, weights, pairs)
 
     @contextmanager
@@ -126,7 +121,11 @@ class Slots:
 _chosen: ContextVar[Mapping[Slots, Slot | None]] = ContextVar("slots that act", default=MappingProxyType({}))
 
 
-def _fused(slots: Slots, layer: nn.Module, own: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def _parameter(values: np.ndarray, layer: Linear) -> nn.Parameter:
+    return nn.Parameter(torch.tensor(values, dtype=torch.float32, device=layer.weight.device))
+
+
+def _fused(slots: Slots, layer: Linear, own: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Multiplies once, by W + scale * B A, instead of by W, A and B in turn.
 
     The same function with the same gradients; on narrow models the two thin products cost more than the wide
@@ -143,7 +142,7 @@ def _fused(slots: Slots, layer: nn.Module, own: Callable[[Tensor], Tensor], x: T
     return F.linear(x, weight + slot.scale * (up @ down), layer.bias)
 
 
-def _thin(slots: Slots, layer: nn.Module, own: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def _thin(slots: Slots, layer: Linear, own: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Multiplies by A and B in the type of the model, added where the wide product lies.
 
     Products in fp32 would keep their inputs for the gradient; in bf16 that is most of the memory of training and a

@@ -61,7 +61,8 @@ _switches: dict[int, int] = {}  # id of a config -> threads that attend in anoth
 
 @contextmanager
 def _switched(decoder: nn.Module) -> Iterator[None]:
-    config, own = decoder.config, own_attention(decoder)
+    config: Any = decoder.config
+    own = own_attention(decoder)
     if own not in STANDS_IN or (own == "eager" and _eager(decoder) is None):
         raise ValueError(f"attention '{own}' cannot be taken in turns with another")
     with _lock:

@@ -109,4 +109,3 @@ def _part(
 
 def _all_heads(states: Tensor, groups: int) -> Tensor:
     return states if groups == 1 else states.repeat_interleave(groups, dim=1)
-

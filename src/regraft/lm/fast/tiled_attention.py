@@ -258,4 +258,3 @@ def _by_rows(tiles: list[Tile], work: Callable[[int], None], device: torch.devic
         return
     for _ in side_by_side(line, lines.values(), device):
         pass
-
