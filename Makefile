@@ -3,13 +3,18 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 SMOLLM2 := models/SmolLM2-135M-Instruct
 
-.PHONY: demo test smollm2 lint types bench docs clean
+.PHONY: demo test test-long smollm2 lint types bench docs clean
 
 demo: $(STAMP)
 	$(PY) -m regraft demo --out demo
 
+# Two processes side by side; --dist loadfile keeps the fixtures of a file in one of them.
 test: $(STAMP)
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
+
+# What takes longer than a few seconds: whole data sets, long matrices.
+test-long: $(STAMP)
+	$(PY) -m pytest -m slow
 
 # A language model that others made (135 million weights, 4 bits each): 93 MB to fetch, 270 MB on disk.
 smollm2: $(SMOLLM2)/import.json

@@ -28,7 +28,7 @@ from regraft.baselines.stack import Stack
 from regraft.data.source import of_share
 from regraft.data.stream import Stream
 from regraft.lm.fit import progress_lines, train
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.tasks.judge import Judge, batch_log_odds
@@ -59,7 +59,7 @@ class Attempt:
     rows: np.ndarray  # bool per tested row
 
 
-def gather(past: Stream, stream: Stream, lab: Lab) -> Rows:
+def gather(past: Stream, stream: Stream, lab: ModelLab) -> Rows:
     """`stream`: the examples of `past` from the second period on, before which boosting can be fitted."""
     stack = Stack(lab.regime)
     columns = stack.seen_before(past, stream)
@@ -120,7 +120,7 @@ def residual(stream: Stream, rows: Rows, shop: Workshop, stack_scores: np.ndarra
 
 def attempts(stream: Stream, shop: Workshop) -> tuple[Rows, list[Attempt]]:
     past, stream = stream, stream.in_periods(2, LAST)
-    rows = gather(past, stream, Lab(shop))
+    rows = gather(past, stream, ModelLab(shop))
     both = np.column_stack([rows.columns, rows.bare])
     tested = rows.period >= FIRST
     everywhere = np.ones(int(tested.sum()), dtype=bool)

@@ -41,14 +41,15 @@ def request(stream: Stream, user: int, items: np.ndarray) -> Stream:
     """The candidates `items` of one user just after the last row: examples that did not happen."""
     n = len(items)
     added: dict[str, Any] = {
-        "user": user, "item": items, "time": stream.time[-1] + 1, "label": 0, "period": stream.period[-1],
+        "row_id": -1 - np.arange(n), "user": user, "item": items, "time": stream.time[-1] + 1,
+        "known_at": stream.known_at[-1] + 1, "label": 0, "period": stream.period[-1],
         "happened": False,
     }  # fmt: skip
     columns: dict[str, Any] = {}
     for name, value in added.items():
         column = getattr(stream, name)
         columns[name] = np.concatenate([column, np.broadcast_to(np.asarray(value, column.dtype), n)])
-    return replace(stream, **columns, targets=np.arange(len(stream.time), len(stream.time) + n), origin="")
+    return replace(stream, **columns, targets=np.arange(len(stream.time), len(stream.time) + n), shared={})
 
 
 def requests(stream: Stream, users: int, size: int, history: int, seed: int = 0) -> list[Stream]:

@@ -23,7 +23,7 @@ from regraft.data.stream import Stream
 from regraft.lm.base_model import BaseModel, probe_dtype
 from regraft.lm.blend import Blend
 from regraft.lm.encode import Encoder
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.verbalizer import Verbalizer
 from regraft.metrics.binary import auc
@@ -46,7 +46,7 @@ def close(model: Any, tokenizer: Any, new: Stream, kept: bool, folder: Path) -> 
     )
     fit = FitOptions(epochs=2, lr_incremental=RATE, batch_tokens=4096)
     shop = Workshop(base, encoder, AdapterOptions(adapt="top(1/4)"), fit, folder)
-    lab = Lab(shop, SEED)
+    lab = ModelLab(shop, SEED)
     old = shop.grafts.fresh(shop.grafts.shape(shop.adapter), SEED)
     if kept:  # the prequential test pass came before the close
         lab.score(Blend.of(None), new)

@@ -26,14 +26,14 @@ from regraft.data.stream import Stream
 from regraft.lm import nano
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Encoder
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 from regraft.setup.config import ContenderOptions, plugin
-from regraft.strategies.contender import StrategyContender
+from regraft.strategies.strategy_contender import StrategyContender
 
 PERIOD = 11
 PEOPLE = 200  # whose whole past the updates learn from
@@ -72,13 +72,13 @@ class Kit:
     def encoder(self, shape: Shape) -> Encoder:
         return Encoder(self.tokenizer, self.template, Verbalizer.of(self.tokenizer, self.template), Regime(), shape)
 
-    def lab(self, layers: int = 4, adapt: str = "top(1/4)", kept: bool = True, shape: Shape | None = None) -> Lab:
+    def lab(self, layers: int = 4, adapt: str = "top(1/4)", kept: bool = True, shape: Shape | None = None) -> ModelLab:
         adapter, fit = AdapterOptions(adapt=adapt), FitOptions(epochs=2, hold_out=0.0)
         cache = CacheOptions(gib=8 if kept else 0)
-        return Lab(Workshop(self.base(layers), self.encoder(shape or Shape(10, 20)), adapter, fit, cache=cache))
+        return ModelLab(Workshop(self.base(layers), self.encoder(shape or Shape(10, 20)), adapter, fit, cache=cache))
 
 
-def fitted(lab: Lab, view: Stream) -> float:
+def fitted(lab: ModelLab, view: Stream) -> float:
     """CPU seconds of a fit from scratch."""
     lab.workshop.blocks(view)  # text and tokens are another matter
     return taken(lambda: lab.fit(view, stop=view.only(slice(0, 0)))).cpu
@@ -130,7 +130,7 @@ def curves(kit: Kit, quick: bool, times: int) -> Iterator[Curve]:
     yield updates("an update, full-retrain, nothing kept", "full-retrain", False)
 
 
-def renewed(lab: Lab, strategy: str, past: Sequence[Stream]) -> list[float]:
+def renewed(lab: ModelLab, strategy: str, past: Sequence[Stream]) -> list[float]:
     """CPU seconds of a strategy's updates at the closes after the first, which only begins.
 
     States are there as a test pass leaves them: those of the newest period too.

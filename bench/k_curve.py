@@ -26,7 +26,7 @@ from study import read
 from regraft.arena.compare import Arena
 from regraft.cost import Cost
 from regraft.lm.blend import Blend
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions
 from regraft.metrics.intervals import Bootstrap, bootstrap
 
@@ -55,7 +55,7 @@ def shares(layers: int, asked: Sequence[str] = SHARES) -> dict[int, str]:
 
 def fitted(arena: Arena, shop: Workshop, rate: float, seed: int, periods: int, kept: Path) -> Fit:
     if not kept.is_file():
-        lab = Lab(shop, seed)
+        lab = ModelLab(shop, seed)
         adapter = lab.fit(arena.past(arena.first), lr=rate)
         cost = lab.meter.reset()
         scores = [lab.score(Blend.of(adapter), arena.stream.cases(p)) for p in tested(arena, periods)]

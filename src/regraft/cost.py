@@ -36,7 +36,9 @@ class Cost:
         """The cost of `part` (0 to 1) of the same work; sizes and peaks stay."""
         fixed = ("peak_memory", "adapter_bytes", "cache_bytes", "stored_interactions")
         whole = self.as_dict()
-        return Cost(**{k: v if k in fixed else type(v)(v * part) for k, v in whole.items()})
+        return Cost(
+            **{k: v if k in fixed else round(v * part) if isinstance(v, int) else v * part for k, v in whole.items()}
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(Cost)}

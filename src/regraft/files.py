@@ -6,6 +6,7 @@ name of its machine and process.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import glob
 import hashlib
@@ -20,6 +21,7 @@ from pathlib import Path
 
 HERE = hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
 WRITER = re.compile(r"([0-9a-f]{8})-(\d+)")
+RENAME_EXCHANGE = 2
 LONG = 24 * 3600.0  # seconds after which nobody believes that another machine is still writing
 
 
@@ -49,6 +51,28 @@ def whole(path: Path, write: Callable[[Path], object]) -> None:
     part.replace(path)
 
 
+def exchange(staging: Path, target: Path) -> None:
+    """Puts a prepared folder in the place of another: at every moment the old one or the new one stands there.
+
+    Where the system cannot swap two folders in one step, the old one is moved aside first and put back if the new
+    one cannot take its place.
+    """
+    if not target.exists():
+        staging.rename(target)
+    elif _swap(staging, target):
+        _remove(staging)
+    else:
+        aside = staging.with_name(f"{staging.name}.old.part")
+        _remove(aside)
+        target.rename(aside)
+        try:
+            staging.rename(target)
+        except OSError:
+            aside.rename(target)
+            raise
+        _remove(aside)
+
+
 def put_in_place(staging: Path, target: Path, last: str) -> None:
     """Renames a prepared folder; where `target` is there with its file `last`, another process was faster: it stays."""
     try:
@@ -72,6 +96,16 @@ def alone(path: Path) -> Iterator[None]:
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _swap(one: Path, other: Path) -> bool:
+    """Exchanges the names of two folders in one step (Linux: renameat2); False where that cannot be done."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    here = -100  # AT_FDCWD: paths as they are
+    return bool(renameat2(here, os.fsencode(one), here, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
 def _remove(path: Path) -> None:

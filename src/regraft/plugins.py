@@ -10,12 +10,14 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from regraft.errors import MissingExtraError, PluginError
 
@@ -26,8 +28,8 @@ KINDS = {
 }
 # Modules in a plug-in folder that are the room's own furniture, not plug-ins.
 FURNITURE = {
-    "regraft.strategies": {"protocol", "contender", "close_period"},
-    "regraft.baselines": {"features"},
+    "regraft.strategies": {"protocol", "contender", "strategy_contender", "close_period", "remembered"},
+    "regraft.baselines": {"features", "logistic", "protocol", "trees"},
     "regraft.data.readers": {"lines"},
 }
 # Packages of an extra: without them a plug-in is not broken, something is to be installed.
@@ -78,6 +80,21 @@ def load(kind: str, name: str) -> ModuleType:
         "one of: " + ", ".join(names(kind)),
         f"List them with: regraft plugins {kind}",
     )
+
+
+def plugin_class(kind: str, name: str) -> Any:
+    """The plug-in's class: the file name in CamelCase (full-retrain -> FullRetrain)."""
+    module, wanted = load(kind, name), camel(name)
+    if not hasattr(module, wanted):
+        raise PluginError(
+            f"{kind} plug-in '{name}'", f"module {module.__name__} has no such class", f"a class {wanted}"
+        )
+    return getattr(module, wanted)
+
+
+def camel(name: str) -> str:
+    """full-retrain -> FullRetrain"""
+    return "".join(part.capitalize() for part in re.split(r"[-_]", name))
 
 
 def _known(kind: str) -> None:

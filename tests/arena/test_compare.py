@@ -17,6 +17,7 @@ from regraft.data.stream import Stream
 from regraft.errors import DataError, ResultsError
 from regraft.report.results import Results
 from regraft.setup.config import ArenaConfig
+from regraft.strategies import contender as contender_room
 from worlds import tiny_stream
 
 
@@ -58,8 +59,8 @@ def test_other_periods_are_tested_on_the_slice_only(finished: Arena) -> None:
             np.testing.assert_array_equal(own, expected)
 
 
-def test_without_a_slice_the_next_period_is_all_that_is_tested(tmp_path: Path) -> None:
-    table = scores(run(tmp_path / "run", config(["rates"], slice=0)))
+def test_without_evaluation_rows_the_next_period_is_all_that_is_tested(tmp_path: Path) -> None:
+    table = scores(run(tmp_path / "run", config(["rates"], eval_share=0)))
     assert (table["period"] == table["update"] + 1).all()
 
 
@@ -118,9 +119,12 @@ class Spy:
         self.seen.append(("score", cases))
         return np.zeros(len(cases))
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {}
+
 
 def with_contender(monkeypatch: pytest.MonkeyPatch, contender: type) -> None:
-    monkeypatch.setattr(compare, "plugin", lambda options: contender)
+    monkeypatch.setattr(contender_room, "plugin_class", lambda kind, use: contender)
 
 
 def test_a_contender_is_handed_views_that_end_before_the_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +153,7 @@ def test_a_gap_hides_the_newest_rows_from_the_update(tmp_path: Path, monkeypatch
         assert past.time[-1] < arena.stream.cuts[update] - 6 * 3_600_000
 
 
-def test_rows_of_the_slice_are_never_handed_out_as_examples_to_learn_from(
+def test_evaluation_rows_are_never_handed_out_as_examples_to_learn_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_contender(monkeypatch, Spy)
@@ -161,9 +165,9 @@ def test_rows_of_the_slice_are_never_handed_out_as_examples_to_learn_from(
         assert len(past) + int(arena.eval_rows[whole.targets].sum()) == len(whole)
 
 
-def test_the_slice_holds_about_its_share_and_does_not_depend_on_later_rows() -> None:
+def test_evaluation_rows_hold_about_its_share_and_does_not_depend_on_later_rows() -> None:
     stream = one_world()
-    found = [Arena(config(), Path("unused"), s).slice for s in (stream, stream.until(4))]
+    found = [Arena(config(), Path("unused"), s).eval_rows for s in (stream, stream.until(4))]
     np.testing.assert_array_equal(found[0][: len(found[1])], found[1])
     assert 0.05 < found[0].mean() < 0.15
 
@@ -183,7 +187,7 @@ def test_a_case_without_a_finite_score_stops_the_run(
     with pytest.raises(ResultsError) as caught:
         list(arena.run())
     assert str(caught.value) == (
-        f"contender Fails, period 3: {found} not finite\nExpected one finite log-odds per case"
+        f"rates, seed 0, update 2, period 3: {found} not finite\nExpected one finite log-odds per case"
     )
     assert not arena.cells()[0].folder(arena.folder).exists()
 
@@ -196,7 +200,7 @@ def test_a_period_without_cases_costs_nothing_and_breaks_nothing(tmp_path: Path)
     ]
     stream = tiny_stream(" ".join(days), Periods(by="calendar", every="1d"))
     assert [len(stream.cases(p)) for p in range(1, 6)] == [4, 4, 0, 4, 4]
-    arena = run(tmp_path / "run", config(["rates", "item-knn"], first_update=1, slice=0), stream)
+    arena = run(tmp_path / "run", config(["rates", "item-knn"], first_update=1, eval_share=0), stream)
     assert sorted(set(scores(arena)["update"])) == [1, 3, 4]
     assert described(arena)["finished"] is True
 
@@ -259,8 +263,8 @@ def claimed(folder: Path, found: ArenaConfig, stream: Stream | None = None) -> s
 
 
 def test_another_configuration_in_the_same_folder_is_refused(finished: Arena) -> None:
-    assert claimed(finished.folder, config(regime="frozen", slice=0.2)) == (
-        f"run folder '{finished.folder}': holds another run: regime, slice differ\n"
+    assert claimed(finished.folder, config(regime="frozen", eval_share=0.2)) == (
+        f"run folder '{finished.folder}': holds another run: regime, eval_share differ\n"
         "Expected the configuration it was begun with, or an empty folder\n"
         "Choose another folder with: --out DIR"
     )

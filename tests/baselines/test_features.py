@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from regraft.baselines.features import FEATURES, demand_both_labels, features, fit_logistic, log_odds
+from regraft.baselines.features import FEATURES, features, log_odds
+from regraft.baselines.logistic import demand_both_labels, fit_logistic
 from regraft.data.regimes import Regime
 from regraft.errors import DataError
 from regraft.prompts.facts import fact_table

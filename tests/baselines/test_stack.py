@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -94,10 +96,11 @@ def test_boosting_that_was_fitted_at_an_earlier_renewal_is_not_fitted_again(monk
         return renew(self, past)
 
     monkeypatch.setattr(Boosting, "renew", counted)
+    stream = replace(STREAM, shared={})
     stack = Stack(FRESH)
-    stack.renew(learnable(STREAM, 4))
+    stack.renew(learnable(stream, 4))
     assert sorted(fits) == [1, 2, 3, 4]
-    stack.renew(learnable(STREAM, 5))
+    Stack(FRESH).renew(learnable(stream, 5))
     assert sorted(fits) == [1, 2, 3, 4, 5]
 
 

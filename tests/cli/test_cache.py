@@ -10,7 +10,7 @@ import pytest
 from cli.door import regraft
 from lm.models import encoder_for, random_world, tiny_base
 from regraft.lm.blend import Blend
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
 
 VIEW = random_world(7, events=40)
@@ -20,7 +20,7 @@ def scored(folder: Path, seed: int = 0) -> Workshop:
     base = tiny_base(seed=seed)
     cache = CacheOptions(folder=str(folder))
     room = Workshop(base, encoder_for(base.tokenizer), AdapterOptions(rank=2, adapt=2), FitOptions(), cache=cache)
-    Lab(room).score(Blend.of(None), VIEW)
+    ModelLab(room).score(Blend.of(None), VIEW)
     return room
 
 

@@ -119,7 +119,7 @@ def test_a_template_that_asks_for_the_label_is_an_error_and_exits_1(shop: Path, 
     heard = regraft("prompt", "lint", template(tmp_path, LEAKS), at=shop)
     assert heard.code == 1
     assert "the name 'label' is not known" in heard.out
-    assert "Leave it out: a verdict cannot be reached from a template" in heard.out
+    assert "Leave it out: the label cannot be reached from a template" in heard.out
     assert heard.out.splitlines()[-1].startswith("1 error, ")
 
 

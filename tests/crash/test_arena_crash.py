@@ -18,10 +18,10 @@ TESTS = Path(__file__).parent.parent
 MOMENTS = [
     "rename 1",  # the claim is written, but not yet in its place
     "open cost.json 1",  # scores of the first cell are written, its costs are not
-    "rename 5",  # the fourth cell is whole, but not yet in its place
-    "rename 8",  # all cells are there; scores.parquet is not yet in its place
-    "rename 11",  # the last file of all
-    "rename 3, rename 3, open cost.json 2",  # again and again
+    "rename 10",  # the fourth cell is whole, but not yet in its place
+    "rename 15",  # all cells are there; scores.parquet is not yet in its place
+    "rename 18",  # the last file of all
+    "rename 5, rename 5, open cost.json 2",  # again and again
 ]
 
 

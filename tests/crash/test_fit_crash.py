@@ -11,7 +11,7 @@ from lm.crashes import Crashes, Outcome, leftovers
 
 WORK = """
 from lm.models import encoder_for, random_world, tiny_base
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, FitOptions
 
 def work(folder):
@@ -22,7 +22,7 @@ def work(folder):
         base, encoder_for(base.tokenizer), AdapterOptions(rank=2, adapt=1), fit, folder,
         lambda done, total, left: steps.append(done),
     )
-    lab, view = Lab(shop), random_world(7, events=40)
+    lab, view = ModelLab(shop), random_world(7, events=40)
     adapter = lab.fit(view)
     scores = lab.score_adapter(adapter, view)
     return {"adapter": adapter.hash, "scores": scores.tobytes().hex(), "first step": steps[:1]}

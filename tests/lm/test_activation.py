@@ -17,7 +17,7 @@ from regraft.lm.adapter import Adapter
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
 from regraft.lm.fast import shared_prefix
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.merge import merge
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.prompts.template import Template
@@ -56,8 +56,8 @@ def test_history_is_that_of_the_bare_model_and_targets_are_changed(family: str):
 def test_without_an_adapter_targets_apart_are_scored_as_in_line(regime: object):
     base = tiny_base()
     encoder = encoder_for(base.tokenizer, regime=regime)  # type: ignore[arg-type]
-    apart = Lab(Workshop(base, encoder, TARGETS, FIT)).score_adapter(None, VIEW)
-    in_line = Lab(Workshop(base, encoder, AdapterOptions(adapt="all"), FIT)).score_adapter(None, VIEW)
+    apart = ModelLab(Workshop(base, encoder, TARGETS, FIT)).score_adapter(None, VIEW)
+    in_line = ModelLab(Workshop(base, encoder, AdapterOptions(adapt="all"), FIT)).score_adapter(None, VIEW)
     np.testing.assert_allclose(apart, in_line, atol=1e-4)
 
 
@@ -65,7 +65,7 @@ def test_a_score_is_that_of_one_prompt_whose_end_alone_is_changed():
     room = shop()
     adapter = wide(room.base, 1, TARGETS)
     assert adapter.shape.at_targets
-    scores = Lab(room).score_adapter(adapter, VIEW)
+    scores = ModelLab(room).score_adapter(adapter, VIEW)
     blocks = room.blocks(VIEW)
     room.grafts.put(adapter)
     for example in range(0, len(VIEW), 7):
@@ -89,14 +89,14 @@ def test_many_candidates_behind_one_history_are_scored_alike(monkeypatch: pytest
     for worth in (10**9, 1):
         monkeypatch.setattr(shared_prefix, "WORTH", worth)
         room = shop()
-        found.append(Lab(room).score_adapter(wide(room.base, 1, TARGETS), view))
+        found.append(ModelLab(room).score_adapter(wide(room.base, 1, TARGETS), view))
     np.testing.assert_allclose(*found, atol=1e-4)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2", "gemma3"])
 def test_fits_saves_and_merges_stay_at_targets(tmp_path: Path, family: str):
     room = shop(family, folder=tmp_path / "kept")
-    lab = Lab(room)
+    lab = ModelLab(room)
     adapter = lab.fit(VIEW)
     assert adapter.shape.at_targets and room.trunk is None
     before, after = lab.score(Blend.of(None), VIEW), lab.score(Blend.of(adapter), VIEW)
@@ -115,7 +115,7 @@ def test_fits_saves_and_merges_stay_at_targets(tmp_path: Path, family: str):
 
 def test_an_engine_that_would_change_the_history_too_refuses_the_directory(tmp_path: Path):
     room = shop()
-    folder = Lab(room).fit(VIEW).save(tmp_path / "saved")
+    folder = ModelLab(room).fit(VIEW).save(tmp_path / "saved")
     assert not (folder / "adapter_model.safetensors").exists()
     with pytest.raises((KeyError, ValueError, TypeError)):
         PeftModel.from_pretrained(tiny_model("llama"), str(folder))
@@ -126,8 +126,8 @@ def test_half_precision_is_gated_too():
     room = Workshop(half, encoder_for(half.tokenizer), TARGETS, FIT)
     exact = shop()
     adapter = wide(exact.base, 1, TARGETS)
-    ours = Lab(room).score_adapter(adapter, VIEW)
-    theirs = Lab(exact).score_adapter(adapter, VIEW)
+    ours = ModelLab(room).score_adapter(adapter, VIEW)
+    theirs = ModelLab(exact).score_adapter(adapter, VIEW)
     assert np.corrcoef(ours, theirs)[0, 1] > 0.99
 
 
@@ -135,4 +135,4 @@ def test_a_prompt_without_targets_apart_is_refused():
     base = tiny_base()
     room = Workshop(base, encoder_for(base.tokenizer, Template.load("judge-tallrec")), TARGETS, FIT)
     with pytest.raises(ModelError, match="a timeline template"):
-        Lab(room).fit(VIEW)
+        ModelLab(room).fit(VIEW)

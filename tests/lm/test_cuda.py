@@ -14,7 +14,7 @@ from lm.trunk.test_trunk import NONE, VIEW, results, shop
 from regraft.lm.base_model import BaseModel, probe_dtype
 from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.graft import Grafts
-from regraft.lm.lab import Lab
+from regraft.lm.lab import ModelLab
 from regraft.lm.score import score_blocks
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -28,9 +28,9 @@ def on_gpu(family: str) -> BaseModel:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_scores_losses_and_adapters_whole_and_from_kept_states(tmp_path: Path, family: str):
-    expected = results(Lab(shop(base=tiny_base(family), cache=NONE)))
+    expected = results(ModelLab(shop(base=tiny_base(family), cache=NONE)))
     for room in (shop(base=on_gpu(family), cache=NONE), shop(tmp_path, on_gpu(family)), shop(tmp_path, on_gpu(family))):
-        for ours, theirs in zip(results(Lab(room)), expected, strict=True):
+        for ours, theirs in zip(results(ModelLab(room)), expected, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=2e-3, rtol=2e-3)
 
 

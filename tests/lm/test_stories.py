@@ -16,7 +16,7 @@ from regraft.data.regimes import Regime
 from regraft.lm.adapter import Adapter
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.prompts.template import Template
@@ -57,7 +57,9 @@ def test_single_prompts_are_scored_too():
 
 def test_fit_score_save_load_and_merge(tmp_path: Path):
     encoder = encoder_for(base().tokenizer, TEMPLATE, shape=Shape(2, 3), longest=base().longest)
-    lab = Lab(Workshop(base(), encoder, AdapterOptions(rank=4, adapt=2), FitOptions(targets_per_step=10, epochs=2)))
+    lab = ModelLab(
+        Workshop(base(), encoder, AdapterOptions(rank=4, adapt=2), FitOptions(targets_per_step=10, epochs=2))
+    )
     adapter = lab.fit(VIEW)
     trained = lab.score(Blend.of(adapter), VIEW)
     assert np.abs(trained - lab.score(Blend.of(None), VIEW)).max() > 0.05

@@ -23,7 +23,7 @@ from regraft.prompts import fact_sums
 from regraft.prompts.fact_state import FactState
 from regraft.prompts.fact_sums import NEVER, REFRESH
 from regraft.prompts.facts import COLUMNS, fact_table
-from worlds import logs, tiny_stream
+from worlds import logs, tiny_log, tiny_stream
 
 SHARED = Path(os.environ.get("REGRAFT_DATA") or Path(__file__).parents[3] / "shared" / "data")
 REGIMES = ["fresh", "delayed 6h", "frozen", "paper"]
@@ -48,7 +48,14 @@ def told(state: FactState, stream: Stream, first: int, end: int) -> pl.DataFrame
         state.close_period()
     rows = slice(first, end)
     users, items = stream.user_ids.gather(stream.user[rows]), stream.items["item_id"].gather(stream.item[rows])
-    return state.take(users.to_list(), items.to_list(), stream.time[rows], stream.label[rows], stream.happened[rows])
+    return state.take(
+        users.to_list(),
+        items.to_list(),
+        stream.time[rows],
+        stream.label[rows],
+        stream.happened[rows],
+        stream.known_at[rows],
+    )
 
 
 def batches(stream: Stream, size: int) -> list[tuple[int, int]]:
@@ -104,6 +111,24 @@ def test_asked_just_before_an_event_it_gives_the_facts_of_the_event(
         user, item = stream.user_ids[int(stream.user[row])], stream.items["item_id"][int(stream.item[row])]
         asked = state.ask(user, [item], int(stream.time[row]))
         assert bits(asked) == bits(told(state, stream, row, row + 1))
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("refresh", REFRESH)
+def test_a_row_that_arrives_late_counts_from_its_arrival_on_and_is_as_old_as_it_is(regime: str, refresh: str):
+    day = 86_400_000
+    log = tiny_log("ann:a+@0d bob:a-@1d ann:b+@1d cid:a+@3d ann:c-@4d bob:b+@5d bob:c+@6d cid:b-@6d")
+    late = pl.Series([None, 4 * day, *[None] * 6], dtype=pl.Int64)  # bob's rating of a is heard of on day 4
+    log = log.with_columns(known_at=pl.from_epoch(late, "ms").dt.replace_time_zone("UTC"))
+    items = pl.DataFrame({"item_id": ["a", "b", "c"], "title": ["a", "b", "c"]})
+    stream = build_stream(log, items, "rating > 3", THREE)
+    assert (np.diff(stream.known_at) >= 0).all() and (np.diff(stream.time) < 0).any()
+    table = fact_table(stream, Regime.parse(regime), refresh)
+    assert bits(replayed(new(stream, regime, refresh), stream, size=1)) == bits(table)
+    if (regime, refresh) == ("fresh", "event"):
+        cid, bob = table.row(2, named=True), table.row(5, named=True)
+        assert (cid["item_count"], cid["item_age"]) == (1, 3)
+        assert (bob["user_count"], bob["pause"]) == (1, 4 * 24)
 
 
 def public_log(name: str, periods: Periods, rows: int | None = None) -> Stream:
@@ -226,7 +251,7 @@ def test_events_that_did_not_happen_get_facts_and_are_remembered_by_nobody():
 @pytest.mark.parametrize(
     ("events", "message"),
     [
-        ((["ann"], ["a", "b"], [0], [1]), "events: columns of 1, 2, 1, 1, 1 rows\nExpected one length"),
+        ((["ann"], ["a", "b"], [0], [1]), "events: columns of 1, 2, 1, 1, 1, 1 rows\nExpected one length"),
         ((["ann"], ["a"], [9_000], [2]), "events: label 2\nExpected 1 (liked) or 0"),
         (
             (["new", "ann"], ["new", "a"], [3_000, 2_000], [1, 1]),

@@ -123,14 +123,14 @@ def test_a_japanese_answer_is_found_inside_running_text():
 def test_a_verdict_used_as_a_name_is_an_error(name: str):
     findings = lint(timeline(event="{{ item.title }} {{ " + name + " }}:"), ITEMS)
     assert [(f.level, f.what) for f in findings] == [("error", f"the name '{name}' is not known")]
-    assert "a verdict cannot be reached from a template" in findings[0].advice
+    assert "the label cannot be reached from a template" in findings[0].advice
 
 
 @pytest.mark.parametrize("field", ["rating", "average_rating", "label"])
 def test_an_item_field_that_may_hold_verdicts_is_a_warning(field: str):
     items = ITEMS.with_columns(pl.lit("4.5").alias(field))
     assert found(timeline(event="{{ item.title }} ({{ item." + field + " }}):"), items) == [
-        ("warning", f"the item field '{field}' may hold verdicts, or an average that knows the future")
+        ("warning", f"the item field '{field}' may hold labels, or an average that knows the future")
     ]
 
 

@@ -10,7 +10,8 @@ from regraft import plugins
 from regraft.arena.compare import Arena
 from regraft.errors import ConfigError, DataError, PluginError, RegraftError
 from regraft.lm.options import NanoOptions
-from regraft.setup.config import DEFAULT_CONTENDERS, ArenaConfig, ContenderOptions, camel, plugin
+from regraft.plugins import camel
+from regraft.setup.config import DEFAULT_CONTENDERS, ArenaConfig, ContenderOptions, plugin
 
 WORLD: dict[str, Any] = {
     "drift_world": {"users": 60, "items": 30, "periods": 8},
@@ -352,5 +353,5 @@ def test_a_plug_in_without_the_class_of_its_name_is_told(monkeypatch: pytest.Mon
     with pytest.raises(PluginError) as caught:
         plugin(ContenderOptions(use="rates"))
     assert str(caught.value) == (
-        "contender 'rates': module regraft.baselines.rates has no such class\nExpected a class Rates"
+        "baselines plug-in 'rates': module regraft.baselines.rates has no such class\nExpected a class Rates"
     )

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from regraft.baselines.stack import Stack
 from regraft.cost import Renewal
-from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import DataError
 from regraft.lm.blend import Blend
@@ -36,9 +35,10 @@ class Fixed(Settings):
 
 
 def closed(
-    strategy: Strategy, blend: Blend | None, past: Stream, lab: FakeLab, kind: Kind = "none", stack: Stack | None = None
+    strategy: Strategy, blend: Blend | None, past: Stream, lab: FakeLab, kind: Kind = "none"
 ) -> tuple[Blend, Renewal]:
-    return close_period(strategy, blend, past, cast(Any, lab), kind, stack)
+    done = close_period(strategy, blend, past, lab, kind)
+    return done.blend, done.renewal
 
 
 def world(rows: int = 1500, periods: int = 4) -> Stream:
@@ -89,9 +89,9 @@ def test_a_calibration_is_charged_with_what_it_scored() -> None:
 
 def test_sizes_are_those_of_the_new_blend_and_of_what_the_strategy_stores() -> None:
     past = learnable(small_stream(), 3)
-    blend, renewal = closed(Replay(memory=50), None, past, FakeLab())
+    blend, renewal = closed(Replay(buffer=50), None, past, FakeLab())
     assert renewal.cost.adapter_bytes == blend.bytes > 0
-    assert renewal.cost.stored_interactions == Replay(memory=50).stored(past)
+    assert renewal.cost.stored_interactions == Replay(buffer=50).stored(past)
 
 
 def test_a_strategy_that_does_not_say_what_it_stores_stores_everything() -> None:
@@ -147,9 +147,9 @@ def test_it_is_fitted_on_what_the_served_blends_said_before_they_learnt_from_the
     third, _ = closed(ShortTerm(), second, learnable(stream, 4), lab, "logistic")
     past = learnable(stream, 4)
     two, three = past.in_periods(3, 3), past.in_periods(4, 4)
-    assert third.state["heard.rows"].tolist() == [*two.targets, *three.targets]
+    assert third.state["served.rows"].tolist() == [*two.ids, *three.ids]
     expected = np.concatenate([lab.score(first, two), lab.score(second, three)])
-    np.testing.assert_array_equal(third.state["heard.said"], expected)
+    np.testing.assert_array_equal(third.state["served.log_odds"], expected)
 
 
 def test_only_the_three_newest_test_periods_count(scaled: Stream) -> None:
@@ -157,7 +157,7 @@ def test_only_the_three_newest_test_periods_count(scaled: Stream) -> None:
     for period in range(1, 5):
         blend, _ = closed(Fixed(), blend, scaled.until(period + 1), lab, "logistic")
     assert blend is not None
-    assert sorted(set(scaled.period[blend.state["heard.rows"]].tolist())) == [2, 3, 4]
+    assert sorted(set(scaled.period[scaled.positions(blend.state["served.rows"])].tolist())) == [2, 3, 4]
 
 
 def test_at_the_first_close_the_rows_held_out_of_training_stand_in(scaled: Stream) -> None:
@@ -188,11 +188,8 @@ def test_rows_of_one_label_cannot_calibrate() -> None:
 
 def test_a_stack_calibration_adds_the_columns_of_the_stack_baseline() -> None:
     stream, lab, blend = small_stream(), FakeLab(), None
-    stack = Stack(Regime())
     for period in (2, 3, 4):
-        past = learnable(stream, period)
-        stack.renew(past)
-        blend, _ = closed(Never(), blend, past, lab, "stack", stack)
+        blend, _ = closed(Never(), blend, learnable(stream, period), lab, "stack")
     assert blend is not None and blend.calibration is not None
     assert blend.calibration.features == Stack.names
     assert len(blend.calibration.weights) == 1 + len(Stack.names)
@@ -205,11 +202,9 @@ def test_neither_adapter_nor_calibration_depends_on_rows_at_or_after_the_cut(kin
     end = int(np.searchsorted(stream.period, 5))
     found = []
     for log in (stream, turned(stream, end)):
-        lab, blend, stack = FakeLab(), None, Stack(Regime())
+        lab, blend = FakeLab(), None
         for period in (2, 3, 4):
-            past = learnable(log, period)
-            stack.renew(past)
-            blend, _ = closed(ShortTerm(), blend, past, lab, kind, stack)
+            blend, _ = closed(ShortTerm(), blend, learnable(log, period), lab, kind)
         assert blend is not None
         assert all(len(call.view.time) <= end for call in lab.calls if call.view is not None)
         found.append(blend)
@@ -224,3 +219,42 @@ def test_a_calibration_is_never_learnt_by_the_next_adapter() -> None:
     one, two = plain.single(), replace(other, calibration=None).single()
     assert one is not None and two is not None
     np.testing.assert_array_equal(said(one), said(two))
+
+
+# -- what the close owns ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["none", "logistic", "stack"])
+def test_the_same_arguments_give_the_same_blend_whatever_the_lab_drew_before(kind: Kind) -> None:
+    stream, found = small_stream(), []
+    for draws in (0, 7):
+        lab, blend = FakeLab(), None
+        for period in (2, 3, 4):
+            lab.rng.uniform(size=draws)
+            blend = close_period(Replay(buffer=40), blend, learnable(stream, period), lab, kind).blend
+        assert blend is not None
+        found.append(blend.hash)
+    assert found[0] == found[1]
+
+
+def test_held_rows_are_the_newest_ones_that_nothing_was_trained_on() -> None:
+    past = learnable(small_stream(), 3)
+    done = close_period(FullRetrain(), None, past, FakeLab())
+    newest, _ = past.split_last()
+    assert done.held.tolist() == newest.ids[len(newest) - round(0.1 * len(newest)) :].tolist()
+
+
+def test_where_nothing_was_trained_the_whole_newest_period_is_held() -> None:
+    stream, lab = small_stream(), FakeLab()
+    first = close_period(Never(), None, learnable(stream, 2), lab)
+    past = learnable(stream, 3)
+    assert close_period(Never(), first.blend, past, lab).held.tolist() == past.split_last()[0].ids.tolist()
+
+
+def test_counting_scores_what_a_calibration_would_be_fitted_on_and_fits_none() -> None:
+    stream, lab = small_stream(), FakeLab()
+    first = close_period(Never(), None, learnable(stream, 2), lab, "stack", fit_calibration=False)
+    asked = len(lab.asked("score"))
+    second = close_period(Never(), first.blend, learnable(stream, 3), lab, "stack", fit_calibration=False)
+    assert second.blend.calibration is None and not second.blend.fitted
+    assert len(lab.asked("score")) == asked + 1

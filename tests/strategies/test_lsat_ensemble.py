@@ -51,25 +51,25 @@ def test_what_is_remembered_was_said_by_the_old_adapters_before_they_could_learn
     first = close(LsatEnsemble(), FOUR_DAYS, 2)
     state = close(LsatEnsemble(), FOUR_DAYS, 3, first).state
     newest, lab = FOUR_DAYS.cases(3), FakeLab()
-    np.testing.assert_array_equal(state["long"], lab.score_adapter(first.kept["long"], newest))
-    np.testing.assert_array_equal(state["short"], lab.score_adapter(first.kept["short"], newest))
-    assert (state["label"].tolist(), state["period"].tolist()) == (newest.labels.tolist(), [3, 3, 3])
+    np.testing.assert_array_equal(state["scored.long"], lab.score_adapter(first.kept["long"], newest))
+    np.testing.assert_array_equal(state["scored.short"], lab.score_adapter(first.kept["short"], newest))
+    assert (state["scored.label"].tolist(), state["scored.period"].tolist()) == (newest.labels.tolist(), [3, 3, 3])
 
 
 def test_only_the_newest_periods_are_remembered() -> None:
-    state = closed(FOUR_DAYS, 4, LsatEnsemble(memory=2), first=1).state
-    assert sorted(set(state["period"].tolist())) == [3, 4]
-    assert len(state["long"]) == len(state["short"]) == len(state["label"]) == 6
+    state = closed(FOUR_DAYS, 4, LsatEnsemble(score_periods=2), first=1).state
+    assert sorted(set(state["scored.period"].tolist())) == [3, 4]
+    assert len(state["scored.long"]) == len(state["scored.short"]) == len(state["scored.label"]) == 6
 
 
 def test_where_old_tastes_return_the_long_term_adapter_gets_the_weight() -> None:
-    (_, long), (_, short) = closed(RETURNING, 3, LsatEnsemble(memory=1), first=1).parts
+    (_, long), (_, short) = closed(RETURNING, 3, LsatEnsemble(score_periods=1), first=1).parts
     # One adapter of day 1, one of day 2; day 3 agrees with day 1.
     assert (long, short) == (1.0, 0.0)
 
 
 def test_where_tastes_changed_the_short_term_adapter_gets_the_weight() -> None:
-    (_, long), (_, short) = closed(CHANGED, 3, LsatEnsemble(memory=1), first=1).parts
+    (_, long), (_, short) = closed(CHANGED, 3, LsatEnsemble(score_periods=1), first=1).parts
     assert (long, short) == (0.0, 1.0)
 
 
@@ -89,12 +89,12 @@ def test_the_best_weight_has_the_lowest_log_loss_of_the_grid() -> None:
     truth = rng.normal(size=4000)
     label = (rng.uniform(size=4000) < 1 / (1 + np.exp(-2 * truth))).astype(np.int64)
     state = {
-        "long": 2 * truth + rng.normal(size=4000),
-        "short": 2 * truth + 2 * rng.normal(size=4000),
-        "label": label,
-        "period": np.ones(4000, np.int64),
+        "scored.long": 2 * truth + rng.normal(size=4000),
+        "scored.short": 2 * truth + 2 * rng.normal(size=4000),
+        "scored.label": label,
+        "scored.period": np.ones(4000, np.int64),
     }
-    both = np.stack([state["long"], state["short"]])
+    both = np.stack([state["scored.long"], state["scored.short"]])
     losses = {a: log_loss(label, average_probability(both, np.array([a, 1 - a]))) for a in np.linspace(0, 1, 11)}
     found = best_weight(state)
     assert found == pytest.approx(min(losses, key=lambda a: losses[a]))
@@ -105,7 +105,7 @@ def test_the_newest_period_must_be_stored() -> None:
     assert LsatEnsemble().stored(FOUR_DAYS.until(4)) == 3
 
 
-@pytest.mark.parametrize("settings", [{"weight": -0.1}, {"weight": 1.1}, {"memory": 0}])
+@pytest.mark.parametrize("settings", [{"weight": -0.1}, {"weight": 1.1}, {"score_periods": 0}])
 def test_impossible_settings_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError):
         LsatEnsemble(**settings)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,12 @@ class Constant:
     def score(self, cases: Stream) -> np.ndarray:
         return np.full(len(cases), np.log(self.rate / (1 - self.rate)))
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"rate": np.array([self.rate])}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.rate = float(arrays["rate"][0])
+
 
 def refused(baseline: type[Constant], words: str, regimes: tuple[str, ...] = ("fresh",)) -> None:
     with pytest.raises(AssertionError) as caught:
@@ -36,6 +43,19 @@ def refused(baseline: type[Constant], words: str, regimes: tuple[str, ...] = ("f
 
 def test_a_sound_baseline_of_ten_lines_passes() -> None:
     check_baseline(Constant)
+
+
+def test_a_baseline_that_cannot_be_saved_is_caught() -> None:
+    class Forgets(Constant):
+        def arrays(self) -> dict[str, np.ndarray]:
+            return {"rate": np.array([0.5])}
+
+    class Pickles(Constant):
+        def arrays(self) -> dict[str, np.ndarray]:
+            return {"rate": np.array([self], dtype=object)}
+
+    refused(Forgets, "restored from its arrays it gives 375 of 375 cases other scores")
+    refused(Pickles, "arrays gives no plain array for rate")
 
 
 def test_a_dropped_case_is_caught() -> None:

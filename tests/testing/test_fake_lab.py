@@ -74,7 +74,7 @@ def test_a_view_without_examples_is_refused_as_the_real_lab_refuses_it() -> None
 
 
 def test_it_offers_what_the_real_lab_offers_with_the_same_parameters() -> None:
-    lab = pytest.importorskip("regraft.lm.lab", reason="PyTorch is not installed").Lab
+    lab = pytest.importorskip("regraft.lm.lab", reason="PyTorch is not installed").ModelLab
     offered = {name for name in vars(lab) if not name.startswith("_")}
     missing = offered - {name for name in dir(FakeLab()) if not name.startswith("_")}
     assert missing == set()

@@ -1,0 +1,1 @@
+"""The prequential comparison of contenders on one stream."""

@@ -7,30 +7,39 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from regraft.data.periods import Cuts, Periods
+from regraft.data.stream import Stream
 from regraft.errors import ResultsError
 from regraft.files import whole
 from regraft.setup.config import ArenaConfig
 
+CUTS = "cuts.json"
 FREE = ("name", "contenders", "seeds", "cache")  # what may differ from one start of a run to the next
 
 
-def claim(folder: Path, config: ArenaConfig, stream: str, template: str, own: Mapping[str, str]) -> None:
-    """Makes the folder this run's; refuses one that holds another run. `stream` and `template` are hashes.
+def claim(folder: Path, config: ArenaConfig, stream: Stream, template: str, own: Mapping[str, str]) -> bool:
+    """Makes the folder this run's; refuses one that holds another run. `template` is a hash.
 
     `own` are hashes of the templates that contenders have of their own, by label.
     Contenders and seeds may be added or left out, but a name that was once used keeps its meaning: finished
-    cells carry no other.
+    cells carry no other. The log may have grown since: True where it has.
     """
-    mine: dict[str, Any] = {"config": json.loads(config.model_dump_json()), "data": stream, "template": template}
+    mine: dict[str, Any] = {
+        "config": json.loads(config.model_dump_json()),
+        "data": stream.fingerprint,
+        "periods": {str(period): hash for period, hash in stream.hashes.items()},
+        "template": template,
+    }
     known = {
         c.label: {k: v for k, v in c.model_dump(mode="json").items() if v is not None}
         | ({"text": own[c.label]} if c.label in own else {})
         for c in config.contenders
     }
-    path = folder / "claim.json"
+    path, grown = folder / "claim.json", False
     if path.is_file():
         theirs = _read(path)
-        if changed := _changed(theirs, mine, known):
+        grown = theirs["data"] != mine["data"] and _grown(theirs["periods"], mine["periods"])
+        if changed := _changed(theirs, mine, known, grown):
             raise ResultsError(
                 f"run folder '{folder}'",
                 f"holds another run: {', '.join(changed)} differ",
@@ -40,21 +49,45 @@ def claim(folder: Path, config: ArenaConfig, stream: str, template: str, own: Ma
         known = theirs["known"] | known
     folder.mkdir(parents=True, exist_ok=True)
     whole(path, lambda part: part.write_text(json.dumps(mine | {"known": known}, indent=2)))
+    return grown
 
 
-def _changed(theirs: dict[str, Any], mine: dict[str, Any], known: dict[str, Any]) -> list[str]:
+def keep_cuts(folder: Path, periods: Periods, cuts: Cuts | None) -> None:
+    """Writes down where periods begin: what was cut stays cut, however the log grows."""
+    if cuts is not None:
+        saved = json.dumps({"periods": periods.model_dump(mode="json"), "cuts": cuts.as_dict()}, indent=2)
+        whole(folder / CUTS, lambda part: part.write_text(saved))
+
+
+def kept_cuts(folder: Path, periods: Periods) -> Cuts | None:
+    """The cuts that a run in the folder was begun with; None where there are none for these settings."""
+    try:
+        saved = json.loads((folder / CUTS).read_text(encoding="utf-8"))
+        same = saved["periods"] == periods.model_dump(mode="json")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Cuts.of_dict(saved["cuts"], str(folder / CUTS)) if same else None
+
+
+def _grown(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    """Whether all periods but the last are what they were; the last one may have been open."""
+    closed = sorted(old, key=int)[:-1]
+    return bool(closed) and all(new.get(period) == old[period] for period in closed)
+
+
+def _changed(theirs: dict[str, Any], mine: dict[str, Any], known: dict[str, Any], grown: bool) -> list[str]:
     """What cannot be told apart in the results if both write into one folder."""
     fields = [k for k in mine["config"] if k not in FREE and mine["config"][k] != theirs["config"].get(k)]
     names = [f"contender {k}" for k in known if k in theirs["known"] and known[k] != theirs["known"][k]]
     texts = {"data": "the rows of the data", "template": "the text of the template"}
     hashes = [text for k, text in texts.items() if k not in fields and mine[k] != theirs[k]]
-    return fields + names + hashes
+    return fields + names + [text for text in hashes if not (grown and text == texts["data"])]
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if {"config", "data", "template", "known"} <= set(found):
+        if {"config", "data", "periods", "template", "known"} <= set(found):
             return dict(found)
         reason = "lacks an entry"
     except (OSError, ValueError, TypeError) as error:

@@ -8,6 +8,7 @@ the cut, and cases; no case is dropped.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,9 +19,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from regraft.arena.claim import claim
+from regraft.arena.claim import claim, keep_cuts, kept_cuts
 from regraft.arena.collect import BASE, collect
-from regraft.cost import Cost, Renewal, measured
+from regraft.cost import Renewal, measured
+from regraft.data.draws import runs
 from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
@@ -29,8 +31,11 @@ from regraft.files import put_in_place, staging_for, whole
 from regraft.prompts.facts import fact_table
 from regraft.prompts.template import Template
 from regraft.setup.config import ArenaConfig, ContenderOptions, plugin
+from regraft.strategies.contender import BaselineContender, Contender
 
 RUNS = Path("runs")  # where runs go that were given no folder
+CELLS, CONTENDER = "cells", "contender"  # in a run, in a cell
+EVAL_KEY = 11  # of the draw of evaluation rows
 COST = "cost.json"  # a cell's last file: it is there, so all of the cell is
 
 
@@ -46,7 +51,7 @@ class Cell:
         return f"{self.contender.label}, seed {self.seed}, update {self.update}"
 
     def folder(self, run: Path) -> Path:
-        return run / "cells" / self.contender.label / f"seed-{self.seed}" / f"{self.update:03d}"
+        return run / CELLS / self.contender.label / f"seed-{self.seed}" / f"{self.update:03d}"
 
     def finished(self, run: Path) -> bool:
         return (self.folder(run) / COST).is_file()
@@ -65,7 +70,7 @@ class Arena:
 
     def __init__(self, config: ArenaConfig, folder: Path, stream: Stream | None = None) -> None:
         self.config, self.folder = config, folder
-        self.stream = open_stream(config.data) if stream is None else stream
+        self.stream = open_stream(config.data, kept_cuts(folder, config.data.periods)) if stream is None else stream
         self.regime = Regime.parse(config.regime)
         self.template = Template.load(config.template)
         self.templates = {c.label: Template.load(c.template or config.template) for c in config.contenders}
@@ -79,7 +84,7 @@ class Arena:
         self.base: dict[str, Any] | None = None  # the base model in words, once it is opened
         self.machine: dict[str, Any] | None = None  # what the work is done on, where it is not done here
         self._workshops: dict[str, Any] = {}  # by template
-        self._at_hand: tuple[Cell, Any] | None = None  # the contender as the last cell left it
+        self._at_hand: tuple[Cell, Contender] | None = None  # the contender as the last cell left it
         self.stream.order  # noqa: B018 - worked out once, views take their part of it
         # The whole table at once: a view gets its first rows, which is what it would compute itself.
         fact_table(self.stream, self.regime, config.refresh)
@@ -108,14 +113,7 @@ class Arena:
 
         Whole runs of a user's events are drawn, not single rows: runs share one history when they are scored.
         """
-        stream = self.stream
-        run = stream.order.index // self.config.timeline.targets
-        group = stream.user.astype(np.uint64) * np.uint64(2**32) + run.astype(np.uint64)
-        mixed = (group + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-        return (mixed * np.uint64(0xBF58476D1CE4E5B9) >> np.uint64(11)).astype(
-            np.float64
-        ) / 2.0**53 < self.config.eval_share
+        return runs(self.stream, self.config.timeline.targets, self.config.eval_share, EVAL_KEY)
 
     def past(self, update: int) -> Stream:
         """What the update at the close of period `update` learns from."""
@@ -153,7 +151,10 @@ class Arena:
     def claim(self) -> None:
         """Makes the folder this run's; refuses one that holds another run."""
         own = {c.label: self.templates[c.label].hash for c in self.config.contenders if c.template}
-        claim(self.folder, self.config, self.stream.fingerprint, self.template.hash, own)
+        grown = claim(self.folder, self.config, self.stream, self.template.hash, own)
+        if grown:  # cells hold scores of every period; fits and scores are kept, so they are soon there again
+            shutil.rmtree(self.folder / CELLS, ignore_errors=True)
+        keep_cuts(self.folder, self.config.data.periods, self.stream.frozen)
 
     def run(self, budget: float | None = None) -> Iterator[tuple[Cell, Renewal | None]]:
         """Yields (cell, renewal), None for cells that were there. Stops after `budget` seconds."""
@@ -176,77 +177,68 @@ class Arena:
         self._at_hand = cell, contender
         return renewal
 
-    def _write(self, cell: Cell, contender: Any) -> Renewal:
-        renewal: Renewal = contender.renew(self.past(cell.update))
+    def _write(self, cell: Cell, contender: Contender) -> Renewal:
+        renewal = contender.renew(self.past(cell.update))
         folder = cell.folder(self.folder)
         staging = staging_for(folder)
         staging.mkdir(parents=True)
         frames = []
         with measured() as scoring:
-            frames.append(self._scored(contender, self.stream.cases(cell.update + 1), cell.update + 1))
-        charged = self._charged(contender, scoring)
+            frames.append(self._scored(cell, contender, self.stream.cases(cell.update + 1), cell.update + 1))
+        charged = contender.charge(scoring)
         for period in range(1, self.stream.n_periods + 1):
             if period != cell.update + 1 and self.config.eval_share:
                 cases = self.stream.cases(period)
                 cases = cases.only(self.eval_rows[cases.targets])
                 if len(cases):
-                    frames.append(self._scored(contender, cases, period))
+                    frames.append(self._scored(cell, contender, cases, period))
         pl.concat(frames).write_parquet(staging / "scores.parquet")
-        if hasattr(contender, "save"):
-            contender.save(staging / "blend")
+        contender.save(staging / CONTENDER)
         n = len(frames[0])
-        blend = getattr(contender, "blend", None)
         record = renewal.cost.as_dict() | {
             "score_cpu_seconds": charged.cpu_seconds,
             "score_tokens": charged.tokens_forward,
             "prompt_tokens_per_request": charged.tokens_forward / max(n, 1),
-            "forward_passes_per_request": blend.passes if blend else 0,
+            "forward_passes_per_request": contender.passes,
             "notes": "; ".join(renewal.notes),
         }
         (staging / COST).write_text(json.dumps(record))
         put_in_place(staging, folder, COST)
         return renewal
 
-    def _scored(self, contender: Any, cases: Stream, period: int) -> pl.DataFrame:
+    def _scored(self, cell: Cell, contender: Contender, cases: Stream, period: int) -> pl.DataFrame:
         # A period without cases is nothing to ask about.
         scores = np.asarray(contender.score(cases) if len(cases) else (), dtype=np.float64)
         if len(scores) != len(cases) or not np.isfinite(scores).all():
             raise ResultsError(
-                f"contender {type(contender).__name__}, period {period}",
+                f"{cell}, period {period}",
                 f"{len(scores):,} scores for {len(cases):,} cases, {int((~np.isfinite(scores)).sum())} not finite",
                 "one finite log-odds per case",
             )
         return pl.DataFrame({"period": np.full(len(cases), period, np.int32), "case": cases.targets, "score": scores})
 
-    def _charged(self, contender: Any, scoring: Cost) -> Cost:
-        """What scoring takes: a lab charges in full for scores it had kept, a baseline takes what it took."""
-        lab = getattr(contender, "lab", None)
-        return lab.meter.reset() if lab else scoring
-
     # -- contenders ----------------------------------------------------------------------------
 
-    def after(self, cell: Cell) -> Any:
-        """The contender as a finished cell left it; a baseline learns again what it had learnt."""
+    def after(self, cell: Cell) -> Contender:
+        """The contender as a finished cell left it."""
         contender = self._new(cell)
-        if cell.contender.kind == "baseline":
-            contender.renew(self.past(cell.update))
-        else:
-            contender.load(cell.folder(self.folder) / "blend", self.past(cell.update))
+        contender.load(cell.folder(self.folder) / CONTENDER)
         return contender
 
-    def _before(self, cell: Cell) -> Any:
+    def _before(self, cell: Cell) -> Contender:
         """The contender as it stood before the cell's update; a baseline learns everything anew in each."""
         goes_on = cell.contender.kind == "strategy" and cell.update > self.first
         return self.after(cell.before) if goes_on else self._new(cell)
 
-    def _new(self, cell: Cell) -> Any:
-        if cell.contender.kind == "baseline":
-            return plugin(cell.contender)(self.regime, cell.seed, **cell.contender.settings)
-        workshop = self.workshop_of(cell.contender)  # first: it says what to install where PyTorch is missing
-        from regraft.lm.lab import Lab
-        from regraft.strategies.contender import StrategyContender
+    def _new(self, cell: Cell) -> Contender:
+        options = cell.contender
+        if options.kind == "baseline":
+            return BaselineContender(options.use, self.regime, cell.seed, options.settings)
+        workshop = self.workshop_of(options)  # first: it says what to install where PyTorch is missing
+        from regraft.lm.lab import ModelLab
+        from regraft.strategies.strategy_contender import StrategyContender
 
-        return StrategyContender(plugin(cell.contender), Lab(workshop, cell.seed), cell.contender.calibration)
+        return StrategyContender(plugin(options), ModelLab(workshop, cell.seed), options.calibration, options.use)
 
     # -- results -------------------------------------------------------------------------------
 

@@ -65,13 +65,14 @@ class CountingLab:
         self.rng = np.random.default_rng([seed, 1])
         self.meter = CostMeter()
         self.notes: list[str] = []
+        self.trained: list[np.ndarray] = []
         self.work = Work()
         self._loss = 0.0
 
     def with_seed(self, seed: int) -> CountingLab:
         """Another lab that draws differently and counts in the same place."""
         other = CountingLab(self.done_work, self.options, self.regime, seed)
-        other.meter, other.notes, other.work = self.meter, self.notes, self.work
+        other.meter, other.notes, other.trained, other.work = self.meter, self.notes, self.trained, self.work
         return other
 
     def fit(
@@ -82,6 +83,7 @@ class CountingLab:
         if stop is None:
             rest, stop = view.hold_out(self.options.hold_out)
             view = rest if len(rest) else view
+        self.trained.append(view.ids)
         epochs = epochs or self.options.epochs
         parts = (start.hash if start else "", lr, epochs, self.seed, hashlib.sha256(view.targets.tobytes()).hexdigest())
         key = repr((*parts, None if weights is None else hashlib.sha256(weights.tobytes()).hexdigest()))

@@ -118,6 +118,8 @@ def _counter(arena: Arena, template: Template, reader: Throughput | None) -> Eve
 
 def _strategy(arena: Arena, contender: ContenderOptions, done_work: DoneWork, reader: Throughput) -> Line:
     """Runs the strategy through all updates and seeds on counting labs."""
+    from regraft.strategies.close_period import close_period
+
     work, disk, rows = Work(), 0.0, 0
     seeds = arena.config.seeds
     for seed in seeds:
@@ -125,11 +127,10 @@ def _strategy(arena: Arena, contender: ContenderOptions, done_work: DoneWork, re
         lab = CountingLab(done_work, arena.config.fit, arena.regime, seed)
         blend = None
         for update in arena.updates:
-            past = arena.past(update)
-            lab.rng = np.random.default_rng([seed, int(past.period[past.targets[-1]])])
-            if contender.calibration != "none" and blend is not None:
-                lab.score(blend, past.split_last()[0])
-            blend = strategy.update(blend, past, lab)
+            closed = close_period(
+                strategy, blend, arena.past(update), lab, contender.calibration, fit_calibration=False
+            )
+            blend = closed.blend
             for view in _scored_views(arena, update):
                 lab.score(blend, view)
                 rows += len(view)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, validate_call
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from regraft.baselines.features import demand_both_labels, features
+from regraft.baselines.features import features
+from regraft.baselines.logistic import demand_both_labels
+from regraft.baselines.trees import Trees
 from regraft.cost import Renewal, measured
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -28,10 +31,18 @@ class Boosting:
     def renew(self, past: Stream) -> Renewal:
         demand_both_labels(past.labels, "baseline boosting")
         with measured() as cost:
-            self.model = HistGradientBoostingClassifier(**self.settings, early_stopping=False, random_state=self.seed)
+            self.model: Any = HistGradientBoostingClassifier(
+                **self.settings, early_stopping=False, random_state=self.seed
+            )
             self.model.fit(features(past, self.regime), past.labels)
         cost.stored_interactions = len(past.time)
         return Renewal(cost)
 
     def score(self, cases: Stream) -> np.ndarray:
         return self.model.decision_function(features(cases, self.regime))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return (self.model if isinstance(self.model, Trees) else Trees.of(self.model)).arrays()
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.model = Trees.restored(arrays)

@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
-from regraft.errors import DataError
 from regraft.prompts.facts import fact_table
 
 FEATURES = (
@@ -44,15 +40,3 @@ def log_odds(p: np.ndarray) -> np.ndarray:
     """log(p / (1 - p)), p kept inside (0.001, 0.999)."""
     p = np.clip(p, 0.001, 0.999)
     return np.log(p / (1 - p))
-
-
-def demand_both_labels(label: np.ndarray, where: str) -> None:
-    """Refuses examples of one class only: a classifier fitted on them says nothing, or the opposite."""
-    if len(np.unique(label)) < 2:
-        raise DataError(where, f"{len(label):,} examples, all with one label", "likes and dislikes to learn from")
-
-
-def fit_logistic(x: np.ndarray, label: np.ndarray, where: str) -> Pipeline:
-    """A standardised logistic regression; refuses examples of one class only."""
-    demand_both_labels(label, where)
-    return make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000)).fit(x, label)

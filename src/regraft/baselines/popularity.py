@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field, validate_call
 
-from regraft.baselines.features import fit_logistic
+from regraft.baselines.logistic import Logistic, fit_logistic
 from regraft.cost import Renewal, measured
 from regraft.data.regimes import UNITS, Regime
 from regraft.data.stream import Stream
@@ -29,20 +30,34 @@ class Popularity:
             self.model = fit_logistic(
                 np.log1p(known[newest.item[newest.targets]])[:, None], newest.labels, "baseline popularity"
             )
-            self.likes = self._likes(past)
-            self.counts = np.bincount(past.item, weights=self.likes, minlength=len(past.items))
+            self.end = int(past.known_at[-1]), int(past.row_id[past.happened][-1])
+            counts = np.bincount(past.item, weights=self._likes(past), minlength=len(past.items))
+            self.counts = dict(zip(past.items["item_id"], counts.tolist(), strict=True))
         cost.stored_interactions = len(past.items)
         return Renewal(cost)
 
     def score(self, cases: Stream) -> np.ndarray:
-        item = cases.item[cases.targets]
-        known = np.where(item < len(self.counts), self.counts[np.minimum(item, len(self.counts) - 1)], 0.0)
-        counted = cases.targets < len(self.likes)  # a case of the past must not be recognised by its own like
-        known[counted] -= self.likes[cases.targets[counted]]
+        items, place = np.unique(cases.item[cases.targets], return_inverse=True)
+        ids = cases.items["item_id"].gather(items)
+        known = np.array([self.counts.get(i, 0.0) for i in ids], dtype=np.float64)[place]
+        # A case of the past must not be recognised by its own like.
+        at, ids = cases.known_at[cases.targets], cases.row_id[cases.targets]
+        counted = (at < self.end[0]) | ((at == self.end[0]) & (ids <= self.end[1]))
+        known -= np.where(counted, self._likes(cases, self.end[0])[cases.targets], 0.0)
         return self.model.decision_function(np.log1p(np.maximum(known, 0.0))[:, None])
 
-    def _likes(self, view: Stream) -> np.ndarray:
-        """What each row of the view counts at the view's end."""
+    def arrays(self) -> dict[str, np.ndarray]:
+        ids, counts = np.array(list(self.counts), dtype=np.str_), np.array(list(self.counts.values()))
+        return {**self.model.arrays(), "item_ids": ids, "counts": counts, "end": np.array(self.end)}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.model, (time, row) = Logistic.restored(arrays), arrays["end"].tolist()
+        self.end = time, row
+        self.counts = dict(zip(arrays["item_ids"].tolist(), arrays["counts"].tolist(), strict=True))
+
+    def _likes(self, view: Stream, end: int | None = None) -> np.ndarray:
+        """What each row of the view counts at `end` (default: the view's)."""
         if not len(view.time):
             return np.zeros(0)
-        return np.exp2((view.time - view.time[-1]) / self.half_life) * view.label * view.happened
+        age = (int(view.known_at[-1]) if end is None else end) - view.time
+        return np.exp2(-age / self.half_life) * view.label * view.happened

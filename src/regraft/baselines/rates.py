@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from regraft.baselines.features import features, fit_logistic
+from regraft.baselines.features import features
+from regraft.baselines.logistic import Logistic, fit_logistic
 from regraft.cost import Renewal, measured
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -26,3 +29,9 @@ class Rates:
 
     def score(self, cases: Stream) -> np.ndarray:
         return self.model.decision_function(features(cases, self.regime, COLUMNS))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return self.model.arrays()
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.model = Logistic.restored(arrays)

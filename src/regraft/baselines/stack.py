@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from regraft.baselines.boosting import Boosting
-from regraft.baselines.features import FEATURES, features, fit_logistic
+from regraft.baselines.features import FEATURES, features
+from regraft.baselines.logistic import Logistic, fit_logistic
+from regraft.baselines.protocol import named, under
 from regraft.cost import Renewal, measured
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -23,7 +27,6 @@ class Stack:
 
     def __init__(self, regime: Regime, seed: int = 0) -> None:
         self.regime, self.seed = regime, seed
-        self._fitted: dict[str, Boosting] = {}
 
     def renew(self, past: Stream) -> Renewal:
         with measured() as cost:
@@ -71,9 +74,21 @@ class Stack:
         return np.column_stack([features(view, self.regime), self._boosting(before).score(view)])
 
     def _boosting(self, past: Stream) -> Boosting:
+        """Boosting fitted on this past; the last few stay with the log, so that the next close finds them."""
+        fitted: dict[str, Boosting] = past.shared.setdefault(("stack", str(self.regime), self.seed), {})
         key = past.fingerprint
-        if key not in self._fitted:
+        if key not in fitted:
             model = Boosting(self.regime, self.seed)
             model.renew(past)
-            self._fitted = dict(list(self._fitted.items())[-FIT_PERIODS:]) | {key: model}
-        return self._fitted[key]
+            while len(fitted) > FIT_PERIODS:
+                del fitted[next(iter(fitted))]
+            fitted[key] = model
+        return fitted[key]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return named("logistic", self.model.arrays()) | named("boosting", self.boosting.arrays())
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.model = Logistic.restored(under("logistic", arrays))
+        self.boosting = Boosting(self.regime, self.seed)
+        self.boosting.restore(under("boosting", arrays))

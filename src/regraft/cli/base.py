@@ -44,7 +44,7 @@ def build(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to be made; a build that was stopped goes on.")],
     objective: Annotated[
         Objective | None,
-        typer.Option(help="labels: the verdicts themselves; text: titles and sequences, never a verdict."),
+        typer.Option(help="labels: the labels themselves; text: titles and sequences, never a label."),
     ] = None,
 ) -> None:
     """Build a small base model from a log.

@@ -1,6 +1,7 @@
 """Writes the generated pages of the documentation: `python -m regraft.cli.reference [FOLDER]`.
 
-cli.md is taken from the commands themselves, plugins.md from the plug-ins, templates and facts.
+cli.md is taken from the commands themselves, plugins.md from the plug-ins, templates and facts, files.md from the
+first sentence of every module.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ MADE = "<!-- Made by `python -m regraft.cli.reference`; changes made here are lo
 
 def pages() -> dict[str, str]:
     """File name and text of every generated page."""
-    return {"cli.md": cli_page(), "plugins.md": plugins_page()}
+    return {"cli.md": cli_page(), "plugins.md": plugins_page(), "files.md": files_page()}
 
 
 def write(folder: Path) -> list[Path]:
@@ -149,9 +150,7 @@ def _settings(kind: str, name: str) -> str:
     """`share` = 0.3, `memory` = 20000"""
     import inspect
 
-    from regraft.setup.config import camel
-
-    found = getattr(plugins.load(kind, name), camel(name))
+    found = plugins.plugin_class(kind, name)
     if kind == "strategies":
         given = {key: field.default for key, field in found.model_fields.items()}
     else:
@@ -163,6 +162,40 @@ def _settings(kind: str, name: str) -> str:
 
 def _value(value: object) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+LEVELS = (
+    ("",),
+    ("data", "data/readers", "prompts", "metrics"),
+    ("baselines", "lm", "lm/tasks", "lm/trunk", "lm/fast"),
+    ("strategies", "setup", "report"),
+    ("arena", "testing"),
+    ("cli",),
+)
+
+
+def files_page() -> str:
+    """Every room and every file with its first sentence, lowest level first."""
+    import regraft
+
+    root = Path(regraft.__file__).parent
+    parts = ["# Map of files\n", MADE, "Imports go to lower levels only.\n"]
+    for level, rooms in enumerate(LEVELS):
+        for room in rooms:
+            files = sorted(path for path in (root / room).glob("*.py") if not path.name.startswith("__"))
+            parts.append(f"## {level} `{room or 'regraft'}`\n\n{_sentence(root / room / '__init__.py')}\n")
+            parts.append("| file | |\n|---|---|")
+            parts += [f"| `{path.name}` | {_cell(_sentence(path))} |" for path in files]
+            parts.append("")
+    return "\n".join(parts)
+
+
+def _sentence(path: Path) -> str:
+    import ast
+
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n\n")[0].replace("\n", " ")
 
 
 if __name__ == "__main__":

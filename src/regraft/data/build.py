@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from regraft.data.labels import LabelRule, sample_negatives
-from regraft.data.periods import Periods
+from regraft.data.periods import Cuts, Periods
 from regraft.data.regimes import duration
-from regraft.data.stream import Stream, code_by_first_appearance
+from regraft.data.stream import Stream, code_by_first_appearance, newest
 from regraft.data.text import clean_items
 from regraft.errors import ConfigError, DataError
+
+MOST_NEGATIVES = 1_024  # per positive: the ids of negatives are derived from the positive's
+LARGEST_ID = 2**52  # row ids are below, so that those of sampled negatives fit into int64
 
 
 def build_stream(
@@ -24,59 +27,116 @@ def build_stream(
     negatives: int = 1,
     seed: int = 0,
     name: str = "stream",
+    cuts: Cuts | None = None,
 ) -> Stream:
-    """A stream whose examples are all rows from period 1 on.
+    """A stream whose examples are all rows from period 1 on, but for late ones.
 
-    `interactions` has the canonical schema; its order decides between equal times. `items` has one row per
-    item with `item_id, title` and string attributes. `negatives` (per positive) and `seed` matter under the
-    label rule `implicit` only.
+    `interactions` has the canonical schema. A column `row_id` (int64, unique, never reused) names the rows; without
+    one, `line` does. A column `known_at` says when a row became known, where that is later than its timestamp: late
+    rows are history, never examples. `items` has one row per item with `item_id, title` and string attributes; with
+    a column `known_at`, an item may have several, each valid from then on. `negatives` (per positive) and `seed`
+    matter under the label rule `implicit` only. `cuts` are those found when the log was shorter: they stay, and
+    growth adds periods.
     """
     if not len(interactions):
         raise DataError(f"stream '{name}'", "the log has no rows", "at least one accepted interaction")
     rule = LabelRule(label)
-    rows = rule.apply(interactions).sort("timestamp", maintain_order=True)
-    time = rows["timestamp"].dt.epoch("ms").to_numpy()
+    rows = rule.apply(_named(interactions, name)).sort("known_at", "row_id")
     user, user_ids = code_by_first_appearance(rows["user_id"])
     item, item_ids = code_by_first_appearance(rows["item_id"])
-    label_array = rows["label"].to_numpy().astype(np.int8)
-    happened = np.ones(len(rows), dtype=bool)
+    columns: dict[str, Any] = {
+        "row_id": rows["row_id"].to_numpy(),
+        "user": user,
+        "item": item,
+        "time": rows["timestamp"].dt.epoch("ms").to_numpy(),
+        "known_at": rows["known_at"].to_numpy(),
+        "label": rows["label"].to_numpy().astype(np.int8),
+        "happened": np.ones(len(rows), dtype=bool),
+    }
+    cuts = periods.cuts(*_keys(columns)) if cuts is None else cuts.grown(*_keys(columns))
+    columns["period"] = cuts.of_rows(*_keys(columns))
     if rule.implicit:
         if periods.straddle:
             raise ConfigError(
                 "periods.straddle", "is set under the label rule implicit", "cuts that no instant straddles",
                 "Sampled negatives share the time of their positive: set straddle: false",
             )  # fmt: skip
-        at, drawn = sample_negatives(user, item, time, negatives, seed)
-        order = np.argsort(np.concatenate([np.arange(len(user)), at + 0.5]), kind="stable")
-        user, time = np.concatenate([user, user[at]])[order], np.concatenate([time, time[at]])[order]
-        item = np.concatenate([item, drawn])[order]
-        label_array = np.concatenate([label_array, np.zeros(len(at), dtype=np.int8)])[order]
-        happened = np.concatenate([happened, np.zeros(len(at), dtype=bool)])[order]
-    period, cuts = periods.cut(time)
+        columns = _with_negatives(columns, negatives, seed)
+    on_time = columns["known_at"] == columns["time"]
+    versions = item_versions(items, item_ids)
     return Stream(
-        user=user,
-        item=item,
-        time=time,
-        label=label_array,
-        period=period,
-        happened=happened,
-        targets=np.flatnonzero(period > 0),
+        **columns,
+        targets=np.flatnonzero((columns["period"] > 0) & on_time),
         user_ids=user_ids,
-        items=_aligned(items, item_ids),
-        cuts=cuts,
+        items=newest(versions),
+        item_versions=versions if len(versions) > len(item_ids) else None,
+        cuts=cuts.times,
         gap=duration(periods.gap),
         name=name,
         implicit=rule.implicit,
+        frozen=cuts,
     )
 
 
-def _aligned(items: pl.DataFrame, item_ids: pl.Series) -> pl.DataFrame:
-    """The item table in code order; items without a row get their id as title."""
+def _named(interactions: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The rows with `row_id` and `known_at` (ms); refuses ids that do not name rows."""
+    given = "row_id" in interactions.columns
+    rows = interactions if given else interactions.with_columns(row_id=pl.col("line"))
+    time = pl.col("timestamp").dt.epoch("ms")
+    known_at = pl.col("known_at").dt.epoch("ms").fill_null(time) if "known_at" in rows.columns else time
+    rows = rows.with_columns(pl.col("row_id").cast(pl.Int64), known_at=pl.max_horizontal(known_at, time))
+    ids = rows["row_id"]
+    if ids.null_count() or ids.n_unique() < len(ids) or ids.min() < 0 or ids.max() >= LARGEST_ID:  # type: ignore[operator]
+        raise DataError(
+            f"stream '{name}'",
+            f"the column {'row_id' if given else 'line'} does not name the rows: {ids.n_unique():,} different values "
+            f"from {ids.min()!r} to {ids.max()!r} in {len(ids):,} rows",
+            f"a whole number of its own for every row, from 0 to {LARGEST_ID - 1}",
+        )
+    return rows
+
+
+def _keys(columns: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    return columns["known_at"], columns["row_id"]
+
+
+def _with_negatives(columns: dict[str, Any], per_positive: int, seed: int) -> dict[str, Any]:
+    """The rows with sampled negatives behind their positives."""
+    if per_positive > MOST_NEGATIVES:
+        raise ConfigError("data.negatives", f"is {per_positive}", f"at most {MOST_NEGATIVES}")
+    at, drawn, number = sample_negatives(
+        columns["user"], columns["item"], columns["known_at"], columns["row_id"], per_positive, seed
+    )
+    n = len(columns["user"])
+    order = np.lexsort((np.concatenate([np.full(n, -1), number]), np.concatenate([np.arange(n), at])))
+    own = {
+        "item": drawn,
+        "label": np.zeros(len(at), np.int8),
+        "happened": np.zeros(len(at), bool),
+        "row_id": -1 - (columns["row_id"][at] * MOST_NEGATIVES + number),
+    }
+    return {k: np.concatenate([v, own.get(k, v[at])])[order] for k, v in columns.items()}
+
+
+def item_versions(items: pl.DataFrame, item_ids: pl.Series) -> pl.DataFrame:
+    """Texts of the items in code order, each version in time order: item_id, known_at (ms), title, attributes.
+
+    Items without a row get their id as title.
+    """
+    if "title" not in items.columns:
+        items = items.with_columns(pl.lit(None, dtype=pl.String).alias("title"))
+    first = pl.lit(-(2**62), dtype=pl.Int64)
+    if "known_at" in items.columns:
+        items = items.with_columns(pl.col("known_at").dt.epoch("ms").fill_null(first)).sort("known_at")
+        # An item is called by its first text until the second one is known.
+        items = items.with_columns(
+            pl.when(pl.col("item_id").is_first_distinct()).then(first).otherwise("known_at").alias("known_at")
+        ).unique(["item_id", "known_at"], keep="last", maintain_order=True)
+    else:
+        items = items.unique("item_id", keep="first", maintain_order=True).with_columns(known_at=first)
     wanted = pl.DataFrame({"item_id": item_ids})
-    joined = wanted.join(items.unique("item_id", keep="first"), on="item_id", how="left", maintain_order="left")
-    return clean_items(joined)
-
-
-def as_date(ms: int) -> str:
-    """ISO date of a time in ms (UTC)."""
-    return datetime.fromtimestamp(ms / 1000, UTC).date().isoformat()
+    joined = wanted.join(items, on="item_id", how="left", maintain_order="left_right").with_columns(
+        pl.col("known_at").fill_null(first)
+    )
+    named = clean_items(joined.drop("known_at")).with_columns(known_at=joined["known_at"])
+    return named.select("item_id", "known_at", pl.exclude("item_id", "known_at"))

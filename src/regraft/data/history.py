@@ -41,7 +41,7 @@ class History:
     user: str
     items: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"item_id": pl.String}))
     label: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int8))  # 1 = liked
-    time: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # ms since 1970 UTC, ascending
+    time: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # ms, UTC, ascending: when known
     facts: pl.DataFrame | None = None
     before: int = 0
 
@@ -85,7 +85,7 @@ class History:
             user=str(stream.user_ids[user]),
             items=stream.items[stream.item[rows]],
             label=stream.label[rows],
-            time=stream.time[rows],
+            time=stream.known_at[rows],
             facts=None if facts is None else facts[rows],
             before=first - start,
         )
@@ -191,7 +191,7 @@ def requests_of(
         return
     rows = view.targets
     known = view.order.known(view.users, regime.known(view, rows))
-    key = np.stack([view.users.astype(np.int64), known, view.time[rows]])
+    key = np.stack([view.users.astype(np.int64), known, view.known_at[rows]])
     groups, number = np.unique(key, axis=1, return_inverse=True)
     order = np.argsort(number.ravel(), kind="stable")
     ends = np.cumsum(np.bincount(number.ravel(), minlength=groups.shape[1]))

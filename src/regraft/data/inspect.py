@@ -39,7 +39,7 @@ class Inspection:
     """One log. `table` has one row per period, period 0 being the warm-up; shares are from 0 to 1.
 
     `ties` is the share of rows that have an earlier row of the same user at the same instant: their
-    verdicts must not stand in each other's history.
+    labels must not stand in each other's history.
     """
 
     path: Path

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from regraft.data.draws import below
 from regraft.errors import ConfigError, DataError
 
 COMPARE: dict[str, Callable[..., Any]] = {
@@ -85,40 +86,33 @@ class LabelRule:
 
 
 def sample_negatives(
-    user: np.ndarray, item: np.ndarray, time: np.ndarray, per_positive: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """(position of the positive, item code) of each negative; rows are in time order, codes by first appearance.
+    user: np.ndarray, item: np.ndarray, known_at: np.ndarray, row_id: np.ndarray, per_positive: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(position of the positive, item code, number of the draw) of each negative.
 
-    The draw for a row depends on the row's position, the seed and the past alone, so a prefix of the
-    log always gets the same negatives. Rows for which ten draws find no untouched item get fewer.
+    Rows are in the order they became known, codes by first appearance. A draw depends on the row's id, the seed
+    and the past alone, so a prefix of the log always gets the same negatives, and one row more or less redraws
+    nothing for the others. Rows for which ten draws find no untouched item get fewer.
     """
     # Items that existed strictly before or at the row's instant: the codes below the running maximum.
-    existing = np.maximum.accumulate(item)[np.searchsorted(time, time, side="right") - 1] + 1
+    existing = np.maximum.accumulate(item)[np.searchsorted(known_at, known_at, side="right") - 1] + 1
     n_items = np.int64(item.max() + 1)
     pairs = user.astype(np.int64) * n_items + item
     order = np.argsort(pairs, kind="stable")
     unique, first = np.unique(pairs[order], return_index=True)
-    touched_at = time[order[first]]
-    rows, codes = [], []
+    touched_at = known_at[order[first]]
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for draw in range(per_positive):
         open_rows = np.arange(len(item))
         for attempt in range(10):
-            drawn = (_uniform(open_rows, seed, draw * 10 + attempt) * existing[open_rows]).astype(np.int64)
+            drawn = below(row_id[open_rows], existing[open_rows], seed, draw, attempt)
             key = user[open_rows].astype(np.int64) * n_items + drawn
             at = np.minimum(np.searchsorted(unique, key), len(unique) - 1)
-            taken = (unique[at] == key) & (touched_at[at] <= time[open_rows])
-            rows.append(open_rows[~taken])
-            codes.append(drawn[~taken])
+            taken = (unique[at] == key) & (touched_at[at] <= known_at[open_rows])
+            rows = open_rows[~taken]
+            found.append((rows, drawn[~taken].astype(np.int32), np.full(len(rows), draw)))
             open_rows = open_rows[taken]
             if not len(open_rows):
                 break
-    return np.concatenate(rows), np.concatenate(codes).astype(np.int32)
-
-
-def _uniform(rows: np.ndarray, seed: int, draw: int) -> np.ndarray:
-    """Counter-based uniforms in [0, 1): splitmix64 of (row, seed, draw), so that no draw depends on another."""
-    start = (seed * 1_000_003 + draw + 1) * 0x9E3779B97F4A7C15 % 2**64
-    z = rows.astype(np.uint64) + np.uint64(start)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return (z ^ (z >> np.uint64(31))).astype(np.float64) / 2.0**64
+    positive, code, number = (np.concatenate(column) for column in zip(*found, strict=True))
+    return positive, code, number

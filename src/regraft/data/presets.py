@@ -44,7 +44,7 @@ def lsat_ml_1m(
     bounds = targets[::size]
     period = np.searchsorted(bounds, np.arange(len(whole.time)), side="right").astype(np.int32)
     cuts = (*(int(whole.time[b]) for b in bounds), int(whole.time[-1]) + 1)
-    stream = replace(whole, period=period, targets=targets, cuts=cuts, shared={})
+    stream = replace(whole, period=period, targets=targets, cuts=cuts, frozen=None, shared={})
     return stream if information == "full" else _window(stream)
 
 
@@ -59,7 +59,7 @@ def _window(stream: Stream) -> Stream:
     item, item_ids = code_by_first_appearance(stream.items["item_id"].gather(stream.item[keep]))
     return replace(
         stream,
-        **{n: getattr(stream, n)[keep] for n in ("time", "label", "period", "happened")},
+        **{n: getattr(stream, n)[keep] for n in ("row_id", "time", "known_at", "label", "period", "happened")},
         user=user,
         item=item,
         targets=np.searchsorted(keep, stream.targets),

@@ -133,7 +133,7 @@ def block(order: UserOrder, period: np.ndarray) -> Proposal[Block]:
 def events_read(order: UserOrder, period: np.ndarray, block: Block) -> float:
     """Events a model reads per target when each period is one pass; rows of period 0 are history only.
 
-    Counts what the block rule reads (prompts/timeline.py) with every verdict known at once.
+    Counts what the block rule reads (prompts/timeline.py) with every label known at once.
     """
     user = np.repeat(np.arange(len(order.start) - 1), np.diff(order.start))
     index, when = order.index[order.rows], period[order.rows]

@@ -52,12 +52,12 @@ class Regime:
     def known(self, stream: Stream, rows: np.ndarray | None = None) -> np.ndarray:
         """int64 per row (all rows, or those given): rows [0, known) of the stream were known at its time."""
         mine: np.ndarray | slice = slice(None) if rows is None else rows
-        time, period = stream.time[mine], stream.period[mine]
+        time, period = stream.known_at[mine], stream.period[mine]
         if self.name == "paper":
-            return np.arange(len(stream.time), dtype=np.int64) if rows is None else np.asarray(rows, dtype=np.int64)
-        earlier = np.searchsorted(stream.time, time, side="left")
+            return np.arange(len(stream.known_at), dtype=np.int64) if rows is None else np.asarray(rows, dtype=np.int64)
+        earlier = np.searchsorted(stream.known_at, time, side="left")
         if self.name == "delayed":
-            return np.minimum(np.searchsorted(stream.time, time - self.delay, side="right"), earlier)
+            return np.minimum(np.searchsorted(stream.known_at, time - self.delay, side="right"), earlier)
         if self.name == "frozen":
             # Warm-up rows belong to no period of their own: there the past is everything strictly earlier.
             return np.where(period == 0, earlier, np.searchsorted(stream.period, period))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from regraft.data.build import build_stream
 from regraft.data.drift_world_settings import DriftWorld
 from regraft.data.labels import LabelRule
-from regraft.data.periods import Periods
+from regraft.data.periods import Cuts, Periods
 from regraft.data.presets import PRESETS, lsat_ml_1m
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError
@@ -61,8 +61,8 @@ def read(options: DataOptions) -> tuple[pl.DataFrame, pl.DataFrame]:
     return log.interactions, log.items
 
 
-def open_stream(options: DataOptions) -> Stream:
-    """The stream the options describe."""
+def open_stream(options: DataOptions, cuts: Cuts | None = None) -> Stream:
+    """The stream the options describe; `cuts` are those found when the log was shorter."""
     interactions, items = read(options)
     if options.preset is not None:
         assert options.preset in PRESETS
@@ -77,6 +77,7 @@ def open_stream(options: DataOptions) -> Stream:
             negatives=options.negatives,
             seed=options.seed,
             name=name,
+            cuts=cuts,
         )
     return stream if options.share == 1.0 else of_share(stream, options.share, options.seed)
 

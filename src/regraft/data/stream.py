@@ -1,42 +1,46 @@
 """The ordered periods of one log, and views of it that cannot show the future.
 
-A stream is a set of equally long arrays in global time order (equal times keep file order). A view
+A stream is a set of equally long arrays in the order in which rows became known: by (known_at, row_id). A view
 is a *prefix* of those arrays plus the positions of the rows that count as examples, so a row at or
 after the cut is not hidden in it but absent from it. Codes of users and items are given in order of
 first appearance, which makes every code, count and sampled negative of a prefix independent of what
-comes later.
+comes later; so are cuts, item texts and hashes of a view. A log that grows leaves every earlier view as it was.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from regraft.data.draws import uniform
+from regraft.data.periods import Cuts
 from regraft.errors import DataError
 
 WARM_UP = 0
-ROW_COLUMNS = ("user", "item", "time", "label", "period", "happened")
+ROW_COLUMNS = ("row_id", "user", "item", "time", "known_at", "label", "period", "happened")
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Rows in time order; row number = position. Periods count from 1; period 0 is the warm-up.
+    """Rows in the order they became known; row number = position. Periods count from 1; period 0 is the warm-up.
 
     `targets` are the rows that are examples in this view; all rows are history. `cuts[p - 1]` is the
     start of period p in ms (UTC), `cuts[-1]` the exclusive end of the last one. `happened` is False
-    for sampled negatives: they are examples, never history.
+    for sampled negatives: they are examples, never history. A late row (known_at > time) is never an example.
     """
 
+    row_id: np.ndarray  # int64, names the row for ever; below 0 for sampled negatives
     user: np.ndarray  # int32 codes
     item: np.ndarray  # int32 codes
-    time: np.ndarray  # int64, ms since 1970 UTC, ascending
+    time: np.ndarray  # int64, ms since 1970 UTC: when it happened
+    known_at: np.ndarray  # int64, ms, ascending: `time`, or later for rows that arrived late
     label: np.ndarray  # int8, 1 = liked
     period: np.ndarray  # int32, ascending
     happened: np.ndarray  # bool
@@ -47,7 +51,8 @@ class Stream:
     gap: int = 0  # ms between the end of what an update may see and the period it is tested on
     name: str = "stream"
     implicit: bool = False  # every row that happened is a like: there are no dislikes but sampled ones
-    origin: str = ""  # fingerprint of the whole log this is a view of; empty for the whole log itself
+    item_versions: pl.DataFrame | None = None  # where texts changed: item_id, known_at, title, attributes
+    frozen: Cuts | None = None  # the rule behind `cuts`, for a log that grows; None in views
     # What was worked out about the whole log, for all its views; a stream with other rows must get a new one.
     shared: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -67,12 +72,17 @@ class Stream:
             raise DataError(f"stream '{self.name}'", f"has no cut {period}", f"1 to {self.n_periods + 1}")
         end = int(np.searchsorted(self.period, period))
         if self.gap:
-            end = min(end, int(np.searchsorted(self.time, self.cuts[period - 1] - self.gap)))
-        return self._prefix(end)
+            end = min(end, int(np.searchsorted(self.known_at, self.cuts[period - 1] - self.gap)))
+        return self._prefix(end, self.cuts[:period])
 
     def cases(self, period: int) -> Stream:
-        """The examples of one period with the history up to them: what a contender is asked to score."""
-        seen = self._prefix(int(np.searchsorted(self.period, period + 1)))
+        """The examples of one period with the history up to them: what a contender is asked to score.
+
+        The view ends behind its last row: when the period will be closed is not known inside it.
+        """
+        end = int(np.searchsorted(self.period, period + 1))
+        last = int(self.known_at[end - 1]) + 1 if end else self.cuts[0]
+        seen = self._prefix(end, (*self.cuts[:period], max(last, self.cuts[period - 1] + 1)))
         return seen.only(seen.period[seen.targets] == period)
 
     def only(self, keep: np.ndarray | slice) -> Stream:
@@ -97,10 +107,16 @@ class Stream:
         return self.only(~np.isin(self.targets, held)), self._with(held)
 
     def sample(self, n: float, rng: np.random.Generator, weights: np.ndarray | None = None) -> Stream:
-        """`n` examples drawn without replacement (all, when there are fewer), in time order."""
+        """`n` examples drawn without replacement (all, when there are fewer), in the stream's order.
+
+        An example is drawn by its row id and one number from `rng`, so one more or less redraws no other
+        (Efraimidis and Spirakis 2006: the largest u ** (1 / weight)).
+        """
         size = min(len(self), round(n))
-        p = None if weights is None else weights / weights.sum()
-        return self.only(np.sort(rng.choice(len(self), size=size, replace=False, p=p)))
+        log_u = np.log(uniform(self.ids, int(rng.integers(2**62))))
+        with np.errstate(divide="ignore"):
+            keys = log_u if weights is None else log_u / weights
+        return self.only(np.sort(np.argsort(-keys, kind="stable")[:size]))
 
     def of_users(self, users: np.ndarray) -> Stream:
         """Examples of the given user codes; everybody's history stays."""
@@ -114,20 +130,28 @@ class Stream:
     def _with(self, targets: np.ndarray) -> Stream:
         """The same rows with other examples; what was worked out about the rows goes along."""
         view = replace(self, targets=targets)
-        view.__dict__.update({n: self.__dict__[n] for n in ("order", "rows_hash") if n in self.__dict__})
+        view.__dict__.update({n: self.__dict__[n] for n in ("order", "hashes", "rows_hash") if n in self.__dict__})
         return view
 
-    def _prefix(self, end: int) -> Stream:
+    def _prefix(self, end: int, cuts: tuple[int, ...]) -> Stream:
+        """The rows [0, end) and the texts that their items had at the last of the cuts."""
         cut = int(np.searchsorted(self.targets, end))
         n_users = int(self.user[:end].max()) + 1 if end else 0
         n_items = int(self.item[:end].max()) + 1 if end else 0
+        items, versions = self.items[:n_items], self.item_versions
+        if versions is not None:
+            known = versions.filter(pl.col("known_at") < cuts[-1])
+            versions = known.filter(pl.col("item_id").is_in(items["item_id"].implode()))
+            items = newest(versions)
         view = replace(
             self,
             **{name: getattr(self, name)[:end] for name in ROW_COLUMNS},
             targets=self.targets[:cut],
             user_ids=self.user_ids[:n_users],
-            items=self.items[:n_items],
-            origin=self.root,
+            items=items,
+            item_versions=versions,
+            cuts=cuts,
+            frozen=None,
         )
         if "order" in self.__dict__:
             view.__dict__["order"] = self.order.until(end, n_users)
@@ -150,14 +174,56 @@ class Stream:
         """Each user's own time line over the rows that happened."""
         return UserOrder.of(self.user, self.happened)
 
+    @property
+    def ids(self) -> np.ndarray:
+        """Row id per example."""
+        return self.row_id[self.targets]
+
+    def positions(self, ids: np.ndarray) -> np.ndarray:
+        """int64 per id: the row's position, -1 where this view has no such row."""
+        sorter = np.argsort(self.row_id, kind="stable")
+        at = np.minimum(np.searchsorted(self.row_id, ids, sorter=sorter), max(len(sorter) - 1, 0))
+        if not len(sorter):
+            return np.full(len(ids), -1)
+        return np.where(self.row_id[sorter[at]] == ids, sorter[at], -1)
+
+    def checks(self, rows: np.ndarray) -> np.ndarray:
+        """int64 per row: a hash of who, what and when, by which a row is known again in another state of its log."""
+        columns = {
+            "user": self.user_ids.gather(self.user[rows]),
+            "item": self.items["item_id"].gather(self.item[rows]),
+            "time": self.time[rows],
+        }
+        digests = (
+            hashlib.blake2b(f"{user}\0{item}\0{time}".encode(), digest_size=8).digest()
+            for user, item, time in pl.DataFrame(columns).iter_rows()
+        )
+        return np.frombuffer(b"".join(digests), dtype=np.int64)
+
+    @cached_property
+    def hashes(self) -> dict[int, str]:
+        """Per period of this view: a hash of all rows up to its end."""
+        digest, found = hashlib.blake2b(digest_size=16), {}
+        edges = np.flatnonzero(np.diff(self.period, prepend=-1, append=-1))
+        for first, end in pairwise(edges):
+            for name in ROW_COLUMNS:
+                digest.update(np.ascontiguousarray(getattr(self, name)[first:end]).tobytes())
+            found[int(self.period[first])] = digest.hexdigest()
+        return found
+
+    def scored_under(self, period: int) -> str:
+        """Names what a score of a row of the period may depend on: all rows up to its end, and their items' texts."""
+        seen = self.items[: int(self.item[: np.searchsorted(self.period, period + 1)].max()) + 1]
+        digest = hashlib.blake2b(self.hashes[period].encode(), digest_size=16)
+        digest.update(seen.hash_rows(seed=0).to_numpy().tobytes())
+        return digest.hexdigest()
+
     @cached_property
     def rows_hash(self) -> str:
         """Hash of everything visible but the choice of examples: rows, item texts, cuts."""
         digest = hashlib.blake2b(digest_size=16)
-        for name in ROW_COLUMNS:
-            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        digest.update(repr((list(self.hashes.values())[-1:], self.cuts, self.gap)).encode())
         digest.update(self.items.hash_rows(seed=0).to_numpy().tobytes())
-        digest.update(repr((self.cuts, self.gap)).encode())
         return digest.hexdigest()
 
     @cached_property
@@ -167,17 +233,12 @@ class Stream:
         digest.update(np.ascontiguousarray(self.targets).tobytes())
         return digest.hexdigest()
 
-    @property
-    def root(self) -> str:
-        """Names the whole log: what is computed causally on it may be kept under this name for all its views."""
-        return self.origin or self.rows_hash
-
     def warm_up(self) -> Stream:
         """The warm-up rows as examples: what a small base model is built from.
 
         Sampled negatives are examples too, or the base of an implicit log would learn that everything is liked.
         """
-        before = self._prefix(int(np.searchsorted(self.period, WARM_UP + 1)))
+        before = self._prefix(int(np.searchsorted(self.period, WARM_UP + 1)), self.cuts[:1])
         return before._with(np.arange(len(before.time)))
 
     def describe(self) -> str:
@@ -242,9 +303,6 @@ def code_by_first_appearance(ids: pl.Series) -> tuple[np.ndarray, pl.Series]:
     return codes.to_numpy(), unique
 
 
-def union(views: Sequence[Stream]) -> Stream:
-    """Examples of several views of one stream."""
-    total = views[0]
-    for view in views[1:]:
-        total = total + view
-    return total
+def newest(versions: pl.DataFrame) -> pl.DataFrame:
+    """The last version of every item, in the order of their first."""
+    return versions.unique("item_id", keep="last", maintain_order=True).drop("known_at")

@@ -1,0 +1,1 @@
+"""The frozen base model and its adapters: tokens, fits, scores, merges."""

@@ -2,14 +2,13 @@
 
 A blend is a value: immutable, hashed, saved as one directory. Everything a strategy remembers from period
 to period is in `state` (named arrays) and `kept` (named adapters), so that strategies are stateless and
-every run resumes.
+every run resumes. What its calibration needs beside the log-odds is in `fitted`: a saved blend scores by itself.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,10 +20,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from regraft.errors import ModelError
-from regraft.files import staging_for
+from regraft.files import exchange, staging_for
 from regraft.lm.adapter import Adapter
 
-STATE = "state.safetensors"
+STATE, FITTED = "state.safetensors", "fitted.safetensors"
 Mode = Literal["ensemble", "merge"]
 Part = tuple[Adapter | None, float]  # None: the base model as it is
 
@@ -56,6 +55,7 @@ class Blend:
     calibration: Calibration | None = None
     state: Mapping[str, np.ndarray] = field(default_factory=dict)
     kept: Mapping[str, Adapter] = field(default_factory=dict)
+    fitted: Mapping[str, np.ndarray] = field(default_factory=dict)  # the stack behind `calibration`
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -98,8 +98,9 @@ class Blend:
         digest.update(
             repr((parts, self.mode, self.calibration, sorted((k, a.hash) for k, a in self.kept.items()))).encode()
         )
-        for name in sorted(self.state):
-            digest.update(name.encode() + np.ascontiguousarray(self.state[name]).tobytes())
+        for arrays in (self.state, self.fitted):
+            for name in sorted(arrays):
+                digest.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
         return digest.hexdigest()
 
     def save(self, folder: Path, base_path: str = "") -> None:
@@ -109,8 +110,9 @@ class Blend:
         adapters = [a for a, _ in self.parts if a is not None] + list(self.kept.values())
         for adapter in {a.hash: a for a in adapters}.values():
             adapter.save(staging / "adapters" / adapter.hash, base_path)
-        if self.state:
-            save_file({k: np.asarray(v, order="C") for k, v in self.state.items()}, staging / STATE)
+        for name, arrays in ((STATE, self.state), (FITTED, self.fitted)):
+            if arrays:
+                save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, staging / name)
         (staging / "blend.json").write_text(
             json.dumps(
                 {
@@ -124,8 +126,7 @@ class Blend:
                 indent=2,
             )
         )
-        shutil.rmtree(folder, ignore_errors=True)
-        staging.rename(folder)
+        exchange(staging, folder)
 
     @classmethod
     def load(cls, folder: Path) -> Blend:
@@ -157,6 +158,7 @@ class Blend:
             if found
             else None,
             state=load_file(folder / STATE) if (folder / STATE).is_file() else {},
+            fitted=load_file(folder / FITTED) if (folder / FITTED).is_file() else {},
             kept={k: adapters[name] for k, name in saved["kept"].items()},
             notes=tuple(saved["notes"]),
         )

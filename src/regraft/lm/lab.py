@@ -158,7 +158,7 @@ class Workshop:
             return kept
 
 
-class Lab:
+class ModelLab:
     """One contender's workbench in one period: `seed` draws everything, `meter` gathers the cost."""
 
     def __init__(self, workshop: Workshop, seed: int = 0) -> None:
@@ -166,11 +166,12 @@ class Lab:
         self.rng = np.random.default_rng([seed, 1])
         self.meter = CostMeter()
         self.notes: list[str] = []
+        self.trained: list[np.ndarray] = []
 
-    def with_seed(self, seed: int) -> Lab:
+    def with_seed(self, seed: int) -> ModelLab:
         """Another lab that draws differently but charges the same meter."""
-        other = Lab(self.workshop, seed)
-        other.meter, other.notes = self.meter, self.notes
+        other = ModelLab(self.workshop, seed)
+        other.meter, other.notes, other.trained = self.meter, self.notes, self.trained
         return other
 
     @property
@@ -213,6 +214,7 @@ class Lab:
             rest, stop = view.hold_out(shop.fit.hold_out)
             if len(rest):
                 weights, view = weights[~np.isin(view.targets, stop.targets)], rest
+        self.trained.append(view.ids)
         lr = lr or (shop.fit.lr if start is None else shop.fit.lr_incremental)
         epochs = epochs or shop.fit.epochs
         key = shop.key(
@@ -314,25 +316,43 @@ class Lab:
     def score_adapter(self, adapter: Adapter | None, view: Stream) -> np.ndarray:
         """Log-odds per example under one adapter, or under the bare base model.
 
-        A row's score does not depend on the rows beside it, so scores are kept row by row.
+        A row's score depends on what was known at its time, not on the rows beside it or after it: scores are kept
+        by row id, under the name of all rows up to the end of the row's period, and serve every later view.
         """
-        shop = self.workshop
-        key = shop.key("score", view.root, adapter.hash if adapter else None)
-        kept = shop.kept_scores(key)
-        unknown = view.only(~np.isin(view.targets, kept.rows))
-        if len(unknown):
-            with measured() as cost:
-                blocks, trunk = shop.blocks(unknown), shop.trunk_of(adapter)
-                lower = _Lower(trunk)
-                with shop.grafts.on(adapter):
-                    scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk)
-            cost.tokens_forward = _tokens(blocks, shop.base, trunk)
-            lower.charge(cost, cost.tokens_forward)
-            cost.flops = self._flops(cost)
-            kept = shop.keep_scores(key, unknown.targets, scores, cost)
+        shop, ids, period = self.workshop, view.ids, view.period[view.targets]
+        keys = {
+            int(p): shop.key("score", view.scored_under(int(p)), adapter.hash if adapter else None)
+            for p in np.unique(period)
+        }
+        unknown = np.zeros(len(view), dtype=bool)
+        for p, key in keys.items():
+            unknown[period == p] = ~np.isin(ids[period == p], shop.kept_scores(key).rows)
+        if unknown.any():
+            scores, cost = self._scored(adapter, view.only(unknown))
+            for p, key in keys.items():
+                new = period[unknown] == p
+                if new.any():
+                    shop.keep_scores(key, ids[unknown][new], scores[new], cost.share(new.mean()))
             self.notes += shop.news()
-        self.meter.charge(kept.cost(view.targets))
-        return kept.of(view.targets)
+        found = np.zeros(len(view))
+        for p, key in keys.items():
+            kept, mine = shop.kept_scores(key), ids[period == p]
+            found[period == p] = kept.of(mine)
+            self.meter.charge(kept.cost(mine))
+        return found
+
+    def _scored(self, adapter: Adapter | None, view: Stream) -> tuple[np.ndarray, Cost]:
+        """Scores that nobody has kept, and what they took."""
+        shop = self.workshop
+        with measured() as cost:
+            blocks, trunk = shop.blocks(view), shop.trunk_of(adapter)
+            lower = _Lower(trunk)
+            with shop.grafts.on(adapter):
+                scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk)
+        cost.tokens_forward = _tokens(blocks, shop.base, trunk)
+        lower.charge(cost, cost.tokens_forward)
+        cost.flops = self._flops(cost)
+        return scores, cost
 
     def log_loss(self, blend: Blend, view: Stream) -> float:
         """Mean log-loss of the blend on the view, before calibration."""

@@ -4,8 +4,8 @@ About 1.5 million parameters (Llama-shaped: 4 layers, width 128) with a byte-lev
 merges may cross spaces (as in SuperBPE, arXiv 2503.13423), so that a popular title becomes one or two
 tokens. It is the embedded default: regraft needs no download.
 
-Two objectives. `labels` learns the verdicts themselves: the strongest small recommender, on which `never`
-is hard to beat. `text` learns to predict titles, facts and sequences and never sees a verdict: a stand-in
+Two objectives. `labels` learns the labels themselves: the strongest small recommender, on which `never`
+is hard to beat. `text` learns to predict titles, facts and sequences and never sees a label: a stand-in
 for a general language model, on which adapters must teach the task.
 """
 
@@ -160,7 +160,7 @@ def _corpus(warm_up: Stream, template: Template, regime: Regime, refresh: str) -
 
 
 def _texts(encoder: Encoder, warm_up: Stream) -> Blocks:
-    """Each user's events in time order without any verdict, H + W events a block."""
+    """Each user's events in time order without any label, H + W events a block."""
     order, size = warm_up.order, encoder.shape.context + encoder.shape.targets
     rows = order.rows
     user = warm_up.user[rows]

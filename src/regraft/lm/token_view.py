@@ -20,7 +20,7 @@ SAMPLE = 2_000  # examples, spread over the view, from which lengths are taken
 
 @dataclass(frozen=True)
 class TokenView:
-    """One example as the model reads it. The verdict is read after the last token."""
+    """One example as the model reads it. The answer is read after the last token."""
 
     tokens: tuple[str, ...]
     yes: str

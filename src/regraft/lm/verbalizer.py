@@ -1,7 +1,7 @@
 """The two answers in tokens, taken from the tokenizer, never hard-coded.
 
 Verbalizer may be several tokens, begin with a space or share their first tokens. What they share is appended
-to the prompt; the verdict is read at the first token in which they differ.
+to the prompt; the score is read at the first token in which they differ.
 """
 
 from __future__ import annotations

@@ -64,24 +64,29 @@ class FactState:
         time: Sequence[int] | np.ndarray,
         label: Sequence[int] | np.ndarray,
         happened: Sequence[bool] | np.ndarray | None = None,
+        known_at: Sequence[int] | np.ndarray | None = None,
     ) -> pl.DataFrame:
         """Adds events and gives the facts of each as of itself, to be stored in its user's history.
 
-        `time` is in ms, ascending and not before the last event told; `label` is 1 (liked) or 0. Events that did not
-        happen (sampled negatives) get facts and are remembered by nobody.
+        `time` (ms) is when they happened, `known_at` when they became known, the same by default: it ascends and
+        follows the last event told. `label` is 1 (liked) or 0. Events that did not happen (sampled negatives) get
+        facts and are remembered by nobody.
 
         Raises:
             DataError: columns of different lengths, another label, or events out of time order; nothing is added.
         """
         times, labels = np.asarray(time, dtype=np.int64), np.asarray(label, dtype=np.int8)
         real = np.ones(len(times), dtype=bool) if happened is None else np.asarray(happened, dtype=bool)
-        lengths = [len(users), len(items), len(times), len(labels), len(real)]
+        known = times if known_at is None else np.asarray(known_at, dtype=np.int64)
+        lengths = [len(users), len(items), len(times), len(known), len(labels), len(real)]
         if len(set(lengths)) > 1:
             raise DataError("events", f"columns of {', '.join(map(str, lengths))} rows", "one length")
         if not np.isin(labels, (0, 1)).all():
             raise DataError("events", f"label {labels[~np.isin(labels, (0, 1))][0]}", "1 (liked) or 0")
         with self._lock:
-            return _table(self._sums.take(_codes(self._users, users), _codes(self._items, items), times, labels, real))
+            return _table(
+                self._sums.take(_codes(self._users, users), _codes(self._items, items), times, known, labels, real)
+            )
 
     def ask(self, user: str, items: Sequence[str], time: int) -> pl.DataFrame:
         """The facts of one user with each item as of `time` (ms): one row per item, the columns of a fact table."""

@@ -28,6 +28,7 @@ RECENT = 10
 REFRESH = ("event", "day", "period")
 WARM_UP_SLICE = 25_000  # rows of the warm-up after which the neighbour sums are renewed
 NEVER = 365 * 24.0  # hours of pause where the user has no known event
+GROWN = ("time", "known_at", "likes", "rated", "appeared", "user", "index")
 Columns = dict[str, np.ndarray]
 Progress = Callable[[int, int], None]  # (rows done, all rows)
 
@@ -50,7 +51,8 @@ class FactSums:
         self.sums = PairSums()
         self.items = AsOf(summed=("likes",))
         self.users = AsOf(plain={"item": np.int32, "residual": np.float64}, summed=("likes", "lean"))
-        self.time = Grown(np.zeros(0, dtype=np.int64))
+        self.time = Grown(np.zeros(0, dtype=np.int64))  # ms, when a row happened
+        self.known_at = Grown(np.zeros(0, dtype=np.int64))  # ms, ascending: when it became known
         self.likes, self.rated = Grown(np.zeros(1)), Grown(np.zeros(1, dtype=np.int64))  # among the first k rows
         self.appeared = Grown(np.zeros(0, dtype=np.int64))  # rows at which an item had its first event
         self.user = Grown(np.zeros(0, dtype=np.int32))  # per row: -1 where it did not happen
@@ -59,23 +61,26 @@ class FactSums:
     @property
     def rows(self) -> int:
         """Rows taken."""
-        return self.time.n
+        return self.known_at.n
 
     # -- what it is told -------------------------------------------------------------------------
 
     def take(
-        self, user: np.ndarray, item: np.ndarray, time: np.ndarray, label: np.ndarray, happened: np.ndarray
-    ) -> Columns:
+        self, user: np.ndarray, item: np.ndarray, time: np.ndarray, known_at: np.ndarray,
+        label: np.ndarray, happened: np.ndarray,
+    ) -> Columns:  # fmt: skip
         """Adds events and gives the facts of each as of itself; those that did not happen get facts, no more.
 
-        `time` is int64 ms, ascending and not before the last event taken.
+        `time` is when they happened, `known_at` when they became known (int64 ms): it ascends and follows the last
+        event taken.
         """
         self.items.reserve(int(item.max(initial=-1)) + 1)
         self.users.reserve(int(user.max(initial=-1)) + 1)
-        last = self.time.values[-1:]
-        if (np.diff(np.concatenate([last, time])) < 0).any():
+        last = self.known_at.values[-1:]
+        if (np.diff(np.concatenate([last, known_at])) < 0).any():
             raise DataError("events", "are not in time order", "times that ascend and follow the last event taken")
-        found = [self._take(user[p], item[p], time[p], label[p], happened[p]) for p in self._slices(len(time))]
+        columns = (user, item, time, known_at, label, happened)
+        found = [self._take(*(column[part] for column in columns)) for part in self._slices(len(time))]
         return {name: np.concatenate([columns[name] for columns in found]) for name in found[0]}
 
     def _slices(self, n: int) -> Iterator[slice]:
@@ -89,21 +94,23 @@ class FactSums:
             first = min(first + room, n)
 
     def _take(
-        self, user: np.ndarray, item: np.ndarray, time: np.ndarray, label: np.ndarray, happened: np.ndarray
-    ) -> Columns:
+        self, user: np.ndarray, item: np.ndarray, time: np.ndarray, known_at: np.ndarray,
+        label: np.ndarray, happened: np.ndarray,
+    ) -> Columns:  # fmt: skip
         row = np.arange(self.rows, self.rows + len(time))
         renews = self._chunk_begins()
         liked = label * happened
         self.time.extend(time)
+        self.known_at.extend(known_at)
         self.likes.extend(self.likes.values[-1] + np.cumsum(liked, dtype=np.float64))
         self.rated.extend(self.rated.values[-1] + np.cumsum(happened))
         real = np.flatnonzero(happened)
         rank = self.items.append(item[real], row[real], likes=liked[real])
         self.appeared.extend(row[real[rank == 0]])
-        known = self._known(time, row)
+        known = self._known(known_at, row)
         if renews and len(known):
             self._begin(int(known[0]), int(row[0]))
-        found = self._item_facts(item, time, self._refreshed(time, known))
+        found = self._item_facts(item, time, self._refreshed(known_at, known))
         residual = label - found["item_rate"]
         index = np.zeros(len(time), dtype=np.int64)
         index[real] = self.users.append(
@@ -157,9 +164,9 @@ class FactSums:
             return row
         if self.regime.name == "frozen" and self.period > 0:
             return np.full(len(time), self.opened)
-        earlier = np.searchsorted(self.time.values, time, side="left")
+        earlier = np.searchsorted(self.known_at.values, time, side="left")
         if self.regime.name == "delayed":
-            return np.minimum(np.searchsorted(self.time.values, time - self.regime.delay, side="right"), earlier)
+            return np.minimum(np.searchsorted(self.known_at.values, time - self.regime.delay, side="right"), earlier)
         return earlier
 
     def _refreshed(self, time: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -168,7 +175,7 @@ class FactSums:
             return known
         if self.refresh == "period" and self.period > 0:
             return np.minimum(known, self.opened)
-        return np.minimum(known, np.searchsorted(self.time.values, time // UNITS["d"] * UNITS["d"]))
+        return np.minimum(known, np.searchsorted(self.known_at.values, time // UNITS["d"] * UNITS["d"]))
 
     def _item_facts(self, item: np.ndarray, time: np.ndarray, known: np.ndarray) -> Columns:
         rated = self.rated.values[known]
@@ -210,21 +217,22 @@ class FactSums:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything it holds but the settings."""
-        own = {n: getattr(self, n).values for n in ("time", "likes", "rated", "appeared", "user", "index")}
+        own = {n: getattr(self, n).values for n in GROWN}
         own["places"] = np.array([self.period, self.opened, self.begun, self.summed])
         parts: dict[str, AsOf | PairSums] = {"items": self.items, "users": self.users, "sums": self.sums}
         return own | {f"{part}.{n}": a for part, held in parts.items() for n, a in held.arrays().items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> FactSums:
         """Takes over what `arrays` gave."""
-        for name in ("time", "likes", "rated", "appeared", "user", "index"):
+        for name in GROWN:
             setattr(self, name, Grown(arrays[name]))
         self.period, self.opened, self.begun, self.summed = map(int, arrays["places"])
         items, users, sums = (
             {n.removeprefix(part): a for n, a in arrays.items() if n.startswith(part)}
             for part in ("items.", "users.", "sums.")
         )
-        self.items.restore(items), self.users.restore(users)
+        self.items.restore(items)
+        self.users.restore(users)
         self.sums = PairSums.restored(sums)
         return self
 
@@ -237,11 +245,8 @@ def replay(sums: FactSums, stream: Stream, progress: Progress | None = None) -> 
         while end > first and sums.period < stream.period[first]:
             sums.close_period()
         rows = slice(first, end)
-        found.append(
-            sums.take(
-                stream.user[rows], stream.item[rows], stream.time[rows], stream.label[rows], stream.happened[rows]
-            )
-        )
+        columns = ("user", "item", "time", "known_at", "label", "happened")
+        found.append(sums.take(*(getattr(stream, name)[rows] for name in columns)))
         if progress is not None:
             progress(end, len(stream.time))
     return {name: np.concatenate([columns[name] for columns in found]) for name in found[0]}

@@ -29,7 +29,7 @@ from regraft.prompts.timeline import Shape
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 GIVEN = {"timeline": ("item", "facts"), "single": ("liked", "disliked", "target", "facts")}
-VERDICTS = {"label", "labels", "value", "rating", "ratings", "answer", "verdict"}
+LABEL_NAMES = {"label", "labels", "value", "rating", "ratings", "answer", "verdict"}
 SAMPLED = 200  # examples read per view
 MANY = 0.01  # share of items from which a note becomes a warning
 
@@ -98,8 +98,8 @@ def _names(template: Template, items: pl.DataFrame) -> Iterator[Finding]:
     tree = _parsed(template)
     for name in sorted(meta.find_undeclared_variables(tree) - {*given, *jinja2.Environment().globals}):
         advice = "Use " + ", ".join(given)
-        if name in VERDICTS:
-            advice = "Leave it out: a verdict cannot be reached from a template; the answer follows by itself"
+        if name in LABEL_NAMES:
+            advice = "Leave it out: the label cannot be reached from a template; the answer follows by itself"
         yield Finding("error", f"the name '{name}' is not known", where, advice)
     for fact in template.facts:
         if fact not in FACTS:
@@ -108,8 +108,8 @@ def _names(template: Template, items: pl.DataFrame) -> Iterator[Finding]:
         if field not in items.columns:
             what = f"no item has the field '{field}': it is always empty"
             yield Finding("warning", what, where, "The items have " + ", ".join(items.columns))
-        if VERDICTS & set(field.lower().split("_")):
-            what = f"the item field '{field}' may hold verdicts, or an average that knows the future"
+        if LABEL_NAMES & set(field.lower().split("_")):
+            what = f"the item field '{field}' may hold labels, or an average that knows the future"
             yield Finding("warning", what, where, "Use a fact, e.g. {{ facts.item_rate }}: it is as of the event")
 
 
@@ -243,13 +243,13 @@ def _as_read(answer: str) -> re.Pattern[str]:
 def _samples(template: Template, view: Stream) -> Iterator[Finding]:
     """Reads up to SAMPLED examples spread over a view."""
     prompts = Prompts(view, template, Regime(), Shape())
-    verdicts: dict[str, set[int]] = {}
+    answered: dict[str, set[int]] = {}
     chosen = sorted({int(e) for e in np.linspace(0, len(view) - 1, min(SAMPLED, len(view)))})
     for example in chosen:
         read = prompts.preview(example)
-        verdicts.setdefault(read.text, set()).add(read.label)
-    torn = sum(len(labels) > 1 for labels in verdicts.values())
+        answered.setdefault(read.text, set()).add(read.label)
+    torn = sum(len(labels) > 1 for labels in answered.values())
     if torn:
-        what = f"{torn:,} of {len(verdicts):,} different prompts were answered both ways (of {len(chosen):,} read)"
+        what = f"{torn:,} of {len(answered):,} different prompts were answered both ways (of {len(chosen):,} read)"
         advice = "Nothing in them tells the cases apart: print facts or further fields"
         yield Finding("note", what, f"stream '{view.name}'", advice)

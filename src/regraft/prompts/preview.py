@@ -126,10 +126,10 @@ class Prompts:
     def _single(self, history: np.ndarray, row: int) -> Iterable[Part]:
         rows = [*history.tolist(), row]
         named = [(n, self._present(r)) for n, r in enumerate(rows)]
-        verdict = self.view.label[history]
+        label = self.view.label[history]
         pieces = self.template.prompt(
-            [named[n] for n in np.flatnonzero(verdict == 1)],
-            [named[n] for n in np.flatnonzero(verdict == 0)],
+            [named[n] for n in np.flatnonzero(label == 1)],
+            [named[n] for n in np.flatnonzero(label == 0)],
             named[-1],
             {name: texts[row] for name, texts in self._facts.items()},
         )

@@ -4,7 +4,7 @@ A user's events are numbered 0, 1, 2... in time order. A target that knows the f
 the regime) belongs to block p // H. Its prefix is the events from max(0, (p // H) * H - W) up to p: W
 events of context and fewer than H more, whatever the period, the cut or the batch. Training, testing and
 serving therefore read the same prefix. A target with p equal to its own number stands *in line*: it
-becomes history by having its answer appended. Any other target (its predecessors' verdicts were not yet
+becomes history by having its answer appended. Any other target (its predecessors' labels were not yet
 known) is an isolated copy at the end of the prefix it knew, seen by nobody else.
 """
 

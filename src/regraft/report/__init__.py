@@ -1,0 +1,1 @@
+"""Frames in, pages out: verdict, figures, tables."""

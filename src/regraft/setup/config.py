@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from regraft.data.regimes import Regime
 from regraft.data.source import DataOptions
-from regraft.errors import ConfigError, PluginError, RegraftError
+from regraft.errors import ConfigError, RegraftError
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOptions, TimelineOptions
-from regraft.plugins import load, names
+from regraft.plugins import names, plugin_class
 
 
 class BaseOptions(BaseModel):
@@ -164,10 +163,7 @@ class ArenaConfig(BaseModel):
 def plugin(options: ContenderOptions) -> Any:
     """The plug-in's class with its settings checked: a strategy instance, or a baseline class."""
     where = f"contender '{options.label}'"
-    module = load("strategies" if options.kind == "strategy" else "baselines", options.use)
-    found = getattr(module, camel(options.use), None)
-    if found is None:
-        raise PluginError(where, f"module {module.__name__} has no such class", f"a class {camel(options.use)}")
+    found = plugin_class("strategies" if options.kind == "strategy" else "baselines", options.use)
     try:
         if options.kind == "strategy":
             return found(**options.settings)
@@ -195,11 +191,6 @@ def _placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
             if there.exists() or section is placed.get("data"):
                 section[key] = str(there)
     return placed
-
-
-def camel(name: str) -> str:
-    """full-retrain -> FullRetrain"""
-    return "".join(part.capitalize() for part in re.split(r"[-_]", name))
 
 
 def explained(error: ValidationError) -> tuple[str, str]:

@@ -1,25 +1,38 @@
-"""What the arena can renew and score; the one wrapper that makes any strategy a contender."""
+"""What the arena and the daily update renew, score, save and load: a baseline, or a strategy with its blend.
+
+This file needs no language model; the wrapper of strategies is strategy_contender.py.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from regraft.baselines.stack import Stack
-from regraft.cost import Cost, Renewal, measured
+from regraft.baselines.protocol import Baseline
+from regraft.cost import Cost, Renewal
+from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
-from regraft.lm.blend import Blend
-from regraft.strategies.close_period import CalibrationKind, close_period
-from regraft.strategies.protocol import Strategy
+from regraft.errors import ModelError
+from regraft.files import exchange, staging_for
+from regraft.plugins import plugin_class
 
 if TYPE_CHECKING:
-    from regraft.lm.lab import Lab
+    from regraft.strategies.protocol import Lab
+
+DESCRIPTION, ARRAYS = "contender.json", "arrays.npz"
+ENTRIES = {"kind", "use", "settings", "regime", "seed"}  # of the description
 
 
 class Contender(Protocol):
     """A strategy with its blend, or a baseline."""
+
+    @property
+    def passes(self) -> int:
+        """Forward passes of a language model per request."""
 
     def renew(self, past: Stream) -> Renewal:
         """Learns from the past, which ends at the cut."""
@@ -27,39 +40,95 @@ class Contender(Protocol):
     def score(self, cases: Stream) -> np.ndarray:
         """Log-odds, one per case; no case is dropped."""
 
-
-class StrategyContender:
-    """Holds the blend between periods; saved and loaded as a directory."""
-
-    def __init__(self, strategy: Strategy, lab: Lab, calibration: CalibrationKind = "none") -> None:
-        self.strategy, self.lab, self.calibration = strategy, lab, calibration
-        self.blend: Blend | None = None
-        self.stack = Stack(lab.regime, lab.seed) if calibration == "stack" else None
-
-    def renew(self, past: Stream) -> Renewal:
-        extra = Cost()
-        if self.stack is not None:
-            with measured() as extra:
-                self.stack.renew(past)
-        period = int(past.period[past.targets[-1]])
-        self.lab.rng = np.random.default_rng([self.lab.seed, period])  # so that a resumed run draws the same
-        self.blend, renewal = close_period(self.strategy, self.blend, past, self.lab, self.calibration, self.stack)
-        return Renewal(renewal.cost + extra, renewal.notes)
-
-    def score(self, cases: Stream) -> np.ndarray:
-        assert self.blend is not None, "renew first"
-        scores = self.lab.score(self.blend, cases)
-        if self.blend.calibration is None:
-            return scores
-        columns = self.stack.columns(cases) if self.stack is not None else None
-        return self.blend.calibration.apply(scores, columns)
+    def charge(self, took: Cost) -> Cost:
+        """What the scoring since the last call is charged, where the process itself took `took`."""
 
     def save(self, folder: Path) -> None:
-        assert self.blend is not None, "renew first"
-        self.blend.save(folder, self.lab.base_path)
+        """Writes all that scoring needs, in the place of what an earlier save left there."""
 
-    def load(self, folder: Path, past: Stream) -> None:
-        """Goes on from a saved blend; `past` is what it was renewed with."""
-        self.blend = Blend.load(folder)
-        if self.stack is not None:
-            self.stack.renew(past)
+    def load(self, folder: Path) -> None:
+        """Goes on from what `save` wrote, here or elsewhere; ModelError where it is something else."""
+
+
+class BaselineContender:
+    """Holds a fitted baseline; it learns everything anew at every renewal."""
+
+    passes = 0
+
+    def __init__(
+        self, use: str, regime: Regime, seed: int = 0, settings: Mapping[str, Any] | None = None
+    ) -> None:  # fmt: skip
+        self.use, self.regime, self.seed, self.settings = use, regime, seed, dict(settings or {})
+        self.model: Baseline = plugin_class("baselines", use)(regime, seed, **self.settings)
+
+    def renew(self, past: Stream) -> Renewal:
+        return self.model.renew(past)
+
+    def score(self, cases: Stream) -> np.ndarray:
+        return self.model.score(cases)
+
+    def charge(self, took: Cost) -> Cost:
+        return took
+
+    def save(self, folder: Path) -> None:
+        described = {
+            "kind": "baseline", "use": self.use, "settings": self.settings, "regime": str(self.regime),
+            "seed": self.seed,
+        }  # fmt: skip
+        arrays: dict[str, Any] = self.model.arrays()
+        save_contender(folder, described, lambda part: np.savez(part / ARRAYS, **arrays))
+
+    def load(self, folder: Path) -> None:
+        found = described_in(folder, "baseline")
+        if found["use"] != self.use:
+            raise ModelError(f"contender '{folder}'", f"is the baseline {found['use']}", self.use)
+        try:
+            with np.load(folder / ARRAYS) as saved:
+                self.model.restore(dict(saved))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _unreadable(folder, error) from error
+
+
+def load_contender(folder: Path, lab: Lab | None = None) -> Contender:
+    """The contender that was saved in the folder, ready to score; one with a language model needs a lab."""
+    found = described_in(folder)
+    contender: Contender
+    if found["kind"] == "baseline":
+        contender = BaselineContender(found["use"], Regime.parse(found["regime"]), found["seed"], found["settings"])
+    elif lab is None:
+        raise ModelError(f"contender '{folder}'", "has a language model", "a lab with its base model")
+    else:
+        from regraft.strategies.strategy_contender import StrategyContender
+
+        strategy = plugin_class("strategies", found["use"])(**found["settings"])
+        contender = StrategyContender(strategy, lab, found["calibration"], found["use"])
+    contender.load(folder)
+    return contender
+
+
+def save_contender(folder: Path, described: dict[str, Any], write: Callable[[Path], object]) -> None:
+    """Writes the folder of a contender in one step: `write` puts its files into the folder it is given."""
+    staging = staging_for(folder)
+    staging.mkdir(parents=True)
+    write(staging)
+    (staging / DESCRIPTION).write_text(json.dumps(described, indent=2), encoding="utf-8")
+    exchange(staging, folder)
+
+
+def described_in(folder: Path, kind: str | None = None) -> dict[str, Any]:
+    """What a contender's folder says it holds; ModelError where it is not of the kind."""
+    try:
+        found: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        if missing := ENTRIES - found.keys():
+            raise ValueError(f"{DESCRIPTION} lacks {', '.join(sorted(missing))}")
+        if kind is not None and found["kind"] != kind:
+            raise ModelError(f"contender '{folder}'", f"is a {found['kind']}", f"a {kind}")
+    except (OSError, ValueError, AttributeError) as error:
+        raise _unreadable(folder, error) from error
+    return found
+
+
+def _unreadable(folder: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"contender '{folder}'", f"cannot be read: {type(error).__name__}: {error}", "a folder written by regraft"
+    )

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import Field
 
 from regraft.data.stream import Stream
 from regraft.lm.adapter import Adapter
 from regraft.lm.blend import Blend
-from regraft.strategies.protocol import Settings
-
-if TYPE_CHECKING:
-    from regraft.lm.lab import Lab
+from regraft.strategies.protocol import Lab, Settings
 
 HELD_OUT = 0.1  # of the newest period: decides when to stop and whether the old adapter stays
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import Field
 
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend
-from regraft.strategies.protocol import Settings
-
-if TYPE_CHECKING:
-    from regraft.lm.lab import Lab
+from regraft.strategies.protocol import Lab, Settings
 
 
 class FullRetrain(Settings):

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend
-from regraft.strategies.protocol import Settings
-
-if TYPE_CHECKING:
-    from regraft.lm.lab import Lab
+from regraft.strategies.protocol import Lab, Settings
 
 
 class FullRetrainPair(Settings):

@@ -7,25 +7,20 @@ trained on when they were scored.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from pydantic import Field
 
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend, average_probability
 from regraft.metrics.binary import log_loss
-from regraft.strategies.protocol import Settings
-
-if TYPE_CHECKING:
-    from regraft.lm.lab import Lab
+from regraft.strategies.protocol import Lab, Settings
 
 GRID = np.arange(0.0, 1.01, 0.1)
 
 
 class LsatEnsemble(Settings):
     weight: float | None = Field(None, ge=0, le=1)  # of the long-term adapter; None: chosen as above
-    memory: int = Field(5, ge=1)  # earlier test periods that choose the weight
+    score_periods: int = Field(5, ge=1)  # earlier test periods that choose the weight
 
     def update(self, blend: Blend | None, past: Stream, lab: Lab) -> Blend:
         newest, _ = past.split_last()
@@ -43,9 +38,11 @@ class LsatEnsemble(Settings):
         """Appends what the old adapters said about the newest period before they could have learnt from it."""
         scores = [lab.score_adapter(old.kept[name], newest) for name in ("long", "short")]
         period = newest.period[newest.targets].astype(np.int64)
-        new = {"long": scores[0], "short": scores[1], "label": newest.labels.astype(np.int64), "period": period}
+        label = newest.labels.astype(np.int64)
+        new = {"rows": newest.ids, "long": scores[0], "short": scores[1], "label": label, "period": period}
+        new = {f"scored.{name}": values for name, values in new.items()}
         state = {k: np.concatenate([old.state[k], v]) if k in old.state else v for k, v in new.items()}
-        recent = state["period"] > period[-1] - self.memory
+        recent = state["scored.period"] > period[-1] - self.score_periods
         return {k: v[recent] for k, v in state.items()}
 
 
@@ -53,6 +50,6 @@ def best_weight(state: dict[str, np.ndarray]) -> float:
     """The grid weight of the long-term scores with the lowest log-loss; one half before anything is known."""
     if not state:
         return 0.5
-    both = np.stack([state["long"], state["short"]])
-    losses = [log_loss(state["label"], average_probability(both, np.array([a, 1 - a]))) for a in GRID]
+    both = np.stack([state["scored.long"], state["scored.short"]])
+    losses = [log_loss(state["scored.label"], average_probability(both, np.array([a, 1 - a]))) for a in GRID]
     return float(GRID[int(np.argmin(losses))])

@@ -7,17 +7,14 @@ short-term adapter nor the grid's candidates were trained on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend
 from regraft.strategies.fine_tune import HELD_OUT
-from regraft.strategies.protocol import Settings
-
-if TYPE_CHECKING:
-    from regraft.lm.lab import Lab
+from regraft.strategies.protocol import Lab, Settings
 
 
 class LsatMerge(Settings):

@@ -1,20 +1,77 @@
-"""What a strategy is: a rule that turns (old blend, the past) into a new blend.
+"""What a strategy is: a rule that turns (old blend, the past) into a new blend; and the lab it works with.
 
 One file per strategy; the class is the file name in CamelCase, its fields are its settings, and it keeps
-nothing between periods: what must be remembered goes into the blend.
+nothing between periods: what must be remembered goes into the blend. Rows are remembered by row id, in an
+array of `blend.state` whose name ends with `.rows`; arrays of the same length beside it ("reservoir.rows",
+"reservoir.keys") belong to those rows. Rows that are gone from the log are dropped from all of them at the next
+close, before the strategy sees its blend.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from regraft.cost import CostMeter
+from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
+from regraft.lm.adapter import Adapter
 from regraft.lm.blend import Blend
+from regraft.lm.merge import How, Parts
+from regraft.lm.options import FitOptions
 
-if TYPE_CHECKING:
-    from regraft.lm.lab import Lab
+
+class Lab(Protocol):
+    """The workbench handed to a strategy: it fits, scores and merges in views, and counts what that costs.
+
+    `seed` and `rng` draw everything, `notes` are told to the user, `trained` lists the row ids of every fit.
+    """
+
+    seed: int
+    rng: np.random.Generator
+    meter: CostMeter
+    notes: list[str]
+    trained: list[np.ndarray]
+
+    @property
+    def options(self) -> FitOptions:
+        """How fits are run where a strategy does not say otherwise."""
+
+    @property
+    def regime(self) -> Regime:
+        """What is known when."""
+
+    @property
+    def base_path(self) -> str:
+        """Where the base model lies; empty where there is none."""
+
+    def with_seed(self, seed: int) -> Lab:
+        """Another lab that draws differently but charges, notes and lists in the same place."""
+
+    def fit(
+        self, view: Stream, *, start: Adapter | None = None, lr: float | None = None, epochs: int | None = None,
+        stop: Stream | None = None, extra_loss: Sequence[Any] = (), weights: np.ndarray | None = None,
+    ) -> Adapter:  # fmt: skip
+        """An adapter trained on the view's examples, from scratch or from `start`.
+
+        `stop` decides which epoch is kept; without it, the last tenth of the newest period, which is then not
+        trained on. `weights` are per example.
+        """
+
+    def score(self, blend: Blend, view: Stream) -> np.ndarray:
+        """Log-odds per example, before the blend's calibration."""
+
+    def score_adapter(self, adapter: Adapter | None, view: Stream) -> np.ndarray:
+        """Log-odds per example under one adapter, or under the bare base model."""
+
+    def log_loss(self, blend: Blend, view: Stream) -> float:
+        """Mean log-loss of the blend on the view, before calibration."""
+
+    def merge(self, parts: Parts, how: How = "exact", rank: int | None = None) -> Adapter:
+        """One adapter that stands for the weighted sum."""
 
 
 class Strategy(Protocol):

@@ -1,28 +1,28 @@
 """Newest period plus a sample of the past (Rolnick et al. 2019), from the last adapter.
 
-The memory is a weighted reservoir (Efraimidis and Spirakis 2006): every example draws a key once, those
-with the largest keys are kept, so that only `memory` examples must be stored.
+The buffer is a weighted reservoir (Efraimidis and Spirakis 2006): every example draws a key once, by its row id,
+and those with the largest keys are kept, so that only `buffer` examples must be stored.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
+from regraft.data.draws import uniform
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend
 from regraft.strategies.fine_tune import HELD_OUT, keep_better
-from regraft.strategies.protocol import Settings
+from regraft.strategies.protocol import Lab, Settings
 
-if TYPE_CHECKING:
-    from regraft.lm.lab import Lab
+KEY = 5  # of the draws: other draws of the same rows have others
 
 
 class Replay(Settings):
     share: float = Field(0.3, ge=0)  # remembered examples per new example
-    memory: int = Field(20_000, ge=1)  # examples kept in the reservoir
+    buffer: int = Field(20_000, ge=1)  # examples kept in the reservoir
     how: Literal["uniform", "recency", "user-balanced"] = "uniform"
     half_life: float = Field(5.0, gt=0)  # periods, for `recency`
     lr: float | None = Field(None, gt=0)
@@ -34,27 +34,27 @@ class Replay(Settings):
             return self._remember(Blend.of(lab.fit(past)), past, lab)
         newest, older = past.split_last()
         train, held = newest.hold_out(HELD_OUT)
-        memory = older.only(np.isin(older.targets, blend.state["reservoir.rows"]))
-        recalled = memory.sample(self.share * len(newest), rng=lab.rng)
+        buffered = older.only(np.isin(older.ids, blend.state["reservoir.rows"]))
+        recalled = buffered.sample(self.share * len(newest), rng=lab.rng)
         new = lab.fit(train + recalled, start=blend.single(), lr=self.lr, epochs=self.epochs, stop=held)
         chosen = keep_better(blend, new, held, lab) if self.keep_old else Blend.of(new)
         return self._remember(chosen.with_state(**blend.state), newest, lab)
 
     def stored(self, past: Stream) -> int:
         newest, older = past.split_last()
-        return min(self.memory, len(older)) + len(newest)
+        return min(self.buffer, len(older)) + len(newest)
 
     def _remember(self, blend: Blend, new: Stream, lab: Lab) -> Blend:
         """Offers the new examples to the reservoir."""
         key = self._log_keys(new, lab)
-        rows = np.concatenate([blend.state.get("reservoir.rows", np.zeros(0, np.int64)), new.targets])
+        rows = np.concatenate([blend.state.get("reservoir.rows", np.zeros(0, np.int64)), new.ids])
         keys = np.concatenate([blend.state.get("reservoir.keys", np.zeros(0)), key])
-        kept = np.sort(np.argsort(-keys, kind="stable")[: self.memory])
+        kept = np.sort(np.argsort(-keys, kind="stable")[: self.buffer])
         return blend.with_state(**{"reservoir.rows": rows[kept], "reservoir.keys": keys[kept]})
 
     def _log_keys(self, new: Stream, lab: Lab) -> np.ndarray:
         """log(u) / weight, shifted so that recency needs no update of old keys: weights only grow with time."""
-        draw = np.log(-np.log(lab.rng.uniform(np.finfo(float).tiny, 1.0, len(new))))
+        draw = np.log(-np.log(uniform(new.ids, lab.seed, KEY)))
         log_weight = np.zeros(len(new))
         if self.how == "recency":
             log_weight = new.period[new.targets] * np.log(2.0) / self.half_life

@@ -6,18 +6,13 @@ what serves is the meta adapter trained on the newest period.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from pydantic import Field
 
 from regraft.data.stream import Stream
 from regraft.lm.adapter import Adapter
 from regraft.lm.blend import Blend
-from regraft.strategies.protocol import Settings
-
-if TYPE_CHECKING:
-    from regraft.lm.lab import Lab
+from regraft.strategies.protocol import Lab, Settings
 
 
 class Reptile(Settings):

@@ -30,7 +30,7 @@ def learnable(stream: Stream, period: int) -> Stream:
 def turned(stream: Stream, first: int) -> Stream:
     """The same log with every label from row `first` on turned to its opposite."""
     label = np.where(np.arange(len(stream.label)) < first, stream.label, 1 - stream.label).astype(np.int8)
-    return replace(stream, label=label, origin="", shared={})
+    return replace(stream, label=label, shared={})
 
 
 def shown(view: Stream) -> str:

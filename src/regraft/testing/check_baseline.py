@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,18 +22,20 @@ from regraft.errors import RegraftError
 from regraft.testing._ground import demand, learnable, shown, small_stream, turned
 
 if TYPE_CHECKING:
-    from regraft.strategies.contender import Contender
+    from regraft.baselines.protocol import Baseline
 
 REGIMES = ("fresh", "delayed 6h", "frozen", "paper")
 LAST = 4  # period at whose close a baseline is renewed for the test on the next one
 
 
-def check_baseline(make: Callable[[Regime, int], Contender], regimes: tuple[str, ...] = REGIMES) -> None:
+def check_baseline(make: Callable[[Regime, int], Baseline], regimes: tuple[str, ...] = REGIMES) -> None:
     """AssertionError where what `make(regime, seed)` gives breaks a rule, in words.
 
     Every case gets one finite score, users and items nobody has seen included. A score depends on the case
     and on what was known before it: not on the cases beside it, not on labels that come later, not on how
-    often the baseline was renewed before. Examples of one label only are a RegraftError, or scores.
+    often the baseline was renewed before. `arrays` gives all that was fitted, without Python objects: another
+    baseline that was handed them by `restore` scores the same to the bit. Examples of one label only are a
+    RegraftError, or scores.
     """
     stream = small_stream()
     for number, text in enumerate(regimes):
@@ -43,13 +46,14 @@ def check_baseline(make: Callable[[Regime, int], Contender], regimes: tuple[str,
         _scores_depend_on_nothing_else(baseline, cases, scores, name)
         if number == 0:
             _renews_the_same_from_any_state(make, regime, past, cases, scores, name)
+            _is_restored(make(regime, 0), baseline, cases, scores, name)
         _does_not_see_later_labels(baseline, regime, stream, scores, name)
         for period in range(1, stream.n_periods + 1):
             _scores_all(baseline, stream.cases(period), name)
     _says_when_there_is_one_label(make, stream)
 
 
-def _renewed_and_scored(baseline: Contender, past: Stream, cases: Stream, name: str) -> np.ndarray:
+def _renewed_and_scored(baseline: Baseline, past: Stream, cases: Stream, name: str) -> np.ndarray:
     before = shown(past)
     renewal = baseline.renew(past)
     demand(isinstance(renewal, Renewal), f"{name}: renew returned {type(renewal).__name__}, not a Renewal")
@@ -60,7 +64,7 @@ def _renewed_and_scored(baseline: Contender, past: Stream, cases: Stream, name: 
     return _scores_all(baseline, cases, name)
 
 
-def _scores_all(baseline: Contender, cases: Stream, name: str) -> np.ndarray:
+def _scores_all(baseline: Baseline, cases: Stream, name: str) -> np.ndarray:
     scores = np.asarray(baseline.score(cases), dtype=np.float64)
     finite = int(np.isfinite(scores).sum())
     demand(
@@ -70,14 +74,14 @@ def _scores_all(baseline: Contender, cases: Stream, name: str) -> np.ndarray:
     return scores
 
 
-def _scores_depend_on_nothing_else(baseline: Contender, cases: Stream, scores: np.ndarray, name: str) -> None:
+def _scores_depend_on_nothing_else(baseline: Baseline, cases: Stream, scores: np.ndarray, name: str) -> None:
     third = np.arange(0, len(cases), 3)
     alone = _scores_all(baseline, cases.only(third), name)
     _demand_equal(alone, scores[third], f"{name}: the score of a case depends on the cases beside it")
 
 
 def _renews_the_same_from_any_state(
-    make: Callable[[Regime, int], Contender], regime: Regime, past: Stream, cases: Stream, scores: np.ndarray, name: str
+    make: Callable[[Regime, int], Baseline], regime: Regime, past: Stream, cases: Stream, scores: np.ndarray, name: str
 ) -> None:
     renewed = make(regime, 0)
     renewed.renew(past)
@@ -91,8 +95,26 @@ def _renews_the_same_from_any_state(
     )
 
 
+def _is_restored(other: Baseline, baseline: Baseline, cases: Stream, scores: np.ndarray, name: str) -> None:
+    """Takes the arrays through a file."""
+    missing = [word for word in ("arrays", "restore") if not hasattr(baseline, word)]
+    demand(
+        not missing, f"{name}: it has no {' and no '.join(missing)}, so it cannot be saved; see baselines/protocol.py"
+    )
+    arrays, file = baseline.arrays(), BytesIO()
+    strange = [key for key, a in arrays.items() if not isinstance(a, np.ndarray) or a.dtype.hasobject]
+    demand(not strange, f"{name}: arrays gives no plain array for {', '.join(strange)}")
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    file.seek(0)
+    with np.load(file) as saved:
+        other.restore(dict(saved))
+    found = _scores_all(other, cases, name)
+    off = int((found != scores).sum())
+    demand(not off, f"{name}: restored from its arrays it gives {off:,} of {len(cases):,} cases other scores")
+
+
 def _does_not_see_later_labels(
-    baseline: Contender, regime: Regime, stream: Stream, scores: np.ndarray, name: str
+    baseline: Baseline, regime: Regime, stream: Stream, scores: np.ndarray, name: str
 ) -> None:
     """Turns every label that was not known at the time of a case in the middle."""
     cases = stream.cases(LAST + 1)
@@ -107,7 +129,7 @@ def _does_not_see_later_labels(
     )
 
 
-def _says_when_there_is_one_label(make: Callable[[Regime, int], Contender], stream: Stream) -> None:
+def _says_when_there_is_one_label(make: Callable[[Regime, int], Baseline], stream: Stream) -> None:
     past, name = learnable(stream, LAST), getattr(make, "__name__", "the baseline")
     for label in (0, 1):
         baseline = make(Regime(), 0)

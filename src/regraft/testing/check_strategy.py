@@ -18,13 +18,13 @@ import numpy as np
 from regraft.data.stream import Stream
 from regraft.lm.adapter import Adapter
 from regraft.lm.blend import Blend
-from regraft.strategies.contender import StrategyContender
 from regraft.strategies.protocol import Strategy
+from regraft.strategies.strategy_contender import StrategyContender
 from regraft.testing._ground import demand, learnable, shown, small_stream
 from regraft.testing.fake_lab import Call, FakeLab
 
 if TYPE_CHECKING:
-    from regraft.lm.lab import Lab
+    from regraft.strategies.protocol import Lab
 
 CLOSES = range(2, 6)  # the first close has a history of two periods
 
@@ -79,7 +79,7 @@ def _close_all(strategy: Strategy, stream: Stream, seed: int, folder: Path | Non
         if folder is not None:
             contender.save(folder / str(period))
             contender = StrategyContender(copy.deepcopy(strategy), _lab(seed))
-            contender.load(folder / str(period), past)
+            contender.load(folder / str(period))
     return blends
 
 

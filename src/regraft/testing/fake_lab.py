@@ -49,12 +49,13 @@ class FakeLab:
         self.rng = np.random.default_rng([seed, 1])
         self.meter = CostMeter()
         self.notes: list[str] = []
+        self.trained: list[np.ndarray] = []
         self.calls: list[Call] = []
 
     def with_seed(self, seed: int) -> FakeLab:
         """Another lab that draws differently but records, charges and notes in the same place."""
         other = FakeLab(seed, self.options, self.regime)
-        other.meter, other.notes, other.calls = self.meter, self.notes, self.calls
+        other.meter, other.notes, other.trained, other.calls = self.meter, self.notes, self.trained, self.calls
         return other
 
     def asked(self, what: Literal["fit", "score", "merge"]) -> list[Call]:
@@ -83,6 +84,7 @@ class FakeLab:
             rest, stop = view.hold_out(self.options.hold_out)
             if len(rest):
                 weights, view = weights[~np.isin(view.targets, stop.targets)], rest
+        self.trained.append(view.ids)
         log_odds, heard = _bucket_log_odds(view, weights)
         if start is not None:
             log_odds = np.where(heard, (said(start) + log_odds) / 2, said(start))

@@ -19,7 +19,7 @@ from regraft.lm.batches import grouped
 from regraft.lm.blend import Blend
 from regraft.lm.fast.override_forward import override_forward
 from regraft.lm.fast.side_by_side import cpu_seconds, in_lane, lanes, side_by_side
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, FitOptions
 
 CPU = torch.device("cpu")
@@ -140,7 +140,7 @@ def test_fits_and_scores_are_the_same_bits_every_time_and_those_of_one_thread(tm
         base = tiny_base("qwen2")
         fit = FitOptions(targets_per_step=16, epochs=2, patience=2)
         room = Workshop(base, encoder_for(base.tokenizer), AdapterOptions(rank=2, adapt=adapt), fit, tmp_path / name)
-        lab = Lab(room)
+        lab = ModelLab(room)
         adapter = lab.fit(VIEW)
         return [lab.score(Blend.of(adapter), VIEW), *(adapter.weights[n] for n in sorted(adapter.weights))]
 

@@ -16,7 +16,7 @@ from regraft.data.regimes import Regime
 from regraft.errors import ConfigError, ModelError
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
 from regraft.lm.tasks.judge import Judge
 from regraft.lm.trunk import trunk_store
@@ -38,7 +38,7 @@ def shop(
     return Workshop(base, encoder_for(base.tokenizer, **more), adapter, FIT, folder, cache=cache or CacheOptions())
 
 
-def results(lab: Lab) -> list[np.ndarray]:
+def results(lab: ModelLab) -> list[np.ndarray]:
     """Scores of the bare model, a fit's weights and losses, its scores."""
     bare = lab.score(Blend.of(None), VIEW)
     adapter = lab.fit(VIEW)
@@ -53,14 +53,14 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray], tolerance: 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_scores_losses_and_adapters_are_those_of_the_whole_model(tmp_path: Path, family: str):
-    whole = results(Lab(shop(base=tiny_base(family), cache=NONE)))
+    whole = results(ModelLab(shop(base=tiny_base(family), cache=NONE)))
     kept = shop(tmp_path, tiny_base(family))
-    assert_same(results(Lab(kept)), whole)
+    assert_same(results(ModelLab(kept)), whole)
     assert kept.trunk is not None and kept.trunk.tokens > 0
     later = shop(tmp_path, tiny_base(family))  # another process, which finds the states of the first
     later.folder = None
     later.cache = CacheOptions(folder=str(tmp_path))
-    assert_same(results(Lab(later)), whole)
+    assert_same(results(ModelLab(later)), whole)
     assert later.trunk is not None and later.trunk.tokens == 0
 
 
@@ -91,7 +91,7 @@ def test_gradients_are_those_of_the_whole_model(family: str):
 def test_what_was_scored_is_not_read_again_for_training():
     """The test pass on a period fills the store for the update at its close."""
     room = shop()
-    lab, trunk = Lab(room), room.trunk
+    lab, trunk = ModelLab(room), room.trunk
     assert trunk is not None
     for period in range(1, VIEW.n_periods + 1):
         lab.score(Blend.of(None), VIEW.cases(period))
@@ -103,7 +103,7 @@ def test_what_was_scored_is_not_read_again_for_training():
 
 def test_another_strategy_that_finds_states_is_charged_as_if_alone():
     room = shop()
-    first, second = Lab(room, seed=1), Lab(room, seed=2)
+    first, second = ModelLab(room, seed=1), ModelLab(room, seed=2)
     first.fit(VIEW)
     second.fit(VIEW)
     one, two = first.meter.total, second.meter.total
@@ -130,26 +130,26 @@ def test_a_part_keeps_its_key_where_the_same_is_read_and_only_there():
 @pytest.mark.parametrize("regime", ["fresh", "delayed", "frozen"])
 def test_isolated_copies_and_late_labels_are_kept_alike(regime: str):
     more = {"regime": Regime.parse(regime)}
-    assert_same(results(Lab(shop(**more))), results(Lab(shop(cache=NONE, **more))))
+    assert_same(results(ModelLab(shop(**more))), results(ModelLab(shop(cache=NONE, **more))))
 
 
 def test_a_bound_below_one_epoch_saves_its_share_and_changes_nothing(tmp_path: Path):
-    whole, unbounded = results(Lab(shop(cache=NONE))), shop()
-    results(Lab(unbounded))
+    whole, unbounded = results(ModelLab(shop(cache=NONE))), shop()
+    results(ModelLab(unbounded))
     assert unbounded.trunk is not None
     half = CacheOptions(gib=unbounded.trunk.store.bytes / 2 / 2**30)
     room = shop(tmp_path, cache=half)
     trunk_store_shard = trunk_store.SHARD_BYTES
     try:
         trunk_store.SHARD_BYTES = 2048
-        assert_same(results(Lab(room)), whole)
+        assert_same(results(ModelLab(room)), whole)
         trunk = room.trunk
         assert trunk is not None and trunk.store.bytes <= half.gib * 2**30
         assert "cache.gib" in "".join(trunk.store.notes)
         before = trunk.tokens
         room.scores.clear()
         room.folder = None
-        Lab(room).score_adapter(None, VIEW)
+        ModelLab(room).score_adapter(None, VIEW)
         again = trunk.tokens - before
     finally:
         trunk_store.SHARD_BYTES = trunk_store_shard
@@ -158,14 +158,14 @@ def test_a_bound_below_one_epoch_saves_its_share_and_changes_nothing(tmp_path: P
 
 
 def test_a_full_disk_costs_time_and_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    whole = results(Lab(shop(cache=NONE)))
+    whole = results(ModelLab(shop(cache=NONE)))
 
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(trunk_store.Shard, "write", full)
     room = shop(tmp_path)
-    assert_same(results(Lab(room)), whole)
+    assert_same(results(ModelLab(room)), whole)
     assert room.trunk is not None
     assert "No space left on device" in room.trunk.store.notes[0]
     assert list(tmp_path.rglob("*.safetensors")) == list((tmp_path / "fits").rglob("*.safetensors"))
@@ -178,7 +178,7 @@ def _caches(folder: Path) -> Path:
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "gone"])
 def test_a_damaged_file_is_worked_out_anew(tmp_path: Path, damage: str):
-    whole = results(Lab(shop(tmp_path / "a")))
+    whole = results(ModelLab(shop(tmp_path / "a")))
     (file,) = files(_caches(tmp_path / "a"))
     raw = file.read_bytes()
     if damage == "gone":
@@ -188,14 +188,14 @@ def test_a_damaged_file_is_worked_out_anew(tmp_path: Path, damage: str):
         flipped[-100] ^= 64
         file.write_bytes({"truncated": raw[: len(raw) // 2], "flipped": bytes(flipped), "empty": b""}[damage])
     room = shop(None, cache=CacheOptions(folder=str(tmp_path / "a")))
-    assert_same(results(Lab(room)), whole, 1e-5)
+    assert_same(results(ModelLab(room)), whole, 1e-5)
     assert room.trunk is not None and room.trunk.tokens > 0
     if damage != "gone":
         assert "worked out anew" in room.trunk.store.notes[0]
 
 
 def test_a_folder_made_for_another_base_is_refused(tmp_path: Path):
-    results(Lab(shop(tmp_path)))
+    results(ModelLab(shop(tmp_path)))
     other = shop(tmp_path, tiny_base(seed=1))
     assert other.trunk is not None and other.trunk.store.folder != _caches_of(shop(tmp_path))
     mine = _caches_of(other)
@@ -204,7 +204,7 @@ def test_a_folder_made_for_another_base_is_refused(tmp_path: Path):
     mine.rmdir()
     _caches_of(shop(tmp_path)).rename(mine)
     with pytest.raises(ModelError, match="was made for base"):
-        Lab(shop(tmp_path, tiny_base(seed=1))).fit(VIEW)
+        ModelLab(shop(tmp_path, tiny_base(seed=1))).fit(VIEW)
 
 
 def _caches_of(room: Workshop) -> Path:
@@ -214,7 +214,7 @@ def _caches_of(room: Workshop) -> Path:
 
 def test_one_person_is_forgotten_and_nobody_else():
     room = shop()
-    Lab(room).score_adapter(None, VIEW)
+    ModelLab(room).score_adapter(None, VIEW)
     trunk = room.trunk
     assert trunk is not None
     tokens = trunk.tokens
@@ -222,17 +222,17 @@ def test_one_person_is_forgotten_and_nobody_else():
     theirs = VIEW.only(VIEW.users == 0)
     assert trunk.store.forget(owner_of(user)[None]) > 0
     room.scores.clear()
-    Lab(room).score_adapter(None, VIEW.only(VIEW.users != 0))
+    ModelLab(room).score_adapter(None, VIEW.only(VIEW.users != 0))
     assert trunk.tokens == tokens
     room.scores.clear()
-    Lab(room).score_adapter(None, theirs)
+    ModelLab(room).score_adapter(None, theirs)
     assert trunk.tokens > tokens
 
 
 @pytest.mark.parametrize("k", [0, LAYERS + 1, 99])
 def test_more_layers_than_there_are_cannot_be_adapted(k: int):
     with pytest.raises((ConfigError, ModelError)) as error:
-        Lab(shop(adapter=AdapterOptions(adapt=k))).fit(VIEW)
+        ModelLab(shop(adapter=AdapterOptions(adapt=k))).fit(VIEW)
     assert f"1 to {LAYERS}" in str(error.value)
 
 
@@ -268,7 +268,7 @@ def test_a_model_that_cannot_be_cut_runs_whole_and_says_so():
     base = tiny_base()
     reaching_across(base)
     room = shop(base=base)
-    results(Lab(room))
+    results(ModelLab(room))
     assert room.trunk is None
     assert "runs whole" in base.notes[0]
 
@@ -280,7 +280,7 @@ def test_numbers_that_are_not_finite_are_kept_nowhere(tmp_path: Path):
         base.model.model.layers[1].mlp.down_proj.weight.fill_(3e38)
     room = shop(tmp_path, base)
     with pytest.raises(ModelError, match="not finite"):
-        Lab(room).score_adapter(None, VIEW)
+        ModelLab(room).score_adapter(None, VIEW)
     assert room.trunk is None or room.trunk.store.bytes == 0
 
 

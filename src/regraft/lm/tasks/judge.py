@@ -33,7 +33,7 @@ def batch_log_odds(base: BaseModel, answers: Verbalizer, batch: TokenBatch, trun
 
 @dataclass(frozen=True)
 class Judge:
-    """Weighted log-loss of the verdicts, the objective of an adapter (and of a base built with `labels`)."""
+    """Weighted log-loss of the labels, the objective of an adapter (and of a base built with `labels`)."""
 
     base: BaseModel
     blocks: Blocks

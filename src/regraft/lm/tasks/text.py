@@ -1,4 +1,4 @@
-"""Next-token prediction over the whole vocabulary: how a base model learns to read, without any verdict."""
+"""Next-token prediction over the whole vocabulary: how a base model learns to read, without any label."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The layers below the adapted ones, computed once per text and kept."""

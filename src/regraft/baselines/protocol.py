@@ -1,0 +1,41 @@
+"""What a baseline is: it is renewed with the past and scores cases, and all it has fitted is a few named arrays.
+
+One file per baseline; the class is the file name in CamelCase, made from (regime, seed, **settings). Saving,
+loading and what scoring is charged are not its business (strategies/contender.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from regraft.cost import Renewal
+from regraft.data.stream import Stream
+
+
+class Baseline(Protocol):
+    """A classical model."""
+
+    def renew(self, past: Stream) -> Renewal:
+        """Learns from the past, which ends at the cut."""
+
+    def score(self, cases: Stream) -> np.ndarray:
+        """Log-odds, one per case; no case is dropped."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that was fitted, in numbers and strings: enough to score in another process, to the bit."""
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Goes on from what `arrays` gave."""
+
+
+def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with `prefix.`, without it."""
+    return {name.removeprefix(f"{prefix}."): a for name, a in arrays.items() if name.startswith(f"{prefix}.")}
+
+
+def named(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays with `prefix.` before every name."""
+    return {f"{prefix}.{name}": a for name, a in arrays.items()}
