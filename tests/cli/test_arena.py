@@ -41,6 +41,13 @@ def test_init_says_what_was_chosen_and_why_and_what_a_run_would_take(begun: tupl
     assert said.splitlines()[-1] == "Run it with: regraft arena run -c arena.yaml"
 
 
+def test_init_tells_each_long_step_before_it_begins(begun: tuple[Heard, Path]) -> None:
+    rows = begun[0].out.partition(" rows, ")[0].rpartition(" ")[2]
+    assert [line for line in begun[0].err.splitlines() if line.endswith(" ...")] == [
+        f"Computing facts as of {rows} rows ...", "Measuring this machine ...", "Counting what a run would read ...",
+    ]  # fmt: skip
+
+
 def test_init_writes_a_configuration_that_runs_and_says_why(begun: tuple[Heard, Path]) -> None:
     text = (begun[1] / "arena.yaml").read_text()
     found = yaml.safe_load(text)

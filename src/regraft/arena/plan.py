@@ -11,7 +11,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -71,27 +71,34 @@ class Plan:
         return sum(line.cells for line in self.lines)
 
 
-def plan_run(arena: Arena, opening: float = 0.0) -> Plan:
+class Cases(NamedTuple):
+    """The cases of one period, and those among them that are evaluation rows."""
+
+    all: Stream
+    held: Stream
+
+
+def plan_run(arena: Arena, opening: float = 0.0, reader: Throughput | None = None) -> Plan:
     """The plan of a run; nothing is written. `opening` is what it took to open the arena, in seconds.
 
+    `reader` is the throughput under the arena's own template, where it was measured before.
     Takes as long as reading the prompts of one period, a probe of a few seconds, and two renewals of each baseline.
     """
-    strategies = [c for c in arena.config.contenders if c.kind == "strategy"]
-    reader = measure(arena, arena.template) if strategies else None
+    reader = reader or throughput(arena)
     counter = _counter(arena, arena.template, reader)
     known: dict[str, tuple[DoneWork, Throughput]] = {}  # by template
     if reader:
         known[arena.template.hash] = _done_work(counter, reader), reader
-    lines = []
+    cases, lines = _cases(arena), []
     for contender in arena.config.contenders:
         if contender.kind == "strategy":
             template = arena.templates[contender.label]
             if template.hash not in known:
                 own = measure(arena, template)
                 known[template.hash] = _done_work(_counter(arena, template, own), own), own
-            lines.append(_strategy(arena, contender, *known[template.hash]))
+            lines.append(_strategy(arena, cases, contender, *known[template.hash]))
         else:
-            lines.append(_baseline(arena, contender))
+            lines.append(_baseline(arena, cases, contender))
     build, build_tokens, size = _build(arena, counter, reader)
     return Plan(
         lines=tuple(lines),
@@ -106,6 +113,12 @@ def plan_run(arena: Arena, opening: float = 0.0) -> Plan:
     )
 
 
+def throughput(arena: Arena) -> Throughput | None:
+    """What reading costs under the arena's own template; None where no strategy reads."""
+    strategies = [c for c in arena.config.contenders if c.kind == "strategy"]
+    return measure(arena, arena.template) if strategies else None
+
+
 def _done_work(counter: EventCounter, reader: Throughput) -> DoneWork:
     return DoneWork(counter, kept=np.zeros(len(counter.stream.time), dtype=bool) if reader.speed.trunk else None)
 
@@ -116,7 +129,9 @@ def _counter(arena: Arena, template: Template, reader: Throughput | None) -> Eve
     return EventCounter(arena.stream, arena.regime, shape, template.kind, max(1, int(512 / max(1.0, per_event))))
 
 
-def _strategy(arena: Arena, contender: ContenderOptions, done_work: DoneWork, reader: Throughput) -> Line:
+def _strategy(
+    arena: Arena, cases: list[Cases], contender: ContenderOptions, done_work: DoneWork, reader: Throughput
+) -> Line:
     """Runs the strategy through all updates and seeds on counting labs."""
     from regraft.strategies.close_period import close_period
 
@@ -131,7 +146,7 @@ def _strategy(arena: Arena, contender: ContenderOptions, done_work: DoneWork, re
                 strategy, blend, arena.past(update), lab, contender.calibration, fit_calibration=False
             )
             blend = closed.blend
-            for view in _scored_views(arena, update):
+            for view in _scored_views(cases, update):
                 lab.score(blend, view)
                 rows += len(view)
             adapters = {a.hash for a, _ in blend.parts if a is not None} | {a.hash for a in blend.kept.values()}
@@ -145,12 +160,12 @@ def _strategy(arena: Arena, contender: ContenderOptions, done_work: DoneWork, re
         disk += min(lower * reader.speed.state_bytes, arena.config.cache.bytes)
     cells = len(seeds) * len(arena.updates)
     if contender.calibration == "stack":
-        seconds += len(seeds) * _baseline(arena, ContenderOptions(use="stack")).seconds
+        seconds += len(seeds) * _baseline(arena, cases, ContenderOptions(use="stack")).seconds
     disk += work.fits * reader.speed.adapter_bytes + work.rows * KEPT_BYTES + rows * SCORE_BYTES
     return Line(contender.label, cells, work.fits, trained, scored, seconds + cells * CELL_SECONDS, disk)
 
 
-def _baseline(arena: Arena, contender: ContenderOptions) -> Line:
+def _baseline(arena: Arena, cases: list[Cases], contender: ContenderOptions) -> Line:
     """Two renewals are timed; the others are reckoned by the number of examples they learn from."""
     timed: Any = plugin(contender)(arena.regime, arena.config.seeds[0], **contender.settings)
     took, sizes = [], [len(arena.past(update)) for update in arena.updates]
@@ -161,24 +176,30 @@ def _baseline(arena: Arena, contender: ContenderOptions) -> Line:
         timed.renew(part)
         took.append((perf_counter() - began) * len(past) / len(part))
     later = took[-1] * sum(sizes[1:]) / sizes[min(1, len(sizes) - 1)]
-    views = _scored_views(arena, arena.first)
+    views = _scored_views(cases, arena.first)
     began = perf_counter()
     for view in views[:2]:
         timed.score(view)
     per_row = (perf_counter() - began) / max(1, sum(map(len, views[:2])))
-    rows = sum(len(view) for update in arena.updates for view in _scored_views(arena, update))
+    rows = sum(len(view) for update in arena.updates for view in _scored_views(cases, update))
     cells = len(arena.updates)
     seconds = took[0] + later + rows * per_row + cells * CELL_SECONDS
     return Line(contender.label, cells, 0, 0, 0, seconds, rows * SCORE_BYTES)
 
 
-def _scored_views(arena: Arena, update: int) -> list[Stream]:
-    """What a cell scores: the cases of its period, and the evaluation rows of all others."""
-    views = [arena.stream.cases(update + 1)]
+def _cases(arena: Arena) -> list[Cases]:
+    """Of periods 1, 2, ...; worked out once, every cell scores some of them."""
+    found = []
     for period in range(1, arena.stream.n_periods + 1):
-        if period != update + 1 and arena.config.eval_share:
-            cases = arena.stream.cases(period)
-            views.append(cases.only(arena.eval_rows[cases.targets]))
+        cases = arena.stream.cases(period)
+        held = np.asarray(arena.eval_rows[cases.targets] & bool(arena.config.eval_share))
+        found.append(Cases(cases, cases.only(held)))
+    return found
+
+
+def _scored_views(cases: list[Cases], update: int) -> list[Stream]:
+    """What a cell scores: the cases of its period, and the evaluation rows of all others."""
+    views = [cases[update].all, *(held for period, (_, held) in enumerate(cases, start=1) if period != update + 1)]
     return [view for view in views if len(view)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from regraft.arena.compare import RUNS, Arena
-from regraft.arena.plan import Plan, plan_run
+from regraft.arena.plan import Plan, plan_run, throughput
 from regraft.data.ingest import ingest
 from regraft.data.inspect import Inspection, inspect
 from regraft.data.source import of_share, open_stream
@@ -38,8 +38,12 @@ class Started:
 def start(
     path: Path, out: Path, reader: str | None = None, mapping: Mapping[str, Any] | None = None,
     limits: Mapping[str, float] | None = None, seconds: float = 900.0, force: bool = False,
+    tell: Callable[[str], None] = lambda step: None,
 ) -> Started:  # fmt: skip
-    """Writes `out` for the log at `path`, with the largest share of the users that runs in about `seconds`."""
+    """Writes `out` for the log at `path`, with the largest share of the users that runs in about `seconds`.
+
+    `tell` is called with each long step in words, before it begins.
+    """
     if out.exists() and not force:
         raise ConfigError(
             f"configuration '{out}'", "is there already", "a new name", "Choose one with --out, or add --force"
@@ -51,13 +55,19 @@ def start(
     _write(out, found, template, reader, limits, 1.0)
     config = ArenaConfig.read(out)
     stream, folder = open_stream(config.data), RUNS / config.name
+    tell(f"Computing facts as of {len(stream.time):,} rows")
     arena = Arena(config, folder, stream)
     opening = perf_counter() - began
-    plan = plan_run(arena, opening)
+    tell("Measuring this machine")
+    measured = throughput(arena)
+    tell("Counting what a run would read")
+    plan = plan_run(arena, opening, measured)
     share = _share(plan, seconds, len(stream) / stream.n_periods)
     if share < 1.0:
         _write(out, found, template, reader, limits, share)
-        plan = plan_run(Arena(ArenaConfig.read(out), folder, of_share(stream, share, config.data.seed)), opening)
+        # Reading costs the same: the machine is not measured again.
+        part = Arena(ArenaConfig.read(out), folder, of_share(stream, share, config.data.seed))
+        plan = plan_run(part, opening, measured)
     return Started(tuple(_told(found, out, share, seconds, plan)), plan, folder)
 
 

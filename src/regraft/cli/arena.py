@@ -129,7 +129,10 @@ def init(
     """
     from regraft.arena.starter import start
 
-    made = start(path, out, reader, columns(mapping), pairs(limit, "--limit"), minutes * 60, force)
+    def tell(step: str) -> None:
+        say(f"{step} ...", error=True)
+
+    made = start(path, out, reader, columns(mapping), pairs(limit, "--limit"), minutes * 60, force, tell)
     for line in made.said:
         say(line)
     if made.plan:
