@@ -464,3 +464,22 @@ def test_a_slope_is_the_exponent_of_growth_and_paper_adds_up(bench: Any, tmp_pat
     assert hours[1] < hours[0] < hours[2]
     # 3e9 tokens, 4 FLOP per weight of a quarter of 0.36e9 weights, two epochs, 0.4 of 989 TFLOP/s.
     assert hours[1] == pytest.approx(3e9 * 4 * 0.09e9 * 2 / (0.4 * 989e12) / 3600)
+
+
+def test_a_request_is_scored_like_rows_of_its_log_and_holds_the_same_in_every_log(bench: Any) -> None:
+    request = bench("bench_request")
+    template, regime, shape = Template.load("judge-timeline-facts"), request.Regime(), Shape()
+    services = [request.Service.of(request.log_of(size), regime, shape) for size in (1_000, 3_000)]
+    small, large = (service.request() for service in services)
+    assert small.candidates.equals(large.candidates)
+    assert small.history.items.equals(large.history.items)
+    assert (len(small), small.history.known) == (request.CANDIDATES, request.HISTORY)
+    shop = request.open_shop(services[0].stream, template, regime, shape)
+    adapter = shop.grafts.fresh(shop.grafts.shape(shop.adapter), 0)
+    rows, words = request.measure(services, shop, request.Blend.of(adapter), 1)
+    assert words[1].startswith("Largest difference between the scores of the request and those of the view: ")
+    peers = {row.peer for row in rows}
+    assert peers == {"log of 1,000 rows", request.VIEW}
+    assert [row.measure for row in rows if row.target] == [
+        f"CPU s, request, 100 candidates, 29 events, {name}, log of 3,000 rows" for name in ("cold", "warm")
+    ]

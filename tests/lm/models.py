@@ -31,7 +31,7 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.lm.adapter import Adapter
 from regraft.lm.base_model import BaseModel
-from regraft.lm.encode import Encoder
+from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.graft import Grafts
 from regraft.lm.options import AdapterOptions
 from regraft.lm.verbalizer import Verbalizer, token_ids
@@ -194,6 +194,21 @@ def candidates(each: int) -> Stream:
     known = " ".join(f"u{k}:i{k}+@{k}" for k in range(12))
     chosen = " ".join(f"ann:i{k}+@{100 + k}" for k in range(6))
     return tiny_stream(f"{known} {chosen}", titles=TITLES, label="implicit", negatives=each)
+
+
+# -- what a target depends on ----------------------------------------------------------------------------
+
+
+def seen(blocks: Blocks, number: int) -> tuple[list[int], list[int]]:
+    """(tokens, positions) that the state of an example depends on, in order."""
+    block, read = blocks.block[number], blocks.read[number]
+    first = blocks.tokens.start[block]
+    tokens, own = blocks.tokens[block], blocks.segment[first : first + blocks.tokens.lengths[block]]
+    position, limit = (getattr(blocks, n)[first : first + len(tokens)] for n in ("position", "limit"))
+    line = np.flatnonzero((own == 0) & (np.arange(len(own)) < limit[read]))
+    copy = np.flatnonzero((own == own[read]) & (own > 0) & (np.arange(len(own)) <= read))
+    places = np.concatenate([line, copy])
+    return tokens[places].tolist(), position[places].tolist()
 
 
 # -- the same targets, each with a prompt of its own -------------------------------------------------------

@@ -28,7 +28,7 @@ def test_the_answer_rows_of_the_head_give_the_models_own_logits(family: str):
     with torch.no_grad():
         logits = base.model(input_ids=IDS, use_cache=False).logits[0]
         ours = base.log_odds(base.hidden(IDS)[0], 7, 11)
-    np.testing.assert_allclose(ours, logits[:, 7] - logits[:, 11], atol=1e-5)
+    np.testing.assert_allclose(ours, logits[:, 7] - logits[:, 11], atol=1e-4)
     assert float(ours.std()) > 0.3
 
 
@@ -44,7 +44,7 @@ def test_families_that_scale_their_logits_are_read_with_their_scale(model: objec
     base = BaseModel.of(model(), tokenizer())  # type: ignore[operator]
     with torch.no_grad():
         logits = base.model(input_ids=IDS, use_cache=False).logits[0]
-        np.testing.assert_allclose(base.log_odds(base.hidden(IDS)[0], 7, 11), logits[:, 7] - logits[:, 11], atol=1e-5)
+        np.testing.assert_allclose(base.log_odds(base.hidden(IDS)[0], 7, 11), logits[:, 7] - logits[:, 11], atol=1e-4)
 
 
 def test_a_model_whose_logits_are_not_its_head_on_its_states_is_refused():

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lm.models import REGIMES, TIMELINE, candidates, encoder_for, event_ids, random_world, separate_prompts, tokenizer
+from lm.models import (
+    REGIMES,
+    TIMELINE,
+    candidates,
+    encoder_for,
+    event_ids,
+    random_world,
+    seen,
+    separate_prompts,
+    tokenizer,
+)
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -24,18 +34,6 @@ from worlds import logs, tiny_stream
 
 THREE = Periods(by="time", n=3, warm_up=0.2)
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def seen(blocks: Blocks, number: int) -> tuple[list[int], list[int]]:
-    """(tokens, positions) that the state of an example depends on, in order."""
-    block, read = blocks.block[number], blocks.read[number]
-    first = blocks.tokens.start[block]
-    tokens, own = blocks.tokens[block], blocks.segment[first : first + blocks.tokens.lengths[block]]
-    position, limit = (getattr(blocks, n)[first : first + len(tokens)] for n in ("position", "limit"))
-    line = np.flatnonzero((own == 0) & (np.arange(len(own)) < limit[read]))
-    copy = np.flatnonzero((own == own[read]) & (own > 0) & (np.arange(len(own)) <= read))
-    places = np.concatenate([line, copy])
-    return tokens[places].tolist(), position[places].tolist()
 
 
 def assert_each_target_sees_its_own_prompt(view: Stream, encoder: Encoder) -> Blocks:

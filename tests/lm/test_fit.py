@@ -22,7 +22,7 @@ from regraft.lm.adapter import Adapter
 from regraft.lm.batches import TokenBatch, batches
 from regraft.lm.encode import Blocks
 from regraft.lm.fit import FitResult, train
-from regraft.lm.graft import Grafts
+from regraft.lm.graft import Grafts, take
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.tasks.judge import ExtraLoss, Judge
@@ -54,7 +54,7 @@ def fit(
     given = np.ones(len(VIEW), np.float32) if weights is None else weights.astype(np.float32)
     judge = Judge(BASE, BLOCKS, ENCODER.answers, given, options.heavy_users, extra)
     result = train(judge, slot, options, lr=lr, epochs=epochs, seed=seed, **more)
-    return Adapter(SHAPE, GRAFTS.take(SHAPE)), result
+    return Adapter(SHAPE, take(slot)), result
 
 
 def scores(adapter: Adapter) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_the_seed_alone_changes_the_order_of_steps():
         slot = GRAFTS.put(start)
         judge = Judge(BASE, BLOCKS, ENCODER.answers, np.ones(len(VIEW), np.float32))
         train(judge, slot, OPTIONS, lr=5e-3, epochs=1, seed=seed)
-        found.add(Adapter(SHAPE, GRAFTS.take(SHAPE)).hash)
+        found.add(Adapter(SHAPE, take(slot)).hash)
     assert len(found) == 2
 
 
@@ -231,7 +231,8 @@ def scripted(losses: list[float], kept: list[dict[str, np.ndarray]] | None = Non
 
     def stop() -> float:
         if kept is not None:
-            kept.append(GRAFTS.take(SHAPE))
+            assert BASE.slots is not None and BASE.slots.default is not None
+            kept.append(take(BASE.slots.default.weights))
         return next(left)
 
     return stop

@@ -43,14 +43,14 @@ def gradient(objective: Judge) -> Tensor:
 
 def test_the_loss_is_the_log_loss_of_the_scores():
     scores = score_blocks(BASE, ENCODER.answers, BLOCKS)
-    assert float(total(judge()).detach()) / len(VIEW) == pytest.approx(log_loss(VIEW.labels, scores), rel=1e-5)
+    assert float(total(judge()).detach()) / len(VIEW) == pytest.approx(log_loss(VIEW.labels, scores), rel=1e-4)
 
 
 def test_weights_multiply_the_losses():
     weights = np.arange(len(VIEW)) % 3.0
     scores, sign = score_blocks(BASE, ENCODER.answers, BLOCKS), 2.0 * VIEW.labels - 1
     by_hand = float((weights * np.logaddexp(0, -sign * scores)).sum())
-    assert float(total(judge(weights)).detach()) == pytest.approx(by_hand, rel=1e-5)
+    assert float(total(judge(weights)).detach()) == pytest.approx(by_hand, rel=1e-4)
 
 
 def test_a_user_with_m_targets_in_a_step_counts_like_the_root_of_m():
@@ -128,4 +128,4 @@ def test_running_layers_again_does_not_turn_dropout_on():
     with base.recomputing():
         again = run()
     for ours, expected in zip(again, plain, strict=True):
-        torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)

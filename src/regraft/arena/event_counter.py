@@ -40,7 +40,7 @@ class EventCounter:
         key = self.stream.user[targets].astype(np.int64) * (int(block.max()) + 1) + block
         order = np.argsort(key, kind="stable")
         first = np.flatnonzero(np.diff(key[order], prepend=-1))
-        start = np.maximum(block[order][first] * self.shape.targets - self.shape.context, 0)
+        start = self.shape.start(known[order][first])
         end = np.maximum(np.maximum.reduceat((known + in_line)[order], first), start)
         copies = np.add.reduceat((~in_line)[order].astype(np.int64), first)
         passes = np.maximum(1, -(-copies // self.copies_per_block))

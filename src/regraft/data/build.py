@@ -11,7 +11,7 @@ from regraft.data.labels import LabelRule, sample_negatives
 from regraft.data.periods import Cuts, Periods
 from regraft.data.regimes import duration
 from regraft.data.stream import Stream, code_by_first_appearance, newest
-from regraft.data.text import clean
+from regraft.data.text import clean_items
 from regraft.errors import ConfigError, DataError
 
 MOST_NEGATIVES = 1_024  # per positive: the ids of negatives are derived from the positive's
@@ -138,9 +138,5 @@ def item_versions(items: pl.DataFrame, item_ids: pl.Series) -> pl.DataFrame:
     joined = wanted.join(items, on="item_id", how="left", maintain_order="left_right").with_columns(
         pl.col("known_at").fill_null(first)
     )
-    texts = [c for c in joined.columns if c not in ("item_id", "known_at")]
-    cleaned = {c: [clean(t or "") for t in joined[c].cast(pl.String)] for c in texts}
-    cleaned["title"] = [t or f"item {i}" for t, i in zip(cleaned["title"], joined["item_id"], strict=True)]
-    return joined.select("item_id", "known_at").with_columns(
-        *(pl.Series(c, cleaned[c], dtype=pl.String) for c in texts)
-    )
+    named = clean_items(joined.drop("known_at")).with_columns(known_at=joined["known_at"])
+    return named.select("item_id", "known_at", pl.exclude("item_id", "known_at"))

@@ -54,13 +54,30 @@ class Regime:
         mine: np.ndarray | slice = slice(None) if rows is None else rows
         time, period = stream.known_at[mine], stream.period[mine]
         if self.name == "paper":
-            return np.arange(len(stream.known_at), dtype=np.int64)[mine]
+            return np.arange(len(stream.known_at), dtype=np.int64) if rows is None else np.asarray(rows, dtype=np.int64)
         earlier = np.searchsorted(stream.known_at, time, side="left")
         if self.name == "delayed":
             return np.minimum(np.searchsorted(stream.known_at, time - self.delay, side="right"), earlier)
         if self.name == "frozen":
             # Warm-up rows belong to no period of their own: there the past is everything strictly earlier.
             return np.where(period == 0, earlier, np.searchsorted(stream.period, period))
+        return earlier
+
+    def known_at(self, times: np.ndarray, now: int, period_start: int | None = None) -> int:
+        """How many leading events of one user (`times` ascending, ms) are known to a request at `now`.
+
+        The request comes after every event of the same instant. `period_start` is the start of the period that `now`
+        lies in; `frozen` needs it.
+        """
+        if self.name == "paper":
+            return int(np.searchsorted(times, now, side="right"))
+        if self.name == "frozen":
+            if period_start is None:
+                raise ConfigError("regime 'frozen'", "is asked without the start of the period", "its time in ms")
+            now = min(now, period_start)
+        earlier = int(np.searchsorted(times, now, side="left"))
+        if self.name == "delayed":
+            return min(int(np.searchsorted(times, now - self.delay, side="right")), earlier)
         return earlier
 
 

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import local
+from contextvars import ContextVar
 
 from torch import Tensor
 
-_mine = local()
+_active: ContextVar[Tensor | None] = ContextVar("tokens where adapters act", default=None)
 
 
 @contextmanager
 def activated_at(tokens: Tensor | None) -> Iterator[None]:
-    """Inside, adapters act where `tokens` [rows, tokens] is true; None: everywhere."""
-    before = active_tokens()
-    _mine.tokens = tokens
+    """Inside, in this thread, adapters act where `tokens` [rows, tokens] is true; None: everywhere."""
+    before = _active.get()
+    _active.set(tokens)
     try:
         yield
     finally:
-        _mine.tokens = before
+        _active.set(before)
 
 
 def active_tokens() -> Tensor | None:
     """Where adapters act; None: everywhere."""
-    return getattr(_mine, "tokens", None)
+    return _active.get()

@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,8 +25,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from regraft.errors import ModelError
-from regraft.lm.activation import activated_at
-from regraft.lm.fast.tiled_attention import as_now, tiled
+from regraft.lm.activation import activated_at, active_tokens
+from regraft.lm.fast.attention_switch import attending, attention_now
+from regraft.lm.fast.tiled_attention import tiled
+from regraft.lm.slots import Slots
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 IMPORT = "import.json"  # what a base was imported from (import_gguf.py)
@@ -43,7 +45,7 @@ class BaseModel:
     hash: str
     path: str
     notes: list[str] = field(default_factory=list)
-    slots: dict[Any, str] = field(default_factory=dict, repr=False)  # adapter shape -> its slot in the model (graft.py)
+    slots: Slots | None = field(default=None, repr=False)  # adapters that are loaded (graft.py)
     keeps_prefix: bool | None = None  # found out once, when it is first needed (shared_prefix.py)
     by_token: list[nn.Module] | None = field(default=None, repr=False)  # likewise (last_layer.py)
     recomputes: bool = False  # layers run again in the backward pass
@@ -183,7 +185,7 @@ class BaseModel:
         for layer in layers:
             layer.forward = partial(
                 checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False,
-                context_fn=lambda: (nullcontext(), as_now(self.model.base_model)),
+                context_fn=lambda: (nullcontext(), self._as_now()),
             )  # fmt: skip
         self.recomputes = True
         try:
@@ -194,6 +196,18 @@ class BaseModel:
                 del layer.forward
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _as_now(self) -> AbstractContextManager[None]:
+        """For a layer that is run again later, maybe in a thread of autograd: all that is chosen in this thread now."""
+        how, tokens, slot = attention_now(), active_tokens(), self.slots.acting() if self.slots else None
+
+        @contextmanager
+        def again() -> Iterator[None]:
+            chosen = self.slots.choosing(slot) if self.slots else nullcontext()
+            with attending(self.model.base_model, how), activated_at(tokens), chosen:
+                yield
+
+        return again()
 
     def _states(self, ids: Tensor, mask: Any = None, position: Tensor | None = None) -> Tensor:
         given = {"inputs_embeds" if ids.is_floating_point() else "input_ids": ids}

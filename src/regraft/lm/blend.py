@@ -73,6 +73,11 @@ class Blend:
             raise ModelError("blend", f"has {len(self.parts)} parts", "a blend of one adapter")
         return self.parts[0][0]
 
+    def average(self, log_odds: np.ndarray) -> np.ndarray:
+        """Log-odds of the parts' weighted mean probability; `log_odds` [parts, n]."""
+        weights = np.array([weight for _, weight in self.parts])
+        return log_odds[0] if len(self.parts) == 1 else average_probability(log_odds, weights / weights.sum())
+
     def with_state(self, **arrays: np.ndarray) -> Blend:
         return replace(self, state={**self.state, **arrays})
 

@@ -1,28 +1,29 @@
-"""From views to token blocks: one block holds one user's history once and many targets.
+"""From a view, or from one request, to token blocks: one block holds one user's history once and many targets.
 
-The plan (prompts/timeline.py) says where each target stands; this module turns it into tokens, positions
+The layout (prompts/timeline.py) says where each target stands; this module turns it into tokens, positions
 and the visibility of each token. History is plain causal. A target whose predecessors' verdicts were not
 known is an isolated copy at the end of its prefix: it starts at the position the prefix ends at, sees the
-prefix and itself, and nothing sees it.
+prefix and itself, and nothing sees it. Views and requests differ in where events and layout come from, and in
+nothing else.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
-import polars as pl
 
+from regraft.data.history import Events, Request
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream, ranges
-from regraft.data.text import clean
 from regraft.errors import ModelError
+from regraft.lm.event_tokens import EventTokens
 from regraft.lm.ragged import Ragged, stack
 from regraft.lm.verbalizer import Tokenizer, Verbalizer, token_ids
 from regraft.prompts.facts import fact_table, rendered
-from regraft.prompts.template import FACT, Piece, Slot, Template
-from regraft.prompts.timeline import Layout, Shape, lay_out
+from regraft.prompts.template import Template
+from regraft.prompts.timeline import Layout, Shape, lay_out, lay_out_request
 
 ISOLATED_TOKENS = 512  # isolated copies per block, in tokens; more go to further blocks with the same prefix
 
@@ -63,7 +64,7 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Encoder:
-    """Encodes views under one template, tokenizer, regime and block shape."""
+    """Encodes views and requests under one template, tokenizer, regime and block shape."""
 
     tokenizer: Tokenizer
     template: Template
@@ -74,11 +75,34 @@ class Encoder:
     item_tokens: int = 24  # cap per field of an item
     longest: int | None = None  # positions the base model has
     apart: bool = False  # every target is an isolated copy, so that an adapter can act at targets alone
-    _items: dict[tuple[bool, str], list[int]] = field(default_factory=dict, repr=False)
 
     def encode(self, view: Stream) -> Blocks:
         """All examples of the view, in the view's order; none is dropped."""
-        p = lay_out(view, self.regime, self.shape)
+        return self._encode(self._events(view), lay_out(view, self.regime, self.shape))
+
+    def encode_request(self, request: Request) -> Blocks:
+        """All candidates of the request, in its order: the tokens that they have as examples of a view.
+
+        The newest W + H events of the history are read; who made the request applied the regime.
+        """
+        request = request.last(self.shape.reach)
+        return self._encode(request.events(self.template.facts), lay_out_request(request, self.shape))
+
+    def events(self, view: Stream, rows: np.ndarray) -> Ragged:
+        """Tokens of the given rows as events about to be judged; the answer would follow directly."""
+        return self._tokens.of(self._events(view), rows)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    @cached_property
+    def _tokens(self) -> EventTokens:
+        return EventTokens(self.tokenizer, self.template, self.answers, self.item_tokens)
+
+    def _events(self, view: Stream) -> Events:
+        facts = fact_table(view, self.regime, self.refresh) if self.template.facts else None
+        return Events(view.items, view.item, view.label, facts)
+
+    def _encode(self, events: Events, p: Layout) -> Blocks:
         if self.apart:
             if self.template.kind != "timeline":
                 raise ModelError(
@@ -87,7 +111,7 @@ class Encoder:
                     "a timeline template, or adapter.adapt: all or top(k)",
                 )  # fmt: skip
             p = replace(p, in_line=np.zeros_like(p.in_line))
-        blocks = self._timeline(view, p) if self.template.kind == "timeline" else self._single(view, p)
+        blocks = self._timeline(events, p) if self.template.kind == "timeline" else self._single(events, p)
         longest = int(blocks.position.max()) + 1 if len(blocks.position) else 0
         if self.longest and longest > self.longest:
             raise ModelError(
@@ -98,53 +122,9 @@ class Encoder:
             )
         return blocks
 
-    def events(self, view: Stream, rows: np.ndarray) -> Ragged:
-        """Tokens of the given rows as events about to be judged; the answer would follow directly."""
-        table = fact_table(view, self.regime, self.refresh) if self.template.facts else None
-        texts = rendered(table[rows], self.template.facts) if table is not None else None
-        items = view.items.select(["item_id", *[f for f in self.template.fields if f in view.items.columns]])
-        present, pattern = _presence(items, self.template.fields)
-        pattern = pattern[view.item[rows]]
-        out: list[Ragged] = []
-        place = np.zeros(len(rows), dtype=np.int64)
-        done = 0
-        for number in np.unique(pattern):
-            mine = np.flatnonzero(pattern == number)
-            parts = []
-            for piece in self.template.skeleton(present[number]):
-                parts.append(self._column(piece, view, rows[mine], None if texts is None else texts[mine]))
-            parts.append((Ragged.of([self.answers.shared]), np.zeros(len(mine), dtype=np.int64)))
-            place[mine] = done + np.arange(len(mine))
-            done += len(mine)
-            out.append(_side_by_side(parts))
-        return stack(out).take(place) if out else Ragged.of([])
-
-    # -- inside --------------------------------------------------------------------------------
-
-    def _column(
-        self, piece: Piece, view: Stream, rows: np.ndarray, texts: pl.DataFrame | None
-    ) -> tuple[Ragged, np.ndarray]:
-        """One piece for many rows as (table of distinct sequences, index per row)."""
-        if isinstance(piece, str):
-            return Ragged.of([token_ids(self.tokenizer, piece)]), np.zeros(len(rows), dtype=np.int64)
-        if piece.item == FACT and texts is not None:
-            distinct, index = np.unique(texts[piece.field].to_numpy(), return_inverse=True)
-            words = [token_ids(self.tokenizer, (" " if piece.space else "") + str(t)) for t in distinct]
-            return Ragged.of(words), index
-        used, index = np.unique(view.item[rows], return_inverse=True)
-        values = view.items[piece.field].gather(used)
-        return Ragged.of([self._item(piece, value) for value in values]), index
-
-    def _item(self, piece: Slot, value: str) -> list[int]:
-        key = (piece.space, value)
-        if key not in self._items:
-            text = (" " if piece.space else "") + clean(value)
-            self._items[key] = token_ids(self.tokenizer, text)[: self.item_tokens]
-        return self._items[key]
-
-    def _timeline(self, view: Stream, p: Layout) -> Blocks:
+    def _timeline(self, events: Events, p: Layout) -> Blocks:
         chunk = np.zeros(len(p.rows), dtype=np.int64)
-        own = self.events(view, p.rows)
+        own = self._tokens.of(events, p.rows)
         loose = np.flatnonzero(~p.in_line)
         chunk[loose] = _chunks(p.user[loose], p.block[loose], own.lengths[loose], ISOLATED_TOKENS)
         # One block per (user, block number, chunk), examples inside it in stream order.
@@ -159,13 +139,10 @@ class Encoder:
 
         # Segments: head, then event and answer for every event of the line, then the isolated copies.
         n_line = end - start
-        order = view.order
-        line_rows = order.rows[ranges(order.start[p.user[first]] + start, n_line)]
+        line_rows = p.events[ranges(p.first[first] + start, n_line)]
         needed, line_index = np.unique(line_rows, return_inverse=True)
-        line_events = self.events(view, needed)
-        table = stack(
-            [Ragged.of([token_ids(self.tokenizer, self.template.head), *self.answers.spoken]), line_events, own]
-        )
+        line_events = self._tokens.of(events, needed)
+        table = stack([Ragged.of([self._tokens.text(self.template.head), *self.answers.spoken]), line_events, own])
         isolated_order = loose[np.argsort(block[loose], kind="stable")]
         n_isolated = np.bincount(block[loose], minlength=n_blocks)
         sizes = 1 + 2 * n_line + n_isolated
@@ -173,7 +150,7 @@ class Encoder:
         segments = np.zeros(base[-1], dtype=np.int64)
         at = np.repeat(base[:-1] + 1, n_line) + 2 * _count_up(n_line)
         segments[at] = 3 + line_index
-        segments[at + 1] = 1 + view.label[line_rows]
+        segments[at + 1] = 1 + events.label[line_rows]
         tail = np.repeat(base[:-1] + 1 + 2 * n_line, n_isolated) + _count_up(n_isolated)
         segments[tail] = 3 + len(needed) + isolated_order
         flat = table.take(segments)
@@ -192,24 +169,25 @@ class Encoder:
         line = np.unique(np.stack([p.user[first], start, end]), axis=1, return_inverse=True)[1].ravel()
         part = np.append(flat.start[np.sort(np.concatenate([base[:-1], at, tail]))], len(flat.data))
         return Blocks(
-            tokens, position, limit, segment, p.user[first], line, block, read, view.label[p.rows], part,
+            tokens, position, limit, segment, p.user[first], line, block, read, events.label[p.rows], part,
             at_targets=self.apart,
         )  # fmt: skip
 
-    def _single(self, view: Stream, p: Layout) -> Blocks:
+    def _single(self, events: Events, p: Layout) -> Blocks:
         """One prompt per example: the published layout, the last W known events in two lists."""
         facts = None
-        if self.template.facts:
-            facts = rendered(fact_table(view, self.regime, self.refresh)[p.rows], self.template.facts).to_dicts()
-        fields = [f for f in self.template.fields if f in view.items.columns]
-        texts = {f: view.items[f].to_list() for f in fields}
+        if self.template.facts and events.facts is not None:
+            facts = rendered(events.facts[p.rows], self.template.facts).to_dicts()
+        fields = [f for f in self.template.fields if f in events.items.columns]
+        texts = {f: events.items[f].to_list() for f in fields}
+        # Without facts there are few different pieces of fixed text.
+        text = self._tokens.text if facts is None else partial(token_ids, self.tokenizer)
         sequences = []
         for i, row in enumerate(p.rows):
-            first = view.order.start[p.user[i]]
-            past = view.order.rows[first + max(0, p.known[i] - self.shape.context) : first + p.known[i]]
-            codes = [*view.item[past], view.item[row]]
+            past = p.events[p.first[i] + max(0, p.known[i] - self.shape.context) : p.first[i] + p.known[i]]
+            codes = [*events.item[past], events.item[row]]
             named = [(n, [f for f in fields if texts[f][c]]) for n, c in enumerate(codes)]
-            verdict = view.label[past]
+            verdict = events.label[past]
             pieces = self.template.prompt(
                 [named[n] for n in np.flatnonzero(verdict == 1)],
                 [named[n] for n in np.flatnonzero(verdict == 0)],
@@ -219,9 +197,9 @@ class Encoder:
             ids: list[int] = []
             for piece in pieces:
                 if isinstance(piece, str):
-                    ids += token_ids(self.tokenizer, piece)
+                    ids += text(piece)
                 else:
-                    ids += self._item(piece, texts[piece.field][codes[piece.item]])
+                    ids += self._tokens.item(piece, texts[piece.field][codes[piece.item]])
             sequences.append([*ids, *self.answers.shared])
         tokens = Ragged.of(sequences)
         position = _count_up(tokens.lengths).astype(np.int32)
@@ -234,7 +212,7 @@ class Encoder:
             line=np.arange(len(p.rows)),
             block=np.arange(len(p.rows)),
             read=tokens.lengths - 1,
-            label=view.label[p.rows],
+            label=events.label[p.rows],
             part=np.append(np.repeat(tokens.start[:-1], 2), tokens.start[-1]),  # no head, one text
         )
 
@@ -255,25 +233,6 @@ def _visibility(
         limit[where] = np.repeat(anchor, lengths)
         segment[where] = np.repeat(np.arange(1, len(copies) + 1), lengths)
     return position, limit.astype(np.int32), segment
-
-
-def _presence(items: pl.DataFrame, fields: list[str]) -> tuple[list[list[str]], np.ndarray]:
-    """(field lists that occur, which of them each item has)."""
-    have = [f for f in fields if f in items.columns]
-    bits = np.zeros(len(items), dtype=np.int64)
-    for n, name in enumerate(have):
-        bits |= (items[name].str.len_chars() > 0).to_numpy().astype(np.int64) << n
-    patterns, index = np.unique(bits, return_inverse=True)
-    return [[f for n, f in enumerate(have) if bits >> n & 1] for bits in patterns], index
-
-
-def _side_by_side(parts: list[tuple[Ragged, np.ndarray]]) -> Ragged:
-    """Row r is the concatenation of part k's sequence at its index[r], for all k."""
-    rows, width = len(parts[0][1]), len(parts)
-    tables = stack([table for table, _ in parts])
-    offset = np.cumsum([0, *(len(table) for table, _ in parts)])[:-1]
-    index = np.stack([i + o for (_, i), o in zip(parts, offset, strict=True)], axis=1).ravel()
-    return tables.take(index).grouped(np.full(rows, width))
 
 
 def _chunks(user: np.ndarray, block: np.ndarray, lengths: np.ndarray, budget: int) -> np.ndarray:

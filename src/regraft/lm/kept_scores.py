@@ -30,7 +30,11 @@ class KeptScores:
     costs: tuple[Cost, ...] = ()  # per pass: what it took for all its rows
 
     def with_rows(self, rows: np.ndarray, scores: np.ndarray, cost: Cost) -> KeptScores:
-        """The rows of another pass beside these; none of them may be here already."""
+        """The rows of another pass beside these; a row that is here already keeps its score and its pass."""
+        new = ~np.isin(rows, self.rows)
+        if not new.any():
+            return self
+        rows, scores = rows[new], scores[new]
         all_rows = np.concatenate([self.rows, rows])
         order = np.argsort(all_rows)
         passes = np.concatenate([self.passes, np.full(len(rows), len(self.costs), np.int32)])

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from threading import RLock
 
 import numpy as np
 
@@ -26,11 +27,11 @@ from regraft.errors import ModelError
 from regraft.files import alone, remove, write_text
 from regraft.lm.adapter import Adapter
 from regraft.lm.base_model import BaseModel
-from regraft.lm.blend import Blend, average_probability
+from regraft.lm.blend import Blend
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fast.shared_prefix import tokens_read
 from regraft.lm.fit import Progress, train
-from regraft.lm.graft import Grafts
+from regraft.lm.graft import Grafts, take
 from regraft.lm.kept_scores import KeptScores
 from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
@@ -67,24 +68,34 @@ class Workshop:
         self.scores: dict[str, KeptScores] = {}
         self._blocks: dict[str, Blocks] = {}
         self._told: set[str] = set()
+        self._lock = RLock()  # labs may work in several threads
 
     def reading(self, template: Template) -> Workshop:
         """The same workshop, where prompts are written with another template."""
         answers = Verbalizer.of(self.base.tokenizer, template)
-        return replace(self, encoder=replace(self.encoder, template=template, answers=answers, _items={}))
+        return replace(self, encoder=replace(self.encoder, template=template, answers=answers))
 
     def blocks(self, view: Stream) -> Blocks:
         key = view.fingerprint
-        if key not in self._blocks:
-            if len(self._blocks) >= KEPT_BLOCKS:
-                del self._blocks[next(iter(self._blocks))]
-            blocks = self.encoder.encode(view)
-            self._blocks[key] = self.trunk.keyed(blocks, view) if self.trunk else blocks
-        return self._blocks[key]
+        with self._lock:
+            found = self._blocks.get(key)
+        if found is None:
+            found = self.encoder.encode(view)
+            found = self.trunk.keyed(found, view) if self.trunk else found
+            with self._lock:
+                while len(self._blocks) >= KEPT_BLOCKS:
+                    del self._blocks[next(iter(self._blocks))]
+                self._blocks[key] = found
+        return found
 
-    @cached_property
+    @property
     def trunk(self) -> Trunk | None:
         """Kept states below the layers that adapters change; None where adapters change all, or nothing is kept."""
+        with self._lock:
+            return self._trunk
+
+    @cached_property
+    def _trunk(self) -> Trunk | None:
         top = self.adapter.top(self.base.n_layers)
         if top is None or self.cache.gib == 0:
             return None
@@ -130,15 +141,20 @@ class Workshop:
         return hashlib.blake2b(repr((common, parts)).encode(), digest_size=16).hexdigest()
 
     def kept_scores(self, key: str) -> KeptScores:
-        if key not in self.scores:
-            path = self.folder / "scores" / f"{key}.npz" if self.folder else None
-            self.scores[key] = KeptScores.load(path) if path and path.is_file() else KeptScores()
-        return self.scores[key]
+        with self._lock:
+            if key not in self.scores:
+                path = self.folder / "scores" / f"{key}.npz" if self.folder else None
+                self.scores[key] = KeptScores.load(path) if path and path.is_file() else KeptScores()
+            return self.scores[key]
 
-    def keep_scores(self, key: str, kept: KeptScores) -> None:
-        self.scores[key] = kept
-        if self.folder:
-            kept.save(self.folder / "scores" / f"{key}.npz")
+    def keep_scores(self, key: str, rows: np.ndarray, scores: np.ndarray, cost: Cost) -> KeptScores:
+        """What is kept now, with these rows; those that another thread was quicker to score stay as they are."""
+        with self._lock:
+            kept = self.kept_scores(key).with_rows(rows, scores, cost)
+            self.scores[key] = kept
+            if self.folder:
+                kept.save(self.folder / "scores" / f"{key}.npz")
+            return kept
 
 
 class ModelLab:
@@ -224,7 +240,6 @@ class ModelLab:
             shape = shop.grafts.shape(shop.adapter)
             adapter = start or shop.grafts.fresh(shape, self.seed)
             blocks = shop.blocks(view)
-            slot = shop.grafts.put(adapter)
             trunk = shop.trunk_of(adapter)
             judge = Judge(shop.base, blocks, shop.answers, weights, shop.fit.heavy_users, extra_loss, trunk)
             held = shop.blocks(stop) if len(stop) else None
@@ -236,16 +251,18 @@ class ModelLab:
                 watched[0] += held_tokens
                 return log_loss(held.label, score_blocks(shop.base, shop.answers, held, trunk=trunk))
 
-            if trunk:
-                trunk.fill(blocks)
-            # The key does not know extra losses, so what was begun under one must not be taken up under another.
-            with shop.base.recomputing() if shop.fit.gradient_checkpointing else nullcontext():
-                result = train(
-                    judge, slot, shop.fit, lr=lr, epochs=epochs, seed=self.seed,
-                    stop=watch if held is not None else None, progress=shop.progress,
-                    checkpoint=None if extra_loss or not shop.folder else shop.folder / "fits" / f"{key}.checkpoint",
-                )  # fmt: skip
-            weights_now = shop.grafts.take(adapter.shape)
+            again = shop.base.recomputing() if shop.fit.gradient_checkpointing else nullcontext()
+            with shop.grafts.training(adapter) as slot:
+                if trunk:
+                    trunk.fill(blocks)
+                # The key does not know extra losses, so what was begun under one must not be taken up under another.
+                kept = None if extra_loss or not shop.folder else shop.folder / "fits" / f"{key}.checkpoint"
+                with again:
+                    result = train(
+                        judge, slot, shop.fit, lr=lr, epochs=epochs, seed=self.seed,
+                        stop=watch if held is not None else None, progress=shop.progress, checkpoint=kept,
+                    )  # fmt: skip
+                weights_now = take(slot)
         cost.tokens_forward, cost.tokens_backward = result.cost.tokens_forward + watched[0], result.cost.tokens_backward
         cost.targets_trained = result.cost.targets_trained
         lower.charge(cost, len(blocks.tokens.data) + held_tokens)
@@ -293,9 +310,7 @@ class ModelLab:
 
     def score(self, blend: Blend, view: Stream) -> np.ndarray:
         """Log-odds per example of the view, before the blend's calibration."""
-        weights = np.array([w for _, w in blend.parts])
-        parts = np.stack([self.score_adapter(adapter, view) for adapter, _ in blend.parts])
-        return parts[0] if len(parts) == 1 else average_probability(parts, weights / weights.sum())
+        return blend.average(np.stack([self.score_adapter(adapter, view) for adapter, _ in blend.parts]))
 
     def score_adapter(self, adapter: Adapter | None, view: Stream) -> np.ndarray:
         """Log-odds per example under one adapter, or under the bare base model.
@@ -316,8 +331,7 @@ class ModelLab:
             for p, key in keys.items():
                 new = period[unknown] == p
                 if new.any():
-                    mine = shop.kept_scores(key).with_rows(ids[unknown][new], scores[new], cost.share(new.mean()))
-                    shop.keep_scores(key, mine)
+                    shop.keep_scores(key, ids[unknown][new], scores[new], cost.share(new.mean()))
             self.notes += shop.news()
         found = np.zeros(len(view))
         for p, key in keys.items():
@@ -332,9 +346,7 @@ class ModelLab:
         with measured() as cost:
             blocks, trunk = shop.blocks(view), shop.trunk_of(adapter)
             lower = _Lower(trunk)
-            if adapter is not None:
-                shop.grafts.put(adapter)
-            with nullcontext() if adapter else shop.grafts.bare():
+            with shop.grafts.on(adapter):
                 scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk)
         cost.tokens_forward = _tokens(blocks, shop.base, trunk)
         lower.charge(cost, cost.tokens_forward)

@@ -14,7 +14,7 @@ from regraft.errors import ModelError
 from regraft.lm.base_model import BaseModel
 from regraft.lm.batches import TokenBatch, batches, grouped
 from regraft.lm.encode import Blocks
-from regraft.lm.fast.shared_prefix import prefix_groups, states_of
+from regraft.lm.fast.shared_prefix import PrefixGroup, prefix_groups, states_of
 from regraft.lm.fast.side_by_side import side_by_side
 from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.tasks.judge import batch_log_odds
@@ -28,14 +28,19 @@ def score_blocks(
 ) -> np.ndarray:  # fmt: skip
     """float64 per example, in the order of the view; `left` pads on the left (the scores are the same).
 
+    The adapter is the one that acts in this thread (`Grafts.on`); several threads may score at once.
+
     With a trunk its states are kept for the next pass: then every history is read as training reads it. With `warm`,
-    histories stay at hand for the next request of the same user.
+    histories with candidates behind them stay at hand for the next request of the same user. With both, `warm` serves
+    these, since candidates need the keys and values of every layer, which a trunk does not keep; the trunk serves all
+    other blocks.
     """
     scores = np.full(len(blocks.block), np.nan)
     with torch.inference_mode():
-        shared, others = (
-            ([], np.arange(len(blocks))) if left or trunk else prefix_groups(blocks, base, None if warm is None else 1)
-        )
+        shared: list[PrefixGroup] = []
+        others = np.arange(len(blocks))
+        if not left and (trunk is None or warm is not None):
+            shared, others = prefix_groups(blocks, base, None if warm is None else 1)
         for group in shared:
             log_odds = base.log_odds(states_of(base, blocks, group, warm), answers.yes, answers.no)
             scores[group.examples] = log_odds.double().cpu().numpy()
@@ -43,7 +48,7 @@ def score_blocks(
         def score(batch: TokenBatch) -> tuple[np.ndarray, np.ndarray]:
             return batch.examples, batch_log_odds(base, answers, batch, trunk).double().cpu().numpy()
 
-        for step in _read(blocks, others, max_tokens, base, left, trunk):
+        for step in _read(blocks, others, max_tokens, base, left, trunk) if len(others) else ():
             for examples, found in side_by_side(score, step, base.device):
                 scores[examples] = found
     if not np.isfinite(scores).all():

@@ -12,7 +12,7 @@ from regraft.data.text import clean
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Encoder
 from regraft.lm.score import score_blocks
-from regraft.lm.verbalizer import Verbalizer, token_ids
+from regraft.lm.verbalizer import token_ids
 from regraft.prompts.facts import fact_table, rendered
 
 SAMPLE = 2_000  # examples, spread over the view, from which lengths are taken
@@ -90,12 +90,6 @@ def tokens_per_event(encoder: Encoder, view: Stream) -> float:
         return float(encoder.encode(chosen).tokens.lengths.mean())
     answer = np.array([len(spoken) for spoken in encoder.answers.spoken])
     return float((encoder.events(view, chosen.targets).lengths + answer[chosen.labels]).mean())
-
-
-def answer_tokens(encoder: Encoder) -> str:
-    """The tokens compared, in words."""
-    answers: Verbalizer = encoder.answers
-    return f"yes {answers.yes}, no {answers.no}, {len(answers.shared)} shared tokens before them"
 
 
 def _sample(view: Stream) -> Stream:

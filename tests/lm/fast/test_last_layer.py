@@ -51,7 +51,7 @@ def test_scores_and_gradients_are_those_of_the_whole_layer(
     assert base.by_token is not None and len(base.by_token) == 2  # it did leave something out
     whole(monkeypatch)
     for ours, theirs in zip(few, found(tiny_base(family), adapt), strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
 def test_layers_that_run_again_for_the_gradient_do_everything(monkeypatch: pytest.MonkeyPatch):
@@ -60,7 +60,7 @@ def test_layers_that_run_again_for_the_gradient_do_everything(monkeypatch: pytes
     assert not base.recomputes
     whole(monkeypatch)
     for ours, theirs in zip(again, found(tiny_base()), strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
 class Mixing(nn.Module):
@@ -85,4 +85,4 @@ def test_a_layer_that_mixes_tokens_there_runs_whole(monkeypatch: pytest.MonkeyPa
     assert base.by_token == []
     whole(monkeypatch)
     for one, other in zip(ours, found(mixing(), "all"), strict=True):
-        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)

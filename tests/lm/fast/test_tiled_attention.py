@@ -62,7 +62,7 @@ def test_tiles_say_what_the_kernel_says(
         out = read(base, begin, *mask)
         (out * torch.linspace(-1, 1, out.shape[-1])).sum().backward()  # a norm of it would have no gradient
         found.append((out.detach(), begin.grad))
-        assert base.config._attn_implementation != tiled_attention.NAME
+        assert base.config._attn_implementation in ("sdpa", "eager")
     for whole, tiles in zip(*found, strict=True):
         assert whole is not None and whole.abs().max() > 0
         torch.testing.assert_close(tiles, whole, atol=1e-4 * float(whole.abs().max()), rtol=0)

@@ -93,30 +93,62 @@ def test_another_context_or_user_or_past_is_told_apart():
     assert len(warm) == 1
 
 
-def test_after_a_swap_nothing_of_the_old_adapter_is_left():
+def test_adapters_share_no_line_and_find_their_own_again():
     base = tiny_base()
     grafts, warm = Grafts(base), WarmPrefixes(base)
-    view = request("ann", 8)
+    view, adapters = request("ann", 8), [None, wide(base, 0), wide(base, 1)]
+    found = []
+    for turn in range(2):
+        before = warm.tokens_read
+        for adapter in adapters:
+            with grafts.on(adapter):
+                found.append(scored(view, base, warm))
+                np.testing.assert_allclose(found[-1], scored(view, base, None), atol=1e-4)
+        assert (warm.tokens_read > before) == (turn == 0)
+    assert len(warm) == 3
+    assert min(np.abs(found[0] - found[1]).max(), np.abs(found[1] - found[2]).max()) > 0.1
+
+
+def test_a_step_of_training_leaves_its_lines_behind():
+    base = tiny_base()
+    slot, warm, view = Grafts(base).put(wide(base)), WarmPrefixes(base), request("ann", 8)
     scored(view, base, warm)
-    grafts.put(wide(base))
-    warm.clear()
+    with torch.no_grad():
+        for weight in slot.values():
+            weight.mul_(0.5)
     np.testing.assert_allclose(scored(view, base, warm), scored(view, base, None), atol=1e-4)
+
+
+def test_a_line_is_one_request_s_alone_while_it_is_used():
+    base = tiny_base()
+    warm, tokens = WarmPrefixes(base), np.arange(5, 25)
+    with torch.inference_mode(), warm.read(0, tokens) as (states, kept):
+        keys = [layer.keys.clone() for layer in kept.layers]
+        with warm.read(0, tokens[:7]) as (shorter, other):
+            assert other is not kept and len(shorter) == 7
+        assert len(states) == 20 and all(torch.equal(a.keys, b) for a, b in zip(kept.layers, keys, strict=True))
+    assert (len(warm), warm.tokens_read) == (1, 27)
+    assert warm.bytes == 20 * 4 * (32 + 2 * 4 * 2 * 8)
 
 
 def test_beyond_its_bound_the_least_recently_asked_goes():
     base = tiny_base()
     warm = WarmPrefixes(base)
     lines = [np.arange(5 + n, 25 + n) for n in range(4)]
-    with torch.inference_mode():
-        warm.read(0, lines[0])
-        one = warm.bytes
-        assert one == 20 * 4 * (32 + 2 * 4 * 2 * 8)  # states, and keys and values of four layers
-        warm.limit = 2 * one
-        for who in (1, 0, 2):
-            warm.read(who, lines[who])
-        assert (len(warm), warm.bytes) == (2, 2 * one)
-        before = warm.tokens_read
-        warm.read(0, lines[0])
-        assert warm.tokens_read == before
-        warm.read(1, lines[1])
-        assert warm.tokens_read == before + 20
+
+    def read(who: int) -> None:
+        with torch.inference_mode(), warm.read(who, lines[who]):
+            pass
+
+    read(0)
+    one = warm.bytes
+    assert one == 20 * 4 * (32 + 2 * 4 * 2 * 8)  # states, and keys and values of four layers
+    warm.limit = 2 * one
+    for who in (1, 0, 2):
+        read(who)
+    assert (len(warm), warm.bytes) == (2, 2 * one)
+    before = warm.tokens_read
+    read(0)
+    assert warm.tokens_read == before
+    read(1)
+    assert warm.tokens_read == before + 20

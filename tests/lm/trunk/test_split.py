@@ -33,7 +33,7 @@ def test_top_of_trunk_is_the_model_beyond_its_window_and_with_isolated_copies(fa
     for more in ((), copies()):
         with torch.no_grad():
             whole, cut = base.hidden(IDS, *more), split.upper(split.lower(IDS, *more), *more)
-        torch.testing.assert_close(cut, whole, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(cut, whole, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -51,7 +51,7 @@ def test_gradients_of_the_adapter_are_those_of_the_whole_model(family: str):
     cut = torch.autograd.grad(split.upper(states).square().mean(), weights)
     assert any(bool(g.any()) for g in whole)
     for ours, theirs in zip(cut, whole, strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
 def test_the_model_is_as_it_was_afterwards():

@@ -9,23 +9,21 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from regraft.lm.fast.attention_switch import attending
 from regraft.lm.fast.tiled_attention import attention_behind, faster, tiled
-
-NAME = "regraft_prefix"
 
 
 class Kept(DynamicCache):  # type: ignore[misc]  # transformers has no types for it
     """Keys and values of one history; while copies are read, their own are handed through and kept nowhere."""
 
     read = False  # the history is complete
-    seen = False  # every copy sees all of it in every layer
 
     def extend(self, decoder: Any, ids: Tensor) -> Tensor:
         """Reads more of the history [1, tokens] behind what is kept of it; its states [tokens, width]."""
@@ -52,25 +50,18 @@ def cache_word(decoder: Any) -> str:
 
 @contextmanager
 def behind(decoder: nn.Module, kept: Kept, seen: bool) -> Iterator[None]:
-    """Inside, the decoder reads rows of copies behind the history that is kept."""
-    config: Any = decoder.config
-    usual = config._attn_implementation
-    kept.read, kept.seen = True, seen
-    _open.append(kept)
-    config._attn_implementation = NAME
-    try:
+    """Inside, in this thread and its lanes, the decoder reads rows of copies behind the history that is kept.
+
+    `seen` says that every copy sees all of it in every layer.
+    """
+    kept.read = True
+    with attending(decoder, partial(_attention, kept=kept, seen=seen)):
         yield
-    finally:
-        config._attn_implementation = usual
-        _open.pop()
-
-
-_open: list[Kept] = []
 
 
 def _attention(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor, scaling: float | None = None,
-    **others: Any,
+    *, kept: Kept, seen: bool, **others: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
     """The interface of transformers: [rows, heads, tokens, size] in, [rows, tokens, heads, size] out.
 
@@ -78,18 +69,18 @@ def _attention(
     """
     if strange := [name for name in ("s_aux", "position_bias") if others.get(name) is not None]:
         raise ValueError(f"attention with {strange[0]} cannot be taken apart")
-    kept, cap = _open[-1], others.get("softcap")
+    cap = others.get("softcap")
     rows, heads, tokens, size = query.shape
     layer: Any = kept.layers[module.layer_idx]
     n, groups = layer.keys.shape[2], heads // key.shape[1]
     if faster(query) and cap is None:
         scale = size**-0.5 if scaling is None else scaling
         return attention_behind(
-            query, key, value, (layer.keys, layer.values), attention_mask, kept.seen, scale
+            query, key, value, (layer.keys, layer.values), attention_mask, seen, scale
         ), None  # fmt: skip
     # All rows ask the same keys, so they are one long row here.
     asked = query.transpose(0, 1).reshape(1, heads, rows * tokens, size)
-    mask = None if kept.seen else attention_mask[..., :n].reshape(1, 1, rows * tokens, n)
+    mask = None if seen else attention_mask[..., :n].reshape(1, 1, rows * tokens, n)
     found, mass = _part(asked, _all_heads(layer.keys, groups), _all_heads(layer.values, groups), mask, scaling, cap)
     before = found.view(heads, rows, tokens, size).transpose(0, 1)
     before_mass = mass.view(heads, rows, tokens).transpose(0, 1)
@@ -118,6 +109,3 @@ def _part(
 
 def _all_heads(states: Tensor, groups: int) -> Tensor:
     return states if groups == 1 else states.repeat_interleave(groups, dim=1)
-
-
-ALL_ATTENTION_FUNCTIONS.register(NAME, _attention)

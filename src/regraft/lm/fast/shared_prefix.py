@@ -55,6 +55,7 @@ def prefix_groups(blocks: Blocks, base: BaseModel, worth: int | None = None) -> 
         return [], numbers
     copied = np.add.reduceat((blocks.segment > 0).astype(np.int64), blocks.tokens.start[:-1])
     served = np.bincount(blocks.line, weights=copied)[blocks.line] >= (WORTH if worth is None else worth)
+    served &= blocks.tokens.lengths > copied  # without a head, a stranger has no history to be read first
     if not served.any() or not keeps(base):
         return [], numbers
     with_copies = np.flatnonzero(served & (copied > 0))
@@ -74,43 +75,15 @@ def states_of(base: BaseModel, blocks: Blocks, shared: PrefixGroup, warm: WarmPr
 
     With `warm`, what an earlier request read of the same user's history is not read again.
     """
-    if warm is not None and shared.alone(blocks):
-        return _read_on(base, blocks, shared, warm)
-    device = base.device
-    line = torch.from_numpy(shared.line.astype(np.int64)).to(device)[None]
-    if warm is not None:
-        in_line, kept = warm.read(shared.who, shared.line, at_targets=blocks.at_targets)
-    else:
+    if warm is None:
+        line = torch.from_numpy(shared.line.astype(np.int64)).to(base.device)[None]
         with activated_at(torch.zeros_like(line) if blocks.at_targets else None):
             in_line, kept = _read_line(base, line)
-    width = shared.source.shape[1]
-    real = shared.source >= 0
-    at = np.maximum(shared.source, 0)
-
-    def placed(values: np.ndarray, padding: int = 0) -> Tensor:
-        return torch.from_numpy(np.where(real, values[at], padding).astype(np.int64)).to(device)
-
-    limit = placed(blocks.limit, line.shape[1])
-    copy = torch.from_numpy(shared.copy).to(device)
-    keys = torch.arange(line.shape[1], device=device)
-    place = torch.arange(width, device=device)
-    before = keys[None, None, :] < limit[:, :, None]
-    # Padding (copy 0) looks at itself, so that no row of the softmax is empty.
-    own = (copy[:, None, :] == copy[:, :, None]) & (place[None, :] <= place[:, None])[None]
-    row, at_token = torch.from_numpy(shared.row).to(device), torch.from_numpy(shared.place).to(device)
-    ids, position = placed(blocks.tokens.data), placed(blocks.position)
-
-    def read(rows: slice) -> Tensor:
-        here = (row >= rows.start) & (row < rows.stop)
-        with read_alone(base, row[here] - rows.start, at_token[here], width):
-            return _read_behind(base, kept, ids[rows], before[rows], own[rows], position[rows])
-
-    by_token(base)  # tried before attention looks behind a history
-    with behind(base.model.base_model, kept, seen=base.window is None and bool(before.all())):
-        states = torch.cat(list(side_by_side(read, _shares(len(ids), lanes(device)), device)))
-    return torch.where(
-        (row < 0)[:, None], in_line[at_token.clamp(max=len(in_line) - 1)], states[row, at_token.clamp(max=width - 1)]
-    )
+        return _read_copies(base, blocks, shared, in_line, kept)
+    if shared.alone(blocks):
+        return _read_on(base, blocks, shared, warm)
+    with warm.read(shared.who, shared.line, at_targets=blocks.at_targets) as (in_line, kept):
+        return _read_copies(base, blocks, shared, in_line, kept)
 
 
 def keeps(base: BaseModel) -> bool:
@@ -167,15 +140,48 @@ def _row_per_copy(lengths: np.ndarray, rows: int) -> np.ndarray:
 def _read_on(base: BaseModel, blocks: Blocks, shared: PrefixGroup, warm: WarmPrefixes) -> Tensor:
     """One copy in one pass with what is new of its history."""
     copy = blocks.tokens.data[shared.source[0]]
-    states, _ = warm.read(shared.who, shared.line, copy, blocks.at_targets)
     place = np.where(shared.row < 0, shared.place, len(shared.line) + shared.place)
-    return states[torch.from_numpy(place).to(base.device)]
+    with warm.read(shared.who, shared.line, copy, blocks.at_targets) as (states, _):
+        return states[torch.from_numpy(place).to(base.device)]
 
 
 def _read_line(base: BaseModel, line: Tensor) -> tuple[Tensor, Kept]:
     """(states [tokens, width], keys and values) of one history."""
     kept = Kept()  # without a config it keeps everything, windows are left to the mask
     return kept.extend(base.model.base_model, line), kept
+
+
+def _read_copies(base: BaseModel, blocks: Blocks, shared: PrefixGroup, in_line: Tensor, kept: Kept) -> Tensor:
+    """[examples, width], from the states of the history and from rows of copies behind it."""
+    device, before_it = base.device, len(shared.line)
+    width = shared.source.shape[1]
+    real = shared.source >= 0
+    at = np.maximum(shared.source, 0)
+
+    def placed(values: np.ndarray, padding: int = 0) -> Tensor:
+        return torch.from_numpy(np.where(real, values[at], padding).astype(np.int64)).to(device)
+
+    limit = placed(blocks.limit, before_it)
+    copy = torch.from_numpy(shared.copy).to(device)
+    keys = torch.arange(before_it, device=device)
+    place = torch.arange(width, device=device)
+    before = keys[None, None, :] < limit[:, :, None]
+    # Padding (copy 0) looks at itself, so that no row of the softmax is empty.
+    own = (copy[:, None, :] == copy[:, :, None]) & (place[None, :] <= place[:, None])[None]
+    row, at_token = torch.from_numpy(shared.row).to(device), torch.from_numpy(shared.place).to(device)
+    ids, position = placed(blocks.tokens.data), placed(blocks.position)
+
+    def read(rows: slice) -> Tensor:
+        here = (row >= rows.start) & (row < rows.stop)
+        with read_alone(base, row[here] - rows.start, at_token[here], width):
+            return _read_behind(base, kept, ids[rows], before[rows], own[rows], position[rows])
+
+    by_token(base)  # tried before attention looks behind a history
+    with behind(base.model.base_model, kept, seen=base.window is None and bool(before.all())):
+        states = torch.cat(list(side_by_side(read, _shares(len(ids), lanes(device)), device)))
+    return torch.where(
+        (row < 0)[:, None], in_line[at_token.clamp(max=len(in_line) - 1)], states[row, at_token.clamp(max=width - 1)]
+    )
 
 
 def _read_behind(base: BaseModel, kept: Kept, ids: Tensor, before: Tensor, own: Tensor, position: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """Several batches at once, each in a thread that computes with its share of the cores.
 
 Two threads that share every product of a small batch get 1.35 times as far as one; with a batch each they get twice as
-far (docs/log.md). What such work sets for a while it sets for its thread
-(activation.py, override_forward.py, tiled_attention.py).
+far (docs/log.md). A lane does its work in the context of whoever asks: the adapter, the active tokens and the attention
+that were chosen there (slots.py, activation.py, attention_switch.py) are chosen in the lane as well. What the work
+itself chooses stays in its thread.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from functools import cache
-from threading import Barrier, local
+from threading import Barrier, Lock, local
 from time import process_time, thread_time
 from typing import TypeVar
 
@@ -23,6 +25,7 @@ MOST = 4  # lanes: on a larger machine each has several cores
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 _mine = local()
+_starting = Lock()  # several threads may ask for the first lanes
 
 
 def lanes(device: torch.device) -> int:
@@ -51,11 +54,12 @@ def side_by_side(work: Callable[[_T], _R], items: Iterable[_T], device: torch.de
         with torch.inference_mode(inference), torch.set_grad_enabled(grad):  # threads have modes of their own
             return work(item)
 
-    pool = threads(width, torch.get_num_threads() // width)
+    with _starting:
+        pool = threads(width, torch.get_num_threads() // width)
     running: deque[Future[_R]] = deque()
     try:
         for item in items:
-            running.append(pool.submit(one, item))
+            running.append(pool.submit(copy_context().run, one, item))
             if len(running) == 2 * width:
                 yield running.popleft().result()
         while running:

@@ -9,20 +9,17 @@ that stays in the cache. What its gradient needs is kept while that is little, e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
-from threading import Lock, local
+from functools import cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from regraft.lm.fast.attention_switch import attending, own_attention
 from regraft.lm.fast.side_by_side import side_by_side
 
-NAME = "regraft_tiled"
 QUERIES = 128  # tokens per tile
 PAIRS = 1 << 16  # pairs of tokens per tile where rows are short, of all its rows together
 KEPT = 8  # times as many numbers as the query has are kept for the gradient, not more
@@ -49,54 +46,22 @@ class Tile:
 
 @contextmanager
 def tiled(decoder: nn.Module, visible: Tensor | None) -> Iterator[None]:
-    """Inside, the decoder attends in tiles.
+    """Inside, the decoder attends in tiles where they are faster, else in its own way.
 
     `visible` [rows, tokens, tokens] is what its mask says; None: plain causal text.
     """
-    config: Any = decoder.config
-    if config._attn_implementation not in ("sdpa", NAME) or not faster(next(decoder.parameters())):
-        yield
-        return
-    # A layer with a window sees less than the tiles say.
-    with _with(config, None if visible is None else _masked(visible, not getattr(config, "sliding_window", None))):
+    how = None
+    if own_attention(decoder) == "sdpa" and faster(next(decoder.parameters())):
+        # A layer with a window sees less than the tiles say.
+        exact = not getattr(decoder.config, "sliding_window", None)
+        how = partial(_attention, tiles=None if visible is None else _masked(visible, exact))
+    with attending(decoder, how):
         yield
 
 
 def faster(states: Tensor) -> bool:
     """Are tiles faster than PyTorch's kernel for states like these?"""
     return states.device.type == "cpu" and states.dtype in FASTER
-
-
-def as_now(decoder: nn.Module) -> AbstractContextManager[None]:
-    """Attention as it is at this moment in this thread, for layers that are run again later."""
-    return _with(decoder.config, _open()[-1]) if _open() else nullcontext()
-
-
-@contextmanager
-def _with(config: Any, tiles: list[Tile] | None) -> Iterator[None]:
-    with _lock:
-        _within[id(config)] = _within.get(id(config), 0) + 1
-        config._attn_implementation = NAME
-    _open().append(tiles)
-    try:
-        yield
-    finally:
-        _open().pop()
-        with _lock:
-            _within[id(config)] -= 1
-            if not _within[id(config)]:
-                config._attn_implementation = "sdpa"
-
-
-def _open() -> list[list[Tile] | None]:
-    """Tiles of this thread."""
-    found: list[list[Tile] | None] = _mine.__dict__.setdefault("open", [])
-    return found
-
-
-_mine = local()
-_lock = Lock()
-_within: dict[int, int] = {}  # id of a config -> threads that attend in tiles
 
 
 def _rows(rows: int, tokens: int, keys: int) -> Iterator[slice]:
@@ -137,13 +102,15 @@ def _slice(keys: Tensor) -> Keys:
 
 def _attention(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
-    scaling: float | None = None, **others: Any,
+    scaling: float | None = None, *, tiles: list[Tile] | None, **others: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
-    """The interface of transformers: [rows, heads, tokens, size] in, [rows, tokens, heads, size] out."""
+    """The interface of transformers: [rows, heads, tokens, size] in, [rows, tokens, heads, size] out.
+
+    Without `tiles` the text is plain.
+    """
     if strange := [name for name in ("s_aux", "position_bias", "softcap") if others.get(name) is not None]:
         raise ValueError(f"attention with {strange[0]} cannot be cut into tiles")
     rows, tokens, keys = len(query), query.shape[2], key.shape[2]
-    tiles = _open()[-1]
     if tiles is None:
         tiles = _causal(rows, tokens, keys - tokens)
         if attention_mask is not None:  # of a window
@@ -291,7 +258,3 @@ def _by_rows(tiles: list[Tile], work: Callable[[int], None], device: torch.devic
         return
     for _ in side_by_side(line, lines.values(), device):
         pass
-
-
-ALL_ATTENTION_FUNCTIONS.register(NAME, _attention)
-ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)

@@ -1,15 +1,17 @@
 """Histories that stay at hand between requests: their keys and values lie ready, only what is new of them is read.
 
-Keys and values belong to one adapter; where an adapter is swapped, `clear` (one that acts at targets alone,
-activation.py, leaves them as they are).
+Keys and values belong to one user under one adapter; an adapter that acts at targets alone (activation.py) leaves
+histories as the bare model reads them, and shares them with it. Several threads may ask at once.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 import torch
@@ -33,29 +35,34 @@ class _Line:
 
 
 class WarmPrefixes:
-    """One line per user; beyond `limit` bytes the one that was asked for least recently goes."""
+    """One line per user and adapter; beyond `limit` bytes the one that was asked for least recently goes."""
 
     def __init__(self, base: BaseModel, limit: int = GIB) -> None:
         self.base, self.limit = base, limit
         self.tokens_read = self.bytes = 0
-        self._lines: OrderedDict[Hashable, _Line] = OrderedDict()
+        self._lines: OrderedDict[tuple[Hashable, Hashable], _Line] = OrderedDict()  # by adapter and user
+        self._lock = Lock()
 
+    @contextmanager
     def read(
         self, who: Hashable, tokens: np.ndarray, copy: np.ndarray | None = None, at_targets: bool = False
-    ) -> tuple[Tensor, Kept]:
-        """(states, keys and values) of a history; the caller reads nothing else into them.
+    ) -> Iterator[tuple[Tensor, Kept]]:
+        """Inside, (states, keys and values) of a history under the adapter that acts in this thread.
 
         The states are [tokens, width], and those of a `copy` that reads on where the history ends: one pass for both.
         The copy is not kept. With `at_targets`, adapters act on the copy alone.
+
+        The line is this request's alone as long as it is inside, and the request reads nothing else into it. Another
+        one of the same user that comes meanwhile reads the history anew.
         """
-        line = self._lines.pop(who, None) or self._nothing()
-        self.bytes -= line.bytes
+        key = self._adapter(at_targets), who
+        line = self._taken(key)
         same = _common(line.tokens, tokens)
         if same == 0:  # another context begins here: nothing of the old one is of use
             line = self._nothing()
         elif same < len(line.tokens):
             line.kept.shorten(same)
-        states, self.tokens_read = line.states[:same], self.tokens_read + len(tokens) - same
+        states = line.states[:same]
         new = tokens[same:] if copy is None else np.concatenate([tokens[same:], copy])
         if len(new):
             acts = (torch.arange(len(new), device=self.base.device) >= len(tokens) - same)[None] if at_targets else None
@@ -63,20 +70,39 @@ class WarmPrefixes:
                 states = torch.cat([states.to(self.base.device, self.base.dtype), self._append(new, line.kept)])
         if copy is not None:
             line.kept.shorten(len(tokens))
-        self._lines[who] = line = _Line(tokens, states[: len(tokens)], line.kept)
-        self.bytes += line.bytes
-        self._make_room()
-        return states, line.kept
+        yield states, line.kept
+        self._put_back(key, _Line(tokens, states[: len(tokens)], line.kept), len(tokens) - same)
 
     def clear(self) -> None:
-        """Forgets all: another adapter is on."""
-        self._lines.clear()
-        self.bytes = 0
+        """Forgets all."""
+        with self._lock:
+            self._lines.clear()
+            self.bytes = 0
 
     def __len__(self) -> int:
         return len(self._lines)
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _adapter(self, at_targets: bool) -> Hashable:
+        """Names the weights that histories are read with; None: those of the bare model."""
+        slot = None if at_targets or self.base.slots is None else self.base.slots.acting()
+        return slot and slot.version
+
+    def _taken(self, key: tuple[Hashable, Hashable]) -> _Line:
+        with self._lock:
+            line = self._lines.pop(key, None)
+            self.bytes -= line.bytes if line else 0
+        return line or self._nothing()
+
+    def _put_back(self, key: tuple[Hashable, Hashable], line: _Line, tokens_read: int) -> None:
+        with self._lock:
+            other = self._lines.pop(key, None)  # of a request that came meanwhile
+            self.bytes += line.bytes - (other.bytes if other else 0)
+            self._lines[key] = line
+            self.tokens_read += tokens_read
+            while len(self._lines) > 1 and self.bytes > self.limit:
+                self.bytes -= self._lines.popitem(last=False)[1].bytes
 
     def _nothing(self) -> _Line:
         return _Line(np.zeros(0, np.int64), torch.zeros(0, self.base.width), Kept())
@@ -85,10 +111,6 @@ class WarmPrefixes:
         ids = torch.from_numpy(tokens.astype(np.int64)).to(self.base.device)[None]
         kept.read = False  # from now on it takes in what is read, until copies are read behind it
         return kept.extend(self.base.model.base_model, ids)
-
-    def _make_room(self) -> None:
-        while len(self._lines) > 1 and self.bytes > self.limit:
-            self.bytes -= self._lines.popitem(last=False)[1].bytes
 
 
 def _common(a: np.ndarray, b: np.ndarray) -> int:
