@@ -24,7 +24,7 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
 from regraft.lm.encode import Encoder
 from regraft.lm.fast.warm_prefix import WarmPrefixes
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, CacheOptions
 from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.fact_state import FactState
@@ -165,7 +165,7 @@ def measure(services: Sequence[Service], shop: Workshop, blend: Blend, times: in
     for service in services:
         found, view = score_request(shop, blend, service.request()), service.view()
         before[service.rows] = taken(lambda view=view: shop.encoder.encode(view))
-        difference = max(difference, float(np.abs(Lab(shop).score(blend, view) - found).max()))
+        difference = max(difference, float(np.abs(ModelLab(shop).score(blend, view) - found).max()))
         spread = float(found.std())
     if difference > EQUAL:
         raise SystemExit(f"the scores of request and view differ by {difference:.2g}, at most {EQUAL:g} was expected")

@@ -19,7 +19,7 @@ from regraft.lm.adapter import Adapter
 from regraft.lm.encode import Blocks
 from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.graft import Grafts
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.slots import MOST
@@ -124,13 +124,13 @@ def test_fits_and_scores_go_on_side_by_side_with_the_same_bits(tmp_path: Path):
         return Workshop(base, encoder_for(base.tokenizer), options("all", rank=2), fit, tmp_path / folder)
 
     def fitted(shop: Workshop, seed: int) -> np.ndarray:
-        weights = Lab(shop, seed).fit(VIEW).weights
+        weights = ModelLab(shop, seed).fit(VIEW).weights
         return np.concatenate([weights[name].ravel() for name in sorted(weights)])
 
     one, many = shop("one"), shop("many")
     adapters = [wide(one.base, seed, options("all")) for seed in range(3)]
     work = [partial(fitted, seed=seed) for seed in range(2)]
-    work += [lambda shop, adapter=adapter: Lab(shop).score_adapter(adapter, VIEW) for adapter in [*adapters, None] * 2]
+    work += [lambda shop, adapter=adapter: ModelLab(shop).score_adapter(adapter, VIEW) for adapter in [*adapters, None] * 2]
     expected = [do(one) for do in work]
     for ours, theirs in zip(at_once([partial(do, many) for do in work]), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
