@@ -24,7 +24,7 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
 from regraft.lm.encode import Encoder
 from regraft.lm.fast.warm_prefix import WarmPrefixes
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, CacheOptions
 from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.fact_state import FactState
@@ -72,7 +72,7 @@ def log_of(rows: int, seed: int = 0, asked: Sequence[str] = ()) -> Stream:
     words = WORDS.split()
     titles = [f"{words[k % 16]} {words[k // 16 % 16]} {words[k // 256 % 16]}" for k in range(items)]
     texts = pl.DataFrame({"item_id": [f"i{k}" for k in range(items)], "title": titles})
-    periods = Periods(by="calendar", every="1y", start=datetime(1970, 7, 20))
+    periods = Periods(by="calendar", every="250d", start=datetime(1970, 9, 8))  # day 250
     return build_stream(log, texts, "rating > 3", periods, name=f"synthetic {rows:,}")
 
 
@@ -165,7 +165,7 @@ def measure(services: Sequence[Service], shop: Workshop, blend: Blend, times: in
     for service in services:
         found, view = score_request(shop, blend, service.request()), service.view()
         before[service.rows] = taken(lambda view=view: shop.encoder.encode(view))
-        difference = max(difference, float(np.abs(Lab(shop).score(blend, view) - found).max()))
+        difference = max(difference, float(np.abs(ModelLab(shop).score(blend, view) - found).max()))
         spread = float(found.std())
     if difference > EQUAL:
         raise SystemExit(f"the scores of request and view differ by {difference:.2g}, at most {EQUAL:g} was expected")

@@ -37,7 +37,7 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend, average_probability
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fast.warm_prefix import WarmPrefixes
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions
 from regraft.prompts.fact_state import FactState
 from regraft.prompts.facts import FACTS, fact_table
@@ -227,7 +227,7 @@ def test_a_request_scores_like_the_examples_of_a_view(template: str, regime: Reg
     shop = shop_of(regime, TEMPLATES[template])
     view = random_world(8, events=25, periods=THREE)
     blend, warm = ensemble(shop), WarmPrefixes(shop.base)
-    expected = Lab(shop).score(blend, view)
+    expected = ModelLab(shop).score(blend, view)
     found = np.full((2, len(view)), np.nan)
     for examples, request in requests(view, shop.encoder):
         found[0, examples] = score_request(shop, blend, request)
@@ -240,7 +240,7 @@ def test_adapters_at_targets_alone_score_a_request_like_a_view_and_share_one_his
     shop = shop_of(adapt="targets")
     view = random_world(8, events=40, periods=THREE)
     blend, warm = ensemble(shop), WarmPrefixes(shop.base)
-    expected = Lab(shop).score(blend, view)
+    expected = ModelLab(shop).score(blend, view)
     for examples, request in requests(view, shop.encoder):
         np.testing.assert_allclose(score_request(shop, blend, request, warm), expected[examples], atol=1e-4)
     assert len(warm) == len(view.user_ids)
