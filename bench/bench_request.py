@@ -72,7 +72,7 @@ def log_of(rows: int, seed: int = 0, asked: Sequence[str] = ()) -> Stream:
     words = WORDS.split()
     titles = [f"{words[k % 16]} {words[k // 16 % 16]} {words[k // 256 % 16]}" for k in range(items)]
     texts = pl.DataFrame({"item_id": [f"i{k}" for k in range(items)], "title": titles})
-    periods = Periods(by="calendar", every="1y", start=datetime(1970, 7, 20))
+    periods = Periods(by="calendar", every="250d", start=datetime(1970, 9, 8))  # day 250
     return build_stream(log, texts, "rating > 3", periods, name=f"synthetic {rows:,}")
 
 

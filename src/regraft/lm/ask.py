@@ -12,7 +12,7 @@ from regraft.lm.score import score_blocks
 
 
 def score_request(shop: Workshop, blend: Blend, request: Request, warm: WarmPrefixes | None = None) -> np.ndarray:
-    """float64 log-odds per candidate, before the blend's calibration: those of `Lab.score` to 1e-4 in fp32.
+    """float64 log-odds per candidate, before the blend's calibration: those of `ModelLab.score` to 1e-4 in fp32.
 
     With `warm`, what an earlier request of the same user read of the history is not read again. Several threads may
     ask at once.
