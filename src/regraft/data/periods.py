@@ -200,8 +200,11 @@ def _behind(known_at: np.ndarray, row_id: np.ndarray, row: int, straddle: bool) 
     """Start of a period whose first row is `row` or, where instants are kept whole, the first of its instant."""
     if not straddle:
         row = int(np.searchsorted(known_at, known_at[row]))
-        return int(known_at[row - 1]) + 1 if row else int(known_at[0]), EARLIEST
-    return (int(known_at[row - 1]), int(row_id[row - 1]) + 1) if row else (int(known_at[0]), EARLIEST)
+    if not row:
+        return int(known_at[0]), EARLIEST
+    if known_at[row - 1] == known_at[row]:
+        return int(known_at[row - 1]), int(row_id[row - 1]) + 1
+    return int(known_at[row - 1]) + 1, EARLIEST
 
 
 def _whole(edges: np.ndarray) -> tuple[tuple[int, int], ...]:
