@@ -196,7 +196,7 @@ def test_cuts_survive_the_way_through_json(periods: Periods) -> None:
 
 @pytest.mark.parametrize("saved", [{}, {"starts": [[0]]}, {"starts": [[0, 1]], "by": "time"}, {"starts": 3}])
 def test_what_holds_no_cuts_is_refused_by_name(saved: dict[str, object]) -> None:
-    with pytest.raises(DataError, match="cuts.json: holds no cuts: .*\nExpected what regraft wrote there"):
+    with pytest.raises(DataError, match=r"cuts\.json: holds no cuts: .*\nExpected what regraft wrote there"):
         Cuts.of_dict(saved, "cuts.json")
 
 
