@@ -77,7 +77,7 @@ def test_a_blend_that_meets_another_log_is_refused(strategy: Strategy) -> None:
 def test_a_log_with_other_row_ids_is_refused_as_well() -> None:
     blend = blend_of(STREAM, 2)
     renamed = stream_of(LOG.with_columns(line=pl.col("line") + 10_000))
-    with pytest.raises(ModelError, match="none of the [0-9]+ rows that it remembers is there"):
+    with pytest.raises(ModelError, match=r"none of the [0-9]+ rows that it remembers is there"):
         close_period(Replay(buffer=30), blend, renamed.until(4), FakeLab())
 
 
