@@ -14,7 +14,8 @@ from torch import Tensor
 
 from lm.models import LAYERS, WINDOW, encoder_for, random_world, tiny_base, wide
 from regraft.cost import Cost
-from regraft.data.periods import Periods
+from regraft.data.build import build_stream
+from regraft.data.periods import Cuts, Periods
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
 from regraft.lm import lab as lab_room
@@ -27,6 +28,7 @@ from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.metrics.binary import log_loss
+from worlds import tiny_log
 
 VIEW = random_world(7, events=60, users=4, periods=Periods(by="time", n=3))
 FIT = FitOptions(targets_per_step=16, epochs=1)
@@ -313,6 +315,42 @@ def test_two_labs_that_add_to_one_file_lose_rows_at_most_and_never_mix_them(tmp_
     np.testing.assert_allclose(bench(tmp_path).score_adapter(None, VIEW), expected, atol=1e-4)
     found = np.concatenate([KeptScores.load(file).rows for file in (tmp_path / "scores").iterdir()])
     assert sorted(found.tolist()) == sorted(VIEW.ids.tolist())
+
+
+# -- a log that grows ----------------------------------------------------------------------------------
+
+
+def grown_log(days: int, cuts: Cuts | None = None) -> Stream:
+    """A log of 20 rows a day that was as long as `days`; new users and items come to the end."""
+    rng = np.random.default_rng(3)
+    words = [
+        f"u{rng.integers(3 + n // 20)}:i{rng.integers(4 + n // 10)}{'+' if n % 3 else '-'}@{4320 * n}"
+        for n in range(160)
+    ]
+    log = tiny_log(" ".join(words))[: 20 * days]
+    return build_stream(log, log.select("item_id"), "rating > 3", Periods(by="count", n=3, warm_up=0.3), cuts=cuts)
+
+
+def test_fits_and_scores_kept_on_the_short_log_are_found_again_on_the_grown_log(
+    tmp_path: Path, scored: list[int], fitted: list[int]
+):
+    short = grown_log(5)
+    long = grown_log(8, short.frozen)
+    assert long.n_periods > short.n_periods
+    first = bench(tmp_path)
+    adapter = first.fit(short.until(3))
+    said = first.score_adapter(adapter, short.cases(3)), first.score_adapter(None, short.until(4))
+    done = len(scored), len(fitted)
+    later = bench(tmp_path)
+    assert later.fit(long.until(3)).hash == adapter.hash
+    again = later.score_adapter(adapter, long.cases(3)), later.score_adapter(None, long.until(4))
+    assert (len(scored), len(fitted)) == done
+    assert all((one == other).all() for one, other in zip(said, again, strict=True))
+    for name in ("fit", "score"):
+        keys = [first.workshop.key(name, s.until(3).fingerprint, s.scored_under(3), 0) for s in (short, long)]
+        assert keys[0] == keys[1]
+    later.score_adapter(None, long)  # and what is new is scored
+    assert scored[done[0] :] == [len(long) - len(short)]
 
 
 # -- merges --------------------------------------------------------------------------------------------

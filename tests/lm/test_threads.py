@@ -130,7 +130,9 @@ def test_fits_and_scores_go_on_side_by_side_with_the_same_bits(tmp_path: Path):
     one, many = shop("one"), shop("many")
     adapters = [wide(one.base, seed, options("all")) for seed in range(3)]
     work = [partial(fitted, seed=seed) for seed in range(2)]
-    work += [lambda shop, adapter=adapter: ModelLab(shop).score_adapter(adapter, VIEW) for adapter in [*adapters, None] * 2]
+    work += [
+        lambda shop, adapter=adapter: ModelLab(shop).score_adapter(adapter, VIEW) for adapter in [*adapters, None] * 2
+    ]
     expected = [do(one) for do in work]
     for ours, theirs in zip(at_once([partial(do, many) for do in work]), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)

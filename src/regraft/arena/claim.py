@@ -75,21 +75,32 @@ def claim(folder: Path, config: ArenaConfig, stream: Stream, template: str, own:
     return grown
 
 
-def keep_cuts(folder: Path, periods: Periods, cuts: Cuts | None) -> None:
-    """Writes down where periods begin: what was cut stays cut, however the log grows."""
+def keep_cuts(folder: Path, periods: Periods, cuts: Cuts | None, first_update: int) -> None:
+    """Writes down where periods begin and the first update: what was cut stays cut, however the log grows."""
     if cuts is not None:
-        saved = json.dumps({"periods": periods.model_dump(mode="json"), "cuts": cuts.as_dict()}, indent=2)
-        write_text(folder / CUTS, saved)
+        saved = {"periods": periods.model_dump(mode="json"), "cuts": cuts.as_dict(), "first_update": first_update}
+        write_text(folder / CUTS, json.dumps(saved, indent=2))
 
 
 def kept_cuts(folder: Path, periods: Periods) -> Cuts | None:
     """The cuts that a run in the folder was begun with; None where there are none for these settings."""
+    saved = _kept(folder, periods)
+    return Cuts.of_dict(saved["cuts"], str(folder / CUTS)) if saved else None
+
+
+def kept_first_update(folder: Path, periods: Periods) -> int | None:
+    """The first update of the run in the folder; None where none was begun with these settings."""
+    saved = _kept(folder, periods)
+    return int(saved["first_update"]) if saved else None
+
+
+def _kept(folder: Path, periods: Periods) -> dict[str, Any] | None:
     try:
         saved = json.loads((folder / CUTS).read_text(encoding="utf-8"))
-        same = saved["periods"] == periods.model_dump(mode="json")
+        same = saved["periods"] == periods.model_dump(mode="json") and {"cuts", "first_update"} <= set(saved)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Cuts.of_dict(saved["cuts"], str(folder / CUTS)) if same else None
+    return dict(saved) if same else None
 
 
 def _grown(old: Mapping[str, str], new: Mapping[str, str]) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from regraft.arena.cell import CELLS, CONTENDER, COST, TABLE, Cell
-from regraft.arena.claim import claim, keep_cuts, kept_cuts, may_write
+from regraft.arena.claim import claim, keep_cuts, kept_cuts, kept_first_update, may_write
 from regraft.arena.collect import BASE, collect
 from regraft.cost import Renewal, measured
 from regraft.data.draws import runs
@@ -47,7 +47,8 @@ class Arena:
         self.template = Template.load(config.template)
         self.templates = {c.label: Template.load(c.template or config.template) for c in config.contenders}
         n = self.stream.n_periods
-        self.first = config.first_update or n // 2
+        # A log that grows has more periods; the run in the folder still begins where it began.
+        self.first = config.first_update or kept_first_update(folder, config.data.periods) or n // 2
         self.last = config.last_update or n - 1
         if not 1 <= self.first <= self.last < n:
             raise ConfigError(
@@ -129,7 +130,7 @@ class Arena:
         grown = claim(self.folder, self.config, self.stream, self.template.hash, own)
         if grown:  # cells hold scores of every period; fits and scores are kept, so they are soon there again
             remove(self.folder / CELLS)
-        keep_cuts(self.folder, self.config.data.periods, self.stream.frozen)
+        keep_cuts(self.folder, self.config.data.periods, self.stream.frozen, self.first)
 
     def run(self, budget: float | None = None) -> Iterator[tuple[Cell, Renewal | None]]:
         """Yields (cell, renewal), None for cells that were there. Stops after `budget` seconds."""

@@ -54,10 +54,11 @@ class Periods(BaseModel):
                 "periods", f"no row at or after the start {self.start}", f"a start before {_day(known_at[-1])}"
             )
         if self.by == "count":
-            bounds = self._by_count(live)
-            ids = row_id[first:][bounds] if self.straddle else np.full(self.n, EARLIEST)
-            starts = tuple((int(live[b]), int(i)) for b, i in zip(bounds, ids, strict=True))
-            return Cuts(self.by, starts, int(live[-1]) + 1, size=len(live) // self.n, straddle=self.straddle)
+            starts = tuple(_behind(known_at, row_id, first + int(b), self.straddle) for b in self._by_count(live))
+            if self.start is not None:
+                starts = (self._start_key, *starts[1:])
+            size = len(live) // self.n
+            return Cuts(self.by, starts, int(live[-1]) + 1, size=size, straddle=self.straddle, filled=size)
         if self.by == "time":
             # Rounded up, so that the last row lies inside the last period.
             width = -(-(int(live[-1]) + 1 - int(live[0])) // self.n)
@@ -74,10 +75,15 @@ class Periods(BaseModel):
 
     def _first_row(self, time: np.ndarray) -> int:
         if self.start is not None:
-            start = self.start if self.start.tzinfo else self.start.replace(tzinfo=UTC)
-            return int(np.searchsorted(time, int(start.timestamp() * 1000)))
+            return int(np.searchsorted(time, self._start_key[0]))
         row = int(self.warm_up * len(time))
         return int(np.searchsorted(time, time[row])) if len(time) and not self.straddle else row
+
+    @property
+    def _start_key(self) -> tuple[int, int]:
+        assert self.start is not None
+        start = self.start if self.start.tzinfo else self.start.replace(tzinfo=UTC)
+        return int(start.timestamp() * 1000), EARLIEST
 
     def _by_count(self, live: np.ndarray) -> np.ndarray:
         bounds = np.arange(self.n) * len(live) // self.n
@@ -97,7 +103,8 @@ class Cuts:
     """Where the periods of one log begin, and the rule by which growth adds more.
 
     `starts[p - 1]` is the first (ms, row id) of period p; `end` the exclusive end (ms) of the last one. `size` is
-    the width of a period in ms (by time) or in rows (by count).
+    the width of a period in ms (by time) or in rows (by count). Equal-count periods begin right behind the last row
+    of the period before them, so that a cut names no row that comes after it; `filled` rows are in the last one.
     """
 
     by: By
@@ -106,6 +113,7 @@ class Cuts:
     size: int = 0
     every: str = ""
     straddle: bool = False
+    filled: int = 0
 
     @property
     def times(self) -> tuple[int, ...]:
@@ -123,7 +131,7 @@ class Cuts:
         elif self.by == "time":
             more = self.end + self.size * np.arange((last - self.end) // self.size + 2)
         else:
-            return self._more_by_count(known_at[new:], row_id[new:])
+            return self._more_by_count(known_at, row_id, new)
         _hold_most(len(self.starts) + len(more) - 1)
         return replace(self, starts=self.starts + _whole(more[:-1]), end=int(more[-1]))
 
@@ -147,14 +155,16 @@ class Cuts:
         next_cut = np.where(at < len(cuts), cuts[np.minimum(at, len(cuts) - 1)], arrived)
         return np.where(arrived >= closed_at, next_cut, time)
 
-    def _more_by_count(self, known_at: np.ndarray, row_id: np.ndarray) -> Cuts:
-        bounds = np.arange(0, len(known_at), self.size)
+    def _more_by_count(self, known_at: np.ndarray, row_id: np.ndarray, new: int) -> Cuts:
+        """Rows from `new` on fill the last period, where it is not full, and then others."""
+        bounds = np.arange(new + max(self.size - self.filled, 0), len(known_at), self.size)
         _hold_most(len(self.starts) + len(bounds))
-        if self.straddle:
-            more = tuple((int(known_at[b]), int(row_id[b])) for b in bounds)
-        else:
-            more = _whole(np.unique(known_at[bounds]))
-        return replace(self, starts=self.starts + more, end=int(known_at[-1]) + 1)
+        more = [_behind(known_at, row_id, int(b), self.straddle) for b in bounds]
+        if len(bounds) and bounds[0] == new:  # the rows before it may be gone by now
+            more[0] = (self.end, EARLIEST)
+        filled = len(known_at) - int(bounds[-1]) if len(bounds) else self.filled + len(known_at) - new
+        starts = tuple(dict.fromkeys((*self.starts, *more)))  # rows of one instant may fill a period and more
+        return replace(self, starts=starts, end=int(known_at[-1]) + 1, filled=filled)
 
     # -- as JSON can hold it -------------------------------------------------------------------
 
@@ -185,6 +195,17 @@ def calendar(first: int, last: int, every: str) -> np.ndarray:
         raise ConfigError(f"periods.every '{every}'", str(error).splitlines()[0], "e.g. 1d, 1w, 1mo, 1q, 1y") from error
     values = edges.dt.epoch("ms").to_numpy()
     return values[: int(np.searchsorted(values, last, side="right")) + 1]
+
+
+def _behind(known_at: np.ndarray, row_id: np.ndarray, row: int, straddle: bool) -> tuple[int, int]:
+    """Start of a period whose first row is `row` or, where instants are kept whole, the first of its instant."""
+    if not straddle:
+        row = int(np.searchsorted(known_at, known_at[row]))
+    if not row:
+        return int(known_at[0]), EARLIEST
+    if known_at[row - 1] == known_at[row]:
+        return int(known_at[row - 1]), int(row_id[row - 1]) + 1
+    return int(known_at[row - 1]) + 1, EARLIEST
 
 
 def _whole(edges: np.ndarray) -> tuple[tuple[int, int], ...]:

@@ -57,6 +57,7 @@ def _window(stream: Stream) -> Stream:
     keep = np.unique(carried)
     user, user_ids = code_by_first_appearance(stream.user_ids.gather(stream.user[keep]))
     item, item_ids = code_by_first_appearance(stream.items["item_id"].gather(stream.item[keep]))
+    items, versions = pl.DataFrame({"item_id": item_ids}), stream.item_versions
     return replace(
         stream,
         **{n: getattr(stream, n)[keep] for n in ("row_id", "time", "known_at", "label", "period", "happened")},
@@ -64,7 +65,10 @@ def _window(stream: Stream) -> Stream:
         item=item,
         targets=np.searchsorted(keep, stream.targets),
         user_ids=user_ids,
-        items=pl.DataFrame({"item_id": item_ids}).join(stream.items, on="item_id", how="left", maintain_order="left"),
+        items=items.join(stream.items, on="item_id", how="left", maintain_order="left"),
+        item_versions=None
+        if versions is None
+        else items.join(versions, on="item_id", how="left", maintain_order="left_right"),
         name="lsat-ml-1m (window)",
         shared={},
     )

@@ -78,11 +78,13 @@ class Stream:
     def cases(self, period: int) -> Stream:
         """The examples of one period with the history up to them: what a contender is asked to score.
 
-        The view ends behind its last row: when the period will be closed is not known inside it.
+        The view ends behind its last row: when the period will be closed is not known inside it. Items have the texts
+        they had when it began.
         """
         end = int(np.searchsorted(self.period, period + 1))
         last = int(self.known_at[end - 1]) + 1 if end else self.cuts[0]
-        seen = self._prefix(end, (*self.cuts[:period], max(last, self.cuts[period - 1] + 1)))
+        began = self.cuts[period - 1]
+        seen = self._prefix(end, (*self.cuts[:period], max(last, began + 1)), texts=began)
         return seen.only(seen.period[seen.targets] == period)
 
     def only(self, keep: np.ndarray | slice) -> Stream:
@@ -133,14 +135,14 @@ class Stream:
         view.__dict__.update({n: self.__dict__[n] for n in ("order", "hashes", "rows_hash") if n in self.__dict__})
         return view
 
-    def _prefix(self, end: int, cuts: tuple[int, ...]) -> Stream:
-        """The rows [0, end) and the texts that their items had at the last of the cuts."""
+    def _prefix(self, end: int, cuts: tuple[int, ...], texts: int | None = None) -> Stream:
+        """The rows [0, end) and the texts that their items had at the time `texts`, by default the last of the cuts."""
         cut = int(np.searchsorted(self.targets, end))
         n_users = int(self.user[:end].max()) + 1 if end else 0
         n_items = int(self.item[:end].max()) + 1 if end else 0
         items, versions = self.items[:n_items], self.item_versions
         if versions is not None:
-            known = versions.filter(pl.col("known_at") < cuts[-1])
+            known = versions.filter(pl.col("known_at") < (cuts[-1] if texts is None else texts))
             versions = known.filter(pl.col("item_id").is_in(items["item_id"].implode()))
             items = newest(versions)
         view = replace(

@@ -17,7 +17,7 @@ from regraft.strategies.remembered import drop_gone, signed
 
 CalibrationKind = Literal["none", "logistic", "stack"]
 CALIBRATION_PERIODS = 3  # earlier test periods on which a calibration is fitted
-UNTIL = "closed.until"  # [known_at, row id] of the newest example that the blend was renewed with
+UNTIL = "until"  # [known_at, row id] of the newest example that the blend was renewed with
 WITNESSES = 64  # examples by which a blend knows its log again
 
 
