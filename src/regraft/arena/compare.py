@@ -151,10 +151,12 @@ class Arena:
             return False
         try:
             cell.cost(self.folder)
-            found = cell.scores(self.folder).filter(pl.col("period") == cell.update + 1)["case"]
-            wanted = self.stream.cases(cell.update + 1).targets
-            if not np.array_equal(found.to_numpy(), wanted):
-                raise ResultsError(str(cell.folder(self.folder) / TABLE), f"has not the {len(wanted):,} cases it must")
+            found, wanted = cell.scores(self.folder)["case"].to_numpy(), self._asked(cell.update)
+            if not np.array_equal(found, wanted):
+                raise ResultsError(
+                    str(cell.folder(self.folder) / TABLE), f"holds {len(found):,} scores, not those of the "
+                    f"{len(wanted):,} cases of its update",
+                )  # fmt: skip
         except ResultsError as error:
             self._set_aside(cell, error)
             return False
@@ -178,12 +180,8 @@ class Arena:
         with measured() as scoring:
             frames.append(self._scored(contender, self.stream.cases(cell.update + 1), cell.update + 1))
         charged = self._charged(contender, scoring)
-        for period in range(1, self.stream.n_periods + 1):
-            if period != cell.update + 1 and self.config.eval_share:
-                cases = self.stream.cases(period)
-                cases = cases.only(self.eval_rows[cases.targets])
-                if len(cases):
-                    frames.append(self._scored(contender, cases, period))
+        for period, cases in self._evaluated(cell.update):
+            frames.append(self._scored(contender, cases, period))
         n = len(frames[0])
         blend = getattr(contender, "blend", None)
         record = renewal.cost.as_dict() | {
@@ -199,6 +197,20 @@ class Arena:
                 contender.save(staging / BLEND)
             (staging / COST).write_text(json.dumps(record))
         return renewal
+
+    def _evaluated(self, update: int) -> Iterator[tuple[int, Stream]]:
+        """(period, cases that nothing is trained on) of every period but the one that the update is tested on."""
+        for period in range(1, self.stream.n_periods + 1):
+            if period != update + 1 and self.config.eval_share:
+                cases = self.stream.cases(period)
+                cases = cases.only(self.eval_rows[cases.targets])
+                if len(cases):
+                    yield period, cases
+
+    def _asked(self, update: int) -> np.ndarray:
+        """The cases that a cell of this update scores, in its order."""
+        others = (cases.targets for _, cases in self._evaluated(update))
+        return np.concatenate([self.stream.cases(update + 1).targets, *others])
 
     def _scored(self, contender: Any, cases: Stream, period: int) -> pl.DataFrame:
         # A period without cases is nothing to ask about.
