@@ -93,8 +93,10 @@ def test_a_report_leaves_a_damaged_cell_out_and_says_so(whole: Arena, tmp_path: 
     assert report_run(arena.folder).finished
 
 
-@pytest.mark.parametrize("damage", [cut, empty, zeros, other, Path.unlink])
-@pytest.mark.parametrize("name", ["run.json", "scores.parquet", "cases.parquet", "costs.parquet"])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [("run.json", cut), ("scores.parquet", zeros), ("cases.parquet", other), ("costs.parquet", Path.unlink)],
+)
 def test_a_report_writes_damaged_tables_again_from_the_cells(
     name: str, damage: Callable[[Path], object], whole: Arena, tmp_path: Path
 ) -> None:
@@ -134,8 +136,9 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> Arena:
     return run(tmp_path_factory.mktemp("adapted") / "run", config(["fine-tune"], last_update=4, **SMALL_BASE))
 
 
-@pytest.mark.parametrize("damage", [cut, zeros, Path.unlink])
-@pytest.mark.parametrize("pattern", ["blend/blend.json", "blend/adapters/*/adapter_model.safetensors"])
+@pytest.mark.parametrize(
+    ("pattern", "damage"), [("blend/blend.json", Path.unlink), ("blend/adapters/*/adapter_model.safetensors", cut)]
+)
 def test_a_damaged_blend_is_made_again_where_the_next_update_needs_it(
     pattern: str, damage: Callable[[Path], object], adapted: Arena, tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ class Arena:
         self.reads: tuple[Path, ...] = ()  # files that are read beside those of the configuration: its own
         self.tell: Callable[[str], object] = str  # hears, in words, of what was damaged and is worked out again
         self._workshops: dict[str, Any] = {}  # by template
+        self._cases_of: dict[int, np.ndarray] = {}  # by update
         self._at_hand: tuple[Cell, Any] | None = None  # the contender as the last cell left it
         self.stream.order  # noqa: B018 - worked out once, views take their part of it
         # The whole table at once: a view gets its first rows, which is what it would compute itself.
@@ -209,8 +210,10 @@ class Arena:
 
     def _asked(self, update: int) -> np.ndarray:
         """The cases that a cell of this update scores, in its order."""
-        others = (cases.targets for _, cases in self._evaluated(update))
-        return np.concatenate([self.stream.cases(update + 1).targets, *others])
+        if update not in self._cases_of:
+            others = (cases.targets for _, cases in self._evaluated(update))
+            self._cases_of[update] = np.concatenate([self.stream.cases(update + 1).targets, *others])
+        return self._cases_of[update]
 
     def _scored(self, contender: Any, cases: Stream, period: int) -> pl.DataFrame:
         # A period without cases is nothing to ask about.
