@@ -59,6 +59,7 @@ class Arena:
         self.reads: tuple[Path, ...] = ()  # files that are read beside those of the configuration: its own
         self.tell: Callable[[str], object] = str  # hears, in words, of what was damaged and is worked out again
         self._workshops: dict[str, Any] = {}  # by template
+        self._cases_of: dict[int, np.ndarray] = {}  # by update
         self._at_hand: tuple[Cell, Contender] | None = None  # the contender as the last cell left it
         self.stream.order  # noqa: B018 - worked out once, views take their part of it
         # The whole table at once: a view gets its first rows, which is what it would compute itself.
@@ -151,10 +152,12 @@ class Arena:
             return False
         try:
             cell.cost(self.folder)
-            found = cell.scores(self.folder).filter(pl.col("period") == cell.update + 1)["case"]
-            wanted = self.stream.cases(cell.update + 1).targets
-            if not np.array_equal(found.to_numpy(), wanted):
-                raise ResultsError(str(cell.folder(self.folder) / TABLE), f"has not the {len(wanted):,} cases it must")
+            found, wanted = cell.scores(self.folder)["case"].to_numpy(), self._asked(cell.update)
+            if not np.array_equal(found, wanted):
+                raise ResultsError(
+                    str(cell.folder(self.folder) / TABLE), f"holds {len(found):,} scores, not those of the "
+                    f"{len(wanted):,} cases of its update",
+                )  # fmt: skip
         except ResultsError as error:
             self._set_aside(cell, error)
             return False
@@ -178,12 +181,8 @@ class Arena:
         with measured() as scoring:
             frames.append(self._scored(cell, contender, self.stream.cases(cell.update + 1), cell.update + 1))
         charged = contender.charge(scoring)
-        for period in range(1, self.stream.n_periods + 1):
-            if period != cell.update + 1 and self.config.eval_share:
-                cases = self.stream.cases(period)
-                cases = cases.only(self.eval_rows[cases.targets])
-                if len(cases):
-                    frames.append(self._scored(cell, contender, cases, period))
+        for period, cases in self._evaluated(cell.update):
+            frames.append(self._scored(cell, contender, cases, period))
         n = len(frames[0])
         record = renewal.cost.as_dict() | {
             "score_cpu_seconds": charged.cpu_seconds,
@@ -197,6 +196,22 @@ class Arena:
             contender.save(staging / CONTENDER)
             (staging / COST).write_text(json.dumps(record))
         return renewal
+
+    def _evaluated(self, update: int) -> Iterator[tuple[int, Stream]]:
+        """(period, cases that nothing is trained on) of every period but the one that the update is tested on."""
+        for period in range(1, self.stream.n_periods + 1):
+            if period != update + 1 and self.config.eval_share:
+                cases = self.stream.cases(period)
+                cases = cases.only(self.eval_rows[cases.targets])
+                if len(cases):
+                    yield period, cases
+
+    def _asked(self, update: int) -> np.ndarray:
+        """The cases that a cell of this update scores, in its order."""
+        if update not in self._cases_of:
+            others = (cases.targets for _, cases in self._evaluated(update))
+            self._cases_of[update] = np.concatenate([self.stream.cases(update + 1).targets, *others])
+        return self._cases_of[update]
 
     def _scored(self, cell: Cell, contender: Contender, cases: Stream, period: int) -> pl.DataFrame:
         # A period without cases is nothing to ask about.

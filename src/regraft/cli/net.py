@@ -41,8 +41,8 @@ def in_words(error: BaseException, words: Sequence[str]) -> RegraftError | None:
         return RegraftError(where, f"needs something that is not installed: {error}", "", "See what is: regraft doctor")
     if isinstance(error, MemoryError):
         return RegraftError(
-            where, "ran out of memory", "a log or batch that fits",
-            "Take examples of fewer users with data.share, or smaller batches with fit.batch_tokens, in the YAML",
+            where, "ran out of memory", "a log and batches that fit",
+            "Ask for fewer users and items; in a YAML, data.share and fit.batch_tokens take less",
         )  # fmt: skip
     if isinstance(error, UnicodeError):
         return RegraftError(

@@ -8,6 +8,7 @@ fewer cells; a cell that is there must be whole, because no test row is ever dro
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -51,7 +52,7 @@ COSTS: dict[str, Any] = {
     "notes": pl.String,
 }
 RUN = ("name", "finished", "stream", "seeds", "contenders", "scored_periods", "updates")
-AGAIN = "Write it again from the finished cells with: regraft arena report DIR, or run the arena again."
+AGAIN = "Run the arena again with the same command and folder: finished cells are kept"
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ def _run(path: Path) -> dict[str, Any]:
             f"results folder '{path.parent}'",
             f"has no {path.name}",
             "the folder of an arena run",
-            "Make one with: regraft arena run CONFIG --out DIR",
+            f"Make one with: regraft arena run -c CONFIG --out {shlex.quote(str(path.parent))}",
         )
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
