@@ -34,7 +34,8 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Encoder
 from regraft.lm.graft import Grafts
 from regraft.lm.options import AdapterOptions
-from regraft.lm.verbalizer import Verbalizer, token_ids
+from regraft.lm.tokenize import opening_ids, token_ids
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import FACT, Template
 from regraft.prompts.timeline import Shape, lay_out
@@ -206,7 +207,7 @@ def separate_prompts(view: Stream, encoder: Encoder) -> list[list[int]]:
     for example, row in enumerate(p.rows):
         first = view.order.start[p.user[example]]
         past = view.order.rows[first + p.start[example] : first + p.known[example]]
-        ids = token_ids(encoder.tokenizer, encoder.template.head)
+        ids = opening_ids(encoder.tokenizer, encoder.template.head)
         for earlier in past:
             answer = encoder.template.yes if view.label[earlier] else encoder.template.no
             ids = [*ids, *event_ids(view, int(earlier), encoder, facts), *token_ids(encoder.tokenizer, answer)]

@@ -80,9 +80,9 @@ def _tokens_per_event(arena: Arena, encoder: Encoder, lengths: np.ndarray) -> fl
     if encoder.template.kind == "single":
         history = np.minimum(stream.order.index[rows], encoder.shape.context) + 1
         return float(lengths.mean() / history.mean())
-    from regraft.lm.verbalizer import token_ids
+    from regraft.lm.tokenize import opening_ids
 
     answer = np.mean([len(spoken) for spoken in encoder.answers.spoken])
     event = float(encoder.events(stream, rows).lengths.mean() + answer)
-    head = len(token_ids(encoder.tokenizer, encoder.template.head))
+    head = len(opening_ids(encoder.tokenizer, encoder.template.head))
     return event * float(lengths.mean() / max(1.0, lengths.mean() - head))

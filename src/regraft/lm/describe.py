@@ -9,6 +9,7 @@ from typing import Any
 from regraft.errors import ModelError
 from regraft.lm.base_model import DTYPES, BaseModel, content_hash, probe_dtype
 from regraft.lm.options import AdapterOptions
+from regraft.lm.tokenize import text_of
 from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.template import Template
 
@@ -87,4 +88,4 @@ def _name(dtype: Any) -> str:
 
 def _token(base: BaseModel, token: int) -> str:
     """' Yes' (1234)"""
-    return f"{base.tokenizer.decode([token])!r} ({token})"
+    return f"{text_of(base.tokenizer, [token])!r} ({token})"

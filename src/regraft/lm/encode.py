@@ -19,7 +19,8 @@ from regraft.data.stream import Stream, ranges
 from regraft.data.text import clean
 from regraft.errors import ModelError
 from regraft.lm.ragged import Ragged, stack
-from regraft.lm.verbalizer import Tokenizer, Verbalizer, token_ids
+from regraft.lm.tokenize import Tokenizer, opening_ids, token_ids
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import FACT, Piece, Slot, Template
 from regraft.prompts.timeline import Layout, Shape, lay_out
@@ -164,7 +165,7 @@ class Encoder:
         needed, line_index = np.unique(line_rows, return_inverse=True)
         line_events = self.events(view, needed)
         table = stack(
-            [Ragged.of([token_ids(self.tokenizer, self.template.head), *self.answers.spoken]), line_events, own]
+            [Ragged.of([opening_ids(self.tokenizer, self.template.head), *self.answers.spoken]), line_events, own]
         )
         isolated_order = loose[np.argsort(block[loose], kind="stable")]
         n_isolated = np.bincount(block[loose], minlength=n_blocks)
@@ -216,7 +217,8 @@ class Encoder:
                 named[-1],
                 facts[i] if facts else {},
             )
-            ids: list[int] = []
+            first = pieces.pop(0) if pieces and isinstance(pieces[0], str) else ""
+            ids = opening_ids(self.tokenizer, first)
             for piece in pieces:
                 if isinstance(piece, str):
                     ids += token_ids(self.tokenizer, piece)

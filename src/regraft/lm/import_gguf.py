@@ -30,7 +30,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from regraft.errors import MissingExtraError, ModelError
 from regraft.files import staging_for
 from regraft.lm.base_model import DTYPES, IMPORT, BaseModel
-from regraft.lm.verbalizer import token_ids
+from regraft.lm.tokenize import opening_ids
 
 MAGIC = b"GGUF"
 PROMPT = "The user liked Heat (1995): Yes\nThe user liked Up (2009): No\n"  # what both copies must answer alike
@@ -239,11 +239,11 @@ def _compare(file: Path, model: Any, tokenizer: Any, staging: Path, dtype: str) 
         saved = BaseModel.load(staging, dtype)
     except ModelError as error:  # which would name a folder that nobody will find
         raise ModelError(f"file '{file}'", error.found, error.expected) from error
-    ids = token_ids(tokenizer, PROMPT)
+    ids = opening_ids(tokenizer, PROMPT)
     with torch.no_grad():
         first, again = (m(input_ids=torch.tensor([ids]), use_cache=False).logits.float() for m in (model, saved.model))
     off, allowed = float((first - again).abs().max()), torch.finfo(DTYPES[dtype]).eps * float(first.abs().max())
-    if token_ids(saved.tokenizer, PROMPT) != ids or not off <= allowed:  # no number is off, too
+    if opening_ids(saved.tokenizer, PROMPT) != ids or not off <= allowed:  # no number is off, too
         raise ModelError(
             f"file '{file}'", f"reads or answers otherwise once it is saved: logits differ by {off:.3g}",
             f"the same tokens, and logits that differ by {allowed:.3g} at most",

@@ -36,6 +36,7 @@ from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.tasks.judge import ExtraLoss, Judge
+from regraft.lm.tokenize import adds_blank, opening_ids
 from regraft.lm.trunk.split import Split
 from regraft.lm.trunk.trunk import Trunk
 from regraft.lm.trunk.trunk_store import TrunkStore
@@ -125,7 +126,7 @@ class Workshop:
         encoder = self.encoder
         common = (
             self.base.hash, str(self.base.dtype), encoder.template.hash, str(encoder.regime), encoder.shape,
-            encoder.refresh, encoder.item_tokens,
+            encoder.refresh, encoder.item_tokens, opening_ids(encoder.tokenizer), adds_blank(encoder.tokenizer),
         )  # fmt: skip
         return hashlib.blake2b(repr((common, parts)).encode(), digest_size=16).hexdigest()
 
