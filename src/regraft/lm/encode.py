@@ -217,9 +217,9 @@ class Encoder:
                 named[-1],
                 facts[i] if facts else {},
             )
-            first = pieces.pop(0) if pieces and isinstance(pieces[0], str) else ""
+            first = next((p for p in pieces[:1] if isinstance(p, str)), "")
             ids = opening_ids(self.tokenizer, first)
-            for piece in pieces:
+            for piece in pieces[bool(first) :]:
                 if isinstance(piece, str):
                     ids += token_ids(self.tokenizer, piece)
                 else:

@@ -56,6 +56,10 @@ class Grafts:
         layers = tuple(range(self.base.n_layers - top, self.base.n_layers))
         return AdapterShape(options.rank, options.alpha, targets, layers)
 
+    def check(self, options: AdapterOptions) -> None:
+        """Raises ModelError where adapters of these options cannot be put onto this model."""
+        self._use(self.shape(options))
+
     def fresh(self, shape: AdapterShape, seed: int) -> Adapter:
         """A new adapter that does nothing yet: A uniform as PEFT draws it, B zero; by seed alone."""
         self._use(shape)
@@ -123,10 +127,18 @@ class Grafts:
                 fan_in_fan_out=self._transposed,
                 lora_dropout=0.0,
             )
-            self._slots[shape] = f"slot{len(self._slots)}"
+            slot = f"slot{len(self._slots)}"
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # PEFT warns of a second adapter; slots are meant to be several
-                inject_adapter_in_model(config, self.base.model, self._slots[shape])
+                try:
+                    inject_adapter_in_model(config, self.base.model, slot)
+                except Exception as error:  # of PEFT: families and layers that it does not serve
+                    raise ModelError(
+                        f"base model '{self.base.path}'",
+                        f"cannot be adapted: {(str(error).splitlines() or [type(error).__name__])[0]}",
+                        "a family whose linear layers PEFT adapts, such as Llama, Qwen, Gemma, Mistral or GPT-2",
+                    ) from error
+            self._slots[shape] = slot
             for parameter in self.parameters(shape).values():
                 parameter.data = parameter.data.float()  # whatever the base's dtype: small steps must not round away
             self.base.model.eval()

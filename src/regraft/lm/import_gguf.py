@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import re
 import shutil
 from collections import Counter
@@ -30,6 +29,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from regraft.errors import MissingExtraError, ModelError
 from regraft.files import staging_for
 from regraft.lm.base_model import DTYPES, IMPORT, BaseModel
+from regraft.lm.load import quiet
 from regraft.lm.tokenize import opening_ids
 
 MAGIC = b"GGUF"
@@ -127,7 +127,7 @@ def _loaded(file: Path, header: Header, dtype: torch.dtype) -> tuple[Any, Any]:
     kept = getattr(transformers, "GgufConfig", None)
     unpack = {"quantization_config": kept(dequantize=True)} if kept else {}
     # Alone in a folder: a config or tokenizer that lies beside the file would be taken for the file's own.
-    with TemporaryDirectory() as alone, _quiet():
+    with TemporaryDirectory() as alone, quiet():
         (Path(alone) / "model.gguf").symlink_to(file.resolve())
         where: dict[str, Any] = {"gguf_file": "model.gguf", "local_files_only": True}
         try:
@@ -155,18 +155,6 @@ def _loaded(file: Path, header: Header, dtype: torch.dtype) -> tuple[Any, Any]:
             "a complete model in one file",
         )
     return model.eval(), tokenizer
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No tables and hints of transformers: what matters in them is in our own errors."""
-    logger = logging.getLogger("transformers")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _reason(error: Exception) -> str:

@@ -45,6 +45,7 @@ from regraft.metrics.binary import log_loss
 from regraft.prompts.template import Template
 
 KEPT_BLOCKS = 64
+ENOUGH_TO_DIFFER = 4  # held-out examples of which a trained model never says the very same
 
 
 @dataclass
@@ -230,11 +231,14 @@ class Lab:
             held = shop.blocks(stop) if len(stop) else None
             held_tokens = _tokens(held, shop.base, trunk) if held is not None else 0
             watched, lower = [0], _Lower(trunk)
+            alike: list[bool] = []  # per epoch watched: do all held-out examples get one score?
 
             def watch() -> float:
                 assert held is not None
                 watched[0] += held_tokens
-                return log_loss(held.label, score_blocks(shop.base, shop.answers, held, trunk=trunk))
+                scores = score_blocks(shop.base, shop.answers, held, trunk=trunk)
+                alike.append(len(scores) >= ENOUGH_TO_DIFFER and bool(np.ptp(scores) == 0))
+                return log_loss(held.label, scores)
 
             if trunk:
                 trunk.fill(blocks)
@@ -245,6 +249,8 @@ class Lab:
                     stop=watch if held is not None else None, progress=shop.progress,
                     checkpoint=None if extra_loss or not shop.folder else shop.folder / "fits" / f"{key}.checkpoint",
                 )  # fmt: skip
+            if any(alike[len(alike) - 1 - len(result.losses) + result.best :][:1]):
+                raise _diverged(held, lr)
             weights_now = shop.grafts.take(adapter.shape)
         cost.tokens_forward, cost.tokens_backward = result.cost.tokens_forward + watched[0], result.cost.tokens_backward
         cost.targets_trained = result.cost.targets_trained
@@ -362,6 +368,15 @@ class Lab:
             folder.mkdir(parents=True, exist_ok=True)
             whole(folder / f"{key}.cost.json", lambda part: part.write_text(json.dumps(cost.as_dict())))
             adapter.save(folder / key, shop.base.path)
+
+
+def _diverged(held: Blocks | None, lr: float) -> ModelError:
+    return ModelError(
+        "training",
+        f"has diverged: all {len(held.label) if held else 0} held-out examples get the same score",
+        "scores that differ from example to example",
+        f"Lower the learning rate (now {lr:g}), or compute in fp32 (base.dtype)",
+    )
 
 
 class _Lower:

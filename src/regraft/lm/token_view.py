@@ -35,8 +35,8 @@ def token_view(base: BaseModel, encoder: Encoder, view: Stream, example: int) ->
     ids = blocks.tokens[0][: int(blocks.read[0]) + 1]
     answers = encoder.answers
     score = float(score_blocks(base, answers, blocks)[0])
-    texts = [text_of(base.tokenizer, [int(i)]) for i in (*ids, answers.yes, answers.no)]
-    return TokenView(tuple(texts[:-2]), *texts[-2:], score)
+    *read, yes, no = (text_of(base.tokenizer, [int(i)]) for i in (*ids, answers.yes, answers.no))
+    return TokenView(tuple(read), yes, no, score)
 
 
 @dataclass(frozen=True)

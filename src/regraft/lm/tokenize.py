@@ -106,7 +106,7 @@ def _without_blank(backend: Backend) -> Backend | None:
     return plain
 
 
-def _unprefixed(step: dict[str, Any] | None) -> dict[str, Any] | None:
+def _unprefixed(step: Any) -> dict[str, Any] | None:
     """A normalizer or pre-tokenizer, as the library writes it down, that puts nothing before a text."""
     match step:
         case {"type": "Prepend"}:
@@ -118,7 +118,8 @@ def _unprefixed(step: dict[str, Any] | None) -> dict[str, Any] | None:
         case {"type": "Sequence"}:
             key = "normalizers" if "normalizers" in step else "pretokenizers"
             return {**step, key: _unprefixed_all(step[key])}
-    return step
+    found: dict[str, Any] | None = step
+    return found
 
 
 def _unprefixed_all(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
