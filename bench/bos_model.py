@@ -49,7 +49,7 @@ def train_tokenizer(corpus: list[str]) -> PreTrainedTokenizerFast:
     fast.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     special = [*SPECIAL, *(f"<0x{n:02X}>" for n in range(256))]
     fast.train_from_iterator(
-        (word for text in corpus for line in text.split("\n") for word in line.replace(" ", "\n ").split("\n")),
+        (word for text in corpus for word in text.split()),
         trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=special, show_progress=False),
     )
     fast.post_processor = processors.TemplateProcessing("<s> $A", "<s> $A $B", [("<s>", 1)])
@@ -109,7 +109,7 @@ def main() -> None:
             bos_token_id=1,
             eos_token_id=2,
             pad_token_id=0,
-        )  # fmt: skip
+        )
     )
     steps = EPOCHS * -(-len(rows) // ROWS)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=0.01)

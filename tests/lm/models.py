@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import (
@@ -21,6 +22,8 @@ from transformers import (
     Gemma3TextConfig,
     GPT2Config,
     LlamaConfig,
+    MambaConfig,
+    MambaForCausalLM,
     MistralConfig,
     PreTrainedTokenizerFast,
     Qwen2Config,
@@ -117,6 +120,22 @@ def tiny_base(family: str = "llama", seed: int = 0) -> BaseModel:
 def saved_base(folder: Path, family: str = "llama", seed: int = 0) -> Path:
     """A Hugging Face directory of the tiny model."""
     tiny_model(family, seed).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    return folder
+
+
+def adapter_into(folder: Path, base: Path) -> Path:
+    """A PEFT adapter that changes every logit, trained on `base`."""
+    torch.manual_seed(3)
+    options = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+    get_peft_model(AutoModelForCausalLM.from_pretrained(base), options).save_pretrained(folder)
+    return folder
+
+
+def mamba(folder: Path) -> Path:
+    """A model of a family that LoRA cannot adapt."""
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "state_size": 4, "vocab_size": len(tokenizer())}
+    MambaForCausalLM(MambaConfig(**shape)).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder
 

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 import torch
 from huggingface_hub import constants
-from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from lm.models import TIMELINE, encoder_for, random_world, saved_base, tiny_base, tokenizer
+from lm.models import TIMELINE, adapter_into, encoder_for, mamba, random_world, saved_base, tiny_base, tokenizer
 from regraft.errors import ModelError
 from regraft.lm import preflight as module
 from regraft.lm.base_model import BaseModel
@@ -39,14 +38,6 @@ def edit(folder: Path, **entries: Any) -> Path:
     """The folder with these entries in its config.json."""
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, **entries}))
-    return folder
-
-
-def adapter_into(folder: Path, base: Path) -> Path:
-    """A PEFT adapter that changes every logit, trained on `base`."""
-    torch.manual_seed(3)
-    options = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
-    get_peft_model(AutoModelForCausalLM.from_pretrained(base), options).save_pretrained(folder)
     return folder
 
 
@@ -196,17 +187,10 @@ def test_a_whole_plain_model_has_nothing_to_tell(tmp_path: Path):
     assert "to know" not in describe(tmp_path, TIMELINE, "fp32")
 
 
-def mamba(folder: Path) -> Path:
-    shape = {"hidden_size": 16, "num_hidden_layers": 1, "state_size": 4, "vocab_size": len(tokenizer())}
-    MambaForCausalLM(MambaConfig(**shape)).save_pretrained(folder)
-    tokenizer().save_pretrained(folder)
-    return folder
-
-
 def test_a_family_that_lora_cannot_adapt_is_refused_before_any_work(tmp_path: Path):
     base = BaseModel.load(mamba(tmp_path))
     for look in (lambda: Grafts(base).check(AdapterOptions()), lambda: describe(tmp_path, TIMELINE, "fp32")):
-        with pytest.raises(ModelError, match="cannot be adapted: .* is incompatible with Mamba-based models") as error:
+        with pytest.raises(ModelError, match=r"cannot be adapted: .* is incompatible with Mamba-based models") as error:
             look()
         assert error.value.expected.startswith("a family whose linear layers PEFT adapts")
 
