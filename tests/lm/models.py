@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import (
@@ -21,6 +22,8 @@ from transformers import (
     Gemma3TextConfig,
     GPT2Config,
     LlamaConfig,
+    MambaConfig,
+    MambaForCausalLM,
     MistralConfig,
     PreTrainedTokenizerFast,
     Qwen2Config,
@@ -34,7 +37,8 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.graft import Grafts
 from regraft.lm.options import AdapterOptions
-from regraft.lm.verbalizer import Verbalizer, token_ids
+from regraft.lm.tokenize import opening_ids, token_ids
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import FACT, Template
 from regraft.prompts.timeline import Shape, lay_out
@@ -116,6 +120,22 @@ def tiny_base(family: str = "llama", seed: int = 0) -> BaseModel:
 def saved_base(folder: Path, family: str = "llama", seed: int = 0) -> Path:
     """A Hugging Face directory of the tiny model."""
     tiny_model(family, seed).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    return folder
+
+
+def adapter_into(folder: Path, base: Path) -> Path:
+    """A PEFT adapter that changes every logit, trained on `base`."""
+    torch.manual_seed(3)
+    options = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+    get_peft_model(AutoModelForCausalLM.from_pretrained(base), options).save_pretrained(folder)
+    return folder
+
+
+def mamba(folder: Path) -> Path:
+    """A model of a family that LoRA cannot adapt."""
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "state_size": 4, "vocab_size": len(tokenizer())}
+    MambaForCausalLM(MambaConfig(**shape)).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder
 
@@ -221,7 +241,7 @@ def separate_prompts(view: Stream, encoder: Encoder) -> list[list[int]]:
     for example, row in enumerate(p.rows):
         first = view.order.start[p.user[example]]
         past = view.order.rows[first + p.start[example] : first + p.known[example]]
-        ids = token_ids(encoder.tokenizer, encoder.template.head)
+        ids = opening_ids(encoder.tokenizer, encoder.template.head)
         for earlier in past:
             answer = encoder.template.yes if view.label[earlier] else encoder.template.no
             ids = [*ids, *event_ids(view, int(earlier), encoder, facts), *token_ids(encoder.tokenizer, answer)]

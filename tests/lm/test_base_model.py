@@ -110,13 +110,14 @@ def test_the_hash_changes_with_weights_config_and_tokenizer(tmp_path: Path):
 
 
 def test_a_folder_that_is_no_model_is_refused_with_the_way_to_get_one(tmp_path: Path):
-    with pytest.raises(ModelError) as error:
-        BaseModel.load(tmp_path / "nothing")
-    assert str(error.value).startswith(f"base model '{tmp_path / 'nothing'}': cannot be loaded: ")
-    assert str(error.value).endswith(
-        "Expected a Hugging Face causal LM directory or id with safetensors weights and a tokenizer\n"
-        "Build a small one with: regraft base build"
-    )
+    for folder, found in ((tmp_path / "nothing", "is not there"), (tmp_path, "cannot be loaded: ")):
+        with pytest.raises(ModelError) as error:
+            BaseModel.load(folder)
+        assert str(error.value).startswith(f"base model '{folder}': {found}")
+        assert str(error.value).endswith(
+            "Expected a Hugging Face causal LM directory or id with safetensors weights and a tokenizer\n"
+            "Build a small one with: regraft base build -c FILE DIR"
+        )
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])

@@ -10,7 +10,7 @@ import pytest
 from lm.models import TIMELINE, encoder_for, event_ids, fact_texts, random_world, saved_base, tiny_base
 from regraft.lm.describe import describe, proposed
 from regraft.lm.token_view import tokens_per_event
-from regraft.lm.verbalizer import token_ids
+from regraft.lm.tokenize import token_ids
 from regraft.prompts.template import Template
 
 

@@ -27,7 +27,7 @@ from regraft.data.stream import Stream
 from regraft.errors import ModelError
 from regraft.lm import encode
 from regraft.lm.encode import Blocks, Encoder
-from regraft.lm.verbalizer import token_ids
+from regraft.lm.tokenize import token_ids
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 from worlds import logs, tiny_stream

@@ -21,7 +21,8 @@ from lm.models import saved_base, tokenizer
 from regraft.errors import MissingExtraError, ModelError, OutputError
 from regraft.lm.base_model import BaseModel
 from regraft.lm.import_gguf import import_gguf
-from regraft.lm.verbalizer import Verbalizer, token_ids
+from regraft.lm.tokenize import token_ids
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.template import Template
 
 IDS = torch.arange(1, 40)[None]

@@ -24,7 +24,7 @@ from regraft.lm.encode import Blocks
 from regraft.lm.nano import build_nano, train_tokenizer
 from regraft.lm.options import NanoOptions
 from regraft.lm.score import score_blocks
-from regraft.lm.verbalizer import token_ids
+from regraft.lm.tokenize import token_ids
 from regraft.metrics.binary import auc
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import Template

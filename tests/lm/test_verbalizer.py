@@ -10,7 +10,8 @@ from transformers import PreTrainedTokenizerFast
 from lm.models import encoder_for, plain_log_odds, random_world, separate_prompts, tiny_base, tokenizer
 from regraft.errors import ModelError
 from regraft.lm.score import score_blocks
-from regraft.lm.verbalizer import Verbalizer, token_ids
+from regraft.lm.tokenize import token_ids
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.template import Template
 
 

@@ -133,9 +133,18 @@ class Arena:
             remove(self.folder / CELLS)
         keep_cuts(self.folder, self.config.data.periods, self.stream.frozen, self.first)
 
+    def preflight(self) -> list[str]:
+        """Opens the base model that a configuration names, where an unfinished cell needs it.
+
+        Returns what there is to know of it, in words. Raises ModelError where it cannot be loaded or adapted.
+        """
+        needed = any(c.contender.kind == "strategy" and not c.finished(self.folder) for c in self.cells())
+        return list(self.workshop.base.notes) if needed and self.config.base.path else []
+
     def run(self, budget: float | None = None) -> Iterator[tuple[Cell, Renewal | None]]:
         """Yields (cell, renewal), None for cells that were there. Stops after `budget` seconds."""
         self.claim()
+        self.preflight()  # no cell is begun with a base model that fails later
         began = time.monotonic()
         for cell in self.cells():
             if self.there(cell):

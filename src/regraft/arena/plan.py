@@ -57,6 +57,7 @@ class Plan:
     base_bytes: int
     speed: Speed | None
     memory: float  # bytes, at the peak
+    notes: tuple[str, ...] = ()  # what there is to know of the base model
 
     @property
     def seconds(self) -> float:
@@ -110,6 +111,7 @@ def plan_run(arena: Arena, opening: float = 0.0, reader: Throughput | None = Non
         base_bytes=size,
         speed=reader.speed if reader else None,
         memory=_memory(arena, reader),
+        notes=reader.notes if reader else (),
     )
 
 

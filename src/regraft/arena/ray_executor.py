@@ -60,6 +60,12 @@ def run_on_ray(
     def spent() -> bool:
         return budget is not None and time.monotonic() - began > budget
 
+    base = arena.config.base
+    if base.path and any(cell.contender.kind == "strategy" for cell in missing):
+        from regraft.lm.preflight import preflight
+
+        for note in preflight(base.path, base.trust_remote_code).notes:
+            tell(note)
     if missing and not spent():
         chains = [
             deque(Job(str(cell), "one", (cell,)) for cell in chain)

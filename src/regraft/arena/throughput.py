@@ -11,7 +11,7 @@ import numpy as np
 from regraft.arena.compare import Arena
 from regraft.prompts.template import Template
 from regraft.setup.base import encoder_of
-from regraft.setup.build import built_beside, nano_options
+from regraft.setup.build import nano_options, nano_place
 
 if TYPE_CHECKING:
     from regraft.lm.encode import Encoder
@@ -32,12 +32,14 @@ class Throughput:
     speed: Speed
     nano: NanoOptions | None
     tokenizer_seconds: float
+    notes: tuple[str, ...] = ()  # what there is to know of the base model
 
 
 def measure(arena: Arena, template: Template) -> Throughput:
     """Encodes a sample of events and measures the base model, or one of its size where it is not built yet."""
     config = arena.config
-    path = config.base.path or built_beside(arena.folder, config, arena.stream, arena.template)
+    place, built = nano_place(arena.folder, config, arena.stream, arena.template)
+    path = config.base.path or (str(place) if built else None)
     nano = None if path else nano_options(config)
     from regraft.lm.base_model import BaseModel
     from regraft.lm.probe import speed, unbuilt
@@ -58,7 +60,7 @@ def measure(arena: Arena, template: Template) -> Throughput:
         base, encoder.answers, blocks, config.adapter, nano.objective if nano else "", config.cache.gib > 0
     )
     tokens = _tokens_per_event(arena, encoder, blocks.tokens.lengths)
-    return Throughput(tokens, counted, measured, nano, seconds)
+    return Throughput(tokens, counted, measured, nano, seconds, tuple(base.notes))
 
 
 def _tokenizer(arena: Arena, nano: NanoOptions) -> tuple[Any, float]:
@@ -80,9 +82,9 @@ def _tokens_per_event(arena: Arena, encoder: Encoder, lengths: np.ndarray) -> fl
     if encoder.template.kind == "single":
         history = np.minimum(stream.order.index[rows], encoder.shape.context) + 1
         return float(lengths.mean() / history.mean())
-    from regraft.lm.verbalizer import token_ids
+    from regraft.lm.tokenize import opening_ids
 
     answer = np.mean([len(spoken) for spoken in encoder.answers.spoken])
     event = float(encoder.events(stream, rows).lengths.mean() + answer)
-    head = len(token_ids(encoder.tokenizer, encoder.template.head))
+    head = len(opening_ids(encoder.tokenizer, encoder.template.head))
     return event * float(lengths.mean() / max(1.0, lengths.mean() - head))

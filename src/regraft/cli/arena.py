@@ -67,6 +67,9 @@ def run(
         return
     arena.tell = lambda words: say(words, error=True)
     say(arena.stream.describe(), error=True)
+    if executor is Executor.local:
+        for note in arena.preflight():
+            say(note, error=True)
     again: list[object] = ["arena", "run", "-c", config, "--out", arena.folder]
     if executor is Executor.ray:
         from regraft.arena.ray_executor import run_on_ray
@@ -177,6 +180,8 @@ def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
         ],
         "What the run would take",
     )
+    for note in plan.notes:
+        say(note)
     if plan.speed:
         say(f"tokens per event: {plan.tokens_per_event:.1f} with its part of the head, {plan.counted}")
         say(f"this machine: {plan.speed.train:,.0f} tokens a second in training, {plan.speed.score:,.0f} in scoring")

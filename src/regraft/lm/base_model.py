@@ -18,16 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from regraft.errors import ModelError
 from regraft.lm.activation import activated_at, active_tokens
 from regraft.lm.fast.attention_switch import attending, attention_now
 from regraft.lm.fast.tiled_attention import tiled
+from regraft.lm.load import load, quiet
 from regraft.lm.slots import Slots
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -56,27 +55,11 @@ class BaseModel:
     ) -> BaseModel:
         """From a directory (or hub id). `dtype` is fp32, bf16, auto (a short probe decides) or stored."""
         chosen = "auto" if dtype == "stored" else DTYPES[probe_dtype(device) if dtype == "auto" else dtype]
-        options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
-        try:
-            AutoConfig.from_pretrained(path, **options)  # first: its errors name what is wrong with the path
-            tokenizer = AutoTokenizer.from_pretrained(path, **options)
-            model, report = AutoModelForCausalLM.from_pretrained(
-                path, use_safetensors=True, dtype=chosen, output_loading_info=True, **options
-            )
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            raise ModelError(
-                f"base model '{path}'",
-                f"cannot be loaded: {(str(error).splitlines() or [type(error).__name__])[0]}",
-                "a Hugging Face causal LM directory or id with safetensors weights and a tokenizer",
-                "Build a small one with: regraft base build",
-            ) from error
-        if lacking := sorted(report["missing_keys"]):
-            raise ModelError(
-                f"base model '{path}'",
-                f"lacks {len(lacking)} of its weights, e.g. {lacking[0]}: they would be drawn at random",
-                "a complete model",
-            )
-        return cls.of(model.to(device), tokenizer, str(path))
+        model, tokenizer, notes = load(path, chosen, trust_remote_code)
+        with quiet():
+            base = cls.of(model.to(device), tokenizer, str(path))
+        base.notes += notes
+        return base
 
     @classmethod
     def of(cls, model: nn.Module, tokenizer: Any, path: str = "in memory") -> BaseModel:

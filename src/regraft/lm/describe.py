@@ -8,7 +8,9 @@ from typing import Any
 
 from regraft.errors import ModelError
 from regraft.lm.base_model import DTYPES, BaseModel, content_hash, probe_dtype
+from regraft.lm.graft import Grafts
 from regraft.lm.options import AdapterOptions
+from regraft.lm.tokenize import text_of
 from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.template import Template
 
@@ -21,17 +23,23 @@ def describe(
     dtype: str = "auto",
     count: Callable[[BaseModel], float] | None = None,
     device: str = "cpu",
+    trust_remote_code: bool = False,
+    adapter: AdapterOptions | None = None,
 ) -> dict[str, Any]:
     """Facts by name, in the order in which they should be read.
 
     Bytes and hash are for `dtype` (fp32, bf16, auto: a short probe of `device` decides), in which a run would have
     it; here it is loaded as it is stored. `count` says how many tokens an event of a log takes, answer included.
 
-    Raises ModelError where the model cannot be loaded; answers that it cannot tell apart are told as such.
+    Raises ModelError where the model cannot be loaded or adapted (by default with all linear layers); answers that
+    it cannot tell apart are told as such.
     """
-    base = BaseModel.load(path, "stored")
+    base = BaseModel.load(path, "stored", trust_remote_code=trust_remote_code)
     config = base.config
     used = DTYPES[probe_dtype(device) if dtype == "auto" else dtype]
+    weights = sum(p.numel() for p in base.model.parameters())
+    name = base.hash if used == base.dtype else content_hash(base.model, base.tokenizer, used)
+    Grafts(base).check(adapter or AdapterOptions())  # last: it adds to the model
     states = base.width * used.itemsize
     events: dict[str, Any] = {}
     try:
@@ -51,7 +59,7 @@ def describe(
         **({"original": base.original} if base.original else {}),
         "layers": base.n_layers,
         "width": base.width,
-        "parameters": sum(p.numel() for p in base.model.parameters()),
+        "parameters": weights,
         "outside embeddings": base.parameters,
         "vocabulary": config.vocab_size,
         "positions": base.longest,
@@ -64,7 +72,8 @@ def describe(
         "template": template.name,
         **said,
         "objective": base.objective,
-        "hash": base.hash if used == base.dtype else content_hash(base.model, base.tokenizer, used),
+        "hash": name,
+        **({"to know": "; ".join(base.notes)} if base.notes else {}),
     }
 
 
@@ -87,4 +96,4 @@ def _name(dtype: Any) -> str:
 
 def _token(base: BaseModel, token: int) -> str:
     """' Yes' (1234)"""
-    return f"{base.tokenizer.decode([token])!r} ({token})"
+    return f"{text_of(base.tokenizer, [token])!r} ({token})"

@@ -20,7 +20,8 @@ from regraft.data.stream import Stream, ranges
 from regraft.errors import ModelError
 from regraft.lm.event_tokens import EventTokens
 from regraft.lm.ragged import Ragged, stack
-from regraft.lm.verbalizer import Tokenizer, Verbalizer, token_ids
+from regraft.lm.tokenize import Tokenizer, opening_ids, token_ids
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Layout, Shape, lay_out, lay_out_request
@@ -142,7 +143,9 @@ class Encoder:
         line_rows = p.events[ranges(p.first[first] + start, n_line)]
         needed, line_index = np.unique(line_rows, return_inverse=True)
         line_events = self._tokens.of(events, needed)
-        table = stack([Ragged.of([self._tokens.text(self.template.head), *self.answers.spoken]), line_events, own])
+        table = stack(
+            [Ragged.of([opening_ids(self.tokenizer, self.template.head), *self.answers.spoken]), line_events, own]
+        )
         isolated_order = loose[np.argsort(block[loose], kind="stable")]
         n_isolated = np.bincount(block[loose], minlength=n_blocks)
         sizes = 1 + 2 * n_line + n_isolated
@@ -194,8 +197,9 @@ class Encoder:
                 named[-1],
                 facts[i] if facts else {},
             )
-            ids: list[int] = []
-            for piece in pieces:
+            first = next((p for p in pieces[:1] if isinstance(p, str)), "")
+            ids = opening_ids(self.tokenizer, first)
+            for piece in pieces[bool(first) :]:
                 if isinstance(piece, str):
                     ids += text(piece)
                 else:

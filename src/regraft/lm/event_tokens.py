@@ -14,7 +14,8 @@ import polars as pl
 from regraft.data.history import Events
 from regraft.data.text import clean
 from regraft.lm.ragged import Ragged, stack
-from regraft.lm.verbalizer import Tokenizer, Verbalizer, token_ids
+from regraft.lm.tokenize import Tokenizer, token_ids
+from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.facts import rendered
 from regraft.prompts.template import FACT, Piece, Slot, Template
 

@@ -6,6 +6,7 @@ slot acts is chosen per thread: by `on` and `bare` to score, by `training` to tr
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
@@ -13,6 +14,8 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+import torch
+from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
@@ -57,6 +60,30 @@ class Grafts:
             raise ModelError("adapter.adapt", f"top {top} layers", f"all, or 1 to {self.base.n_layers}")
         layers = tuple(range(self.base.n_layers - top, self.base.n_layers))
         return AdapterShape(options.rank, options.alpha, targets, layers)
+
+    def check(self, options: AdapterOptions) -> None:
+        """Raises ModelError where adapters of these options cannot be put onto this family, or loaded by PEFT.
+
+        Tried with PEFT on a copy of the model without weights.
+        """
+        shape = self.shape(options)
+        config = LoraConfig(
+            r=shape.rank,
+            lora_alpha=shape.alpha,
+            target_modules=list(shape.targets),
+            layers_to_transform=list(shape.layers) if shape.layers is not None else None,
+            fan_in_fan_out=self._transposed,
+        )
+        try:
+            with torch.device("meta"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                inject_adapter_in_model(config, type(self.base.model)(self.base.config), "tried")
+        except Exception as error:  # of PEFT: families and layers that it does not serve
+            raise ModelError(
+                f"base model '{self.base.path}'",
+                f"cannot be adapted: {(str(error).splitlines() or [type(error).__name__])[0]}",
+                "a family whose linear layers PEFT adapts, such as Llama, Qwen, Gemma, Mistral or GPT-2",
+            ) from error
 
     def fresh(self, shape: AdapterShape, seed: int) -> Adapter:
         """A new adapter that does nothing yet: A uniform as PEFT draws it, B zero; by seed alone."""

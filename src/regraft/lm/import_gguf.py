@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +26,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from regraft.errors import MissingExtraError, ModelError
 from regraft.files import whole_folder
 from regraft.lm.base_model import DTYPES, IMPORT, BaseModel
-from regraft.lm.verbalizer import token_ids
+from regraft.lm.load import quiet
+from regraft.lm.tokenize import opening_ids
 
 MAGIC = b"GGUF"
 PROMPT = "The user liked Heat (1995): Yes\nThe user liked Up (2009): No\n"  # what both copies must answer alike
@@ -126,7 +124,7 @@ def _loaded(file: Path, header: Header, dtype: torch.dtype) -> tuple[Any, Any]:
     kept = getattr(transformers, "GgufConfig", None)
     unpack = {"quantization_config": kept(dequantize=True)} if kept else {}
     # Alone in a folder: a config or tokenizer that lies beside the file would be taken for the file's own.
-    with TemporaryDirectory() as alone, _quiet():
+    with TemporaryDirectory() as alone, quiet():
         (Path(alone) / "model.gguf").symlink_to(file.resolve())
         where: dict[str, Any] = {"gguf_file": "model.gguf", "local_files_only": True}
         try:
@@ -154,18 +152,6 @@ def _loaded(file: Path, header: Header, dtype: torch.dtype) -> tuple[Any, Any]:
             "a complete model in one file",
         )
     return model.eval(), tokenizer
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No tables and hints of transformers: what matters in them is in our own errors."""
-    logger = logging.getLogger("transformers")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _reason(error: Exception) -> str:
@@ -222,11 +208,11 @@ def _compare(file: Path, model: Any, tokenizer: Any, staging: Path, dtype: str) 
         saved = BaseModel.load(staging, dtype)
     except ModelError as error:  # which would name a folder that nobody will find
         raise ModelError(f"file '{file}'", error.found, error.expected) from error
-    ids = token_ids(tokenizer, PROMPT)
+    ids = opening_ids(tokenizer, PROMPT)
     with torch.no_grad():
         first, again = (m(input_ids=torch.tensor([ids]), use_cache=False).logits.float() for m in (model, saved.model))
     off, allowed = float((first - again).abs().max()), torch.finfo(DTYPES[dtype]).eps * float(first.abs().max())
-    if token_ids(saved.tokenizer, PROMPT) != ids or not off <= allowed:  # no number is off, too
+    if opening_ids(saved.tokenizer, PROMPT) != ids or not off <= allowed:  # no number is off, too
         raise ModelError(
             f"file '{file}'", f"reads or answers otherwise once it is saved: logits differ by {off:.3g}",
             f"the same tokens, and logits that differ by {allowed:.3g} at most",

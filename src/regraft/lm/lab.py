@@ -37,6 +37,7 @@ from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.tasks.judge import ExtraLoss, Judge
+from regraft.lm.tokenize import adds_blank, opening_ids
 from regraft.lm.trunk.split import Split
 from regraft.lm.trunk.trunk import Trunk
 from regraft.lm.trunk.trunk_store import TrunkStore
@@ -45,6 +46,7 @@ from regraft.metrics.binary import log_loss
 from regraft.prompts.template import Template
 
 KEPT_BLOCKS = 64
+ENOUGH_TO_DIFFER = 4  # held-out examples of which a trained model never says the very same
 
 
 @dataclass
@@ -136,7 +138,7 @@ class Workshop:
         encoder = self.encoder
         common = (
             self.base.hash, str(self.base.dtype), encoder.template.hash, str(encoder.regime), encoder.shape,
-            encoder.refresh, encoder.item_tokens,
+            encoder.refresh, encoder.item_tokens, opening_ids(encoder.tokenizer), adds_blank(encoder.tokenizer),
         )  # fmt: skip
         return hashlib.blake2b(repr((common, parts)).encode(), digest_size=16).hexdigest()
 
@@ -245,11 +247,14 @@ class ModelLab:
             held = shop.blocks(stop) if len(stop) else None
             held_tokens = _tokens(held, shop.base, trunk) if held is not None else 0
             watched, lower = [0], _Lower(trunk)
+            alike: list[bool] = []  # per epoch watched: do all held-out examples get one score?
 
             def watch() -> float:
                 assert held is not None
                 watched[0] += held_tokens
-                return log_loss(held.label, score_blocks(shop.base, shop.answers, held, trunk=trunk))
+                scores = score_blocks(shop.base, shop.answers, held, trunk=trunk)
+                alike.append(len(scores) >= ENOUGH_TO_DIFFER and bool(np.ptp(scores) == 0))
+                return log_loss(held.label, scores)
 
             again = shop.base.recomputing() if shop.fit.gradient_checkpointing else nullcontext()
             with shop.grafts.training(adapter) as slot:
@@ -262,6 +267,8 @@ class ModelLab:
                         judge, slot, shop.fit, lr=lr, epochs=epochs, seed=self.seed,
                         stop=watch if held is not None else None, progress=shop.progress, checkpoint=kept,
                     )  # fmt: skip
+                if any(alike[len(alike) - 1 - len(result.losses) + result.best :][:1]):
+                    raise _diverged(held, lr)
                 weights_now = take(slot)
         cost.tokens_forward, cost.tokens_backward = result.cost.tokens_forward + watched[0], result.cost.tokens_backward
         cost.targets_trained = result.cost.targets_trained
@@ -396,6 +403,15 @@ class ModelLab:
             folder = shop.folder / "fits"
             write_text(folder / f"{key}.cost.json", json.dumps(cost.as_dict()))
             adapter.save(folder / key, shop.base.path)
+
+
+def _diverged(held: Blocks | None, lr: float) -> ModelError:
+    return ModelError(
+        "training",
+        f"has diverged: all {len(held.label) if held else 0} held-out examples get the same score",
+        "scores that differ from example to example",
+        f"Lower the learning rate (now {lr:g}), or compute in fp32 (base.dtype)",
+    )
 
 
 class _Lower:

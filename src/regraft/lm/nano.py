@@ -12,10 +12,10 @@ for a general language model, on which adapters must teach the task.
 from __future__ import annotations
 
 import glob
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from regraft.files import remove, whole_folder
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fit import Progress, train
+from regraft.lm.nano_identity import LINEAGE, identity, made_of
 from regraft.lm.options import FitOptions, NanoOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.tasks.judge import Judge
@@ -69,9 +70,7 @@ def build_nano(
             "Set periods.warm_up (for example 0.3), or information: full for a preset",
         )
     regime, shape = regime or Regime(), shape or Shape()
-    # A checkpoint is taken up by the same build only, not by one with other settings into the same folder.
-    what = (warm_up.fingerprint, template.hash, options, str(regime), shape, refresh)
-    identity = hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()
+    made = made_of(warm_up, template, options, regime, shape, refresh)
     tokenizer = train_tokenizer(warm_up, template, options.vocabulary, regime, refresh)
     torch.manual_seed(options.seed)
     model = LlamaForCausalLM(_config(options, len(tokenizer)))
@@ -108,10 +107,11 @@ def build_nano(
         epochs=options.epochs,
         seed=options.seed,
         stop=stop,
-        checkpoint=folder.with_name(f".{folder.name}.{identity}.checkpoint"),
+        # Taken up by the same build only, not by one with other settings into the same folder.
+        checkpoint=folder.with_name(f".{folder.name}.{identity(made)}.checkpoint"),
         progress=progress,
     )
-    _save(folder, model, tokenizer, warm_up, template, options, result.losses, result.cost, str(regime), shape)
+    _save(folder, model, tokenizer, warm_up, made, result.losses, result.cost)
     return result.cost
 
 
@@ -196,28 +196,21 @@ def _save(
     model: LlamaForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
     warm_up: Stream,
-    template: Template,
-    options: NanoOptions,
+    made: dict[str, Any],
     losses: list[float],
     cost: Cost,
-    regime: str,
-    shape: Shape,
 ) -> None:
     lineage = {
         "built": "nano",
-        "options": options.model_dump(),
-        "data": warm_up.fingerprint,
+        **made,
         "examples": len(warm_up),
         "ends_before": warm_up.cuts[0],
-        "template": template.hash,
-        "regime": regime,
-        "timeline": [shape.context, shape.targets],
         "stop_losses": losses,
         "cost": cost.as_dict(),
     }
     with whole_folder(folder) as staging:
         model.save_pretrained(staging)
         tokenizer.save_pretrained(staging)
-        (staging / "lineage.json").write_text(json.dumps(lineage, indent=2))
-    for abandoned in folder.parent.glob(f".{glob.escape(folder.name)}.{'[0-9a-f]' * 16}.checkpoint*"):
+        (staging / LINEAGE).write_text(json.dumps(lineage, indent=2))
+    for abandoned in folder.parent.glob(f".{glob.escape(folder.name)}.{'[0-9a-f]' * 12}.checkpoint*"):
         remove(abandoned)

@@ -12,7 +12,7 @@ from regraft.data.text import clean
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Encoder
 from regraft.lm.score import score_blocks
-from regraft.lm.verbalizer import token_ids
+from regraft.lm.tokenize import opening_ids, text_of, token_ids
 from regraft.prompts.facts import fact_table, rendered
 
 SAMPLE = 2_000  # examples, spread over the view, from which lengths are taken
@@ -32,10 +32,10 @@ def token_view(base: BaseModel, encoder: Encoder, view: Stream, example: int) ->
     """Example 0, 1, ... of the view, tokenised as in training."""
     blocks = encoder.encode(view.only(np.array([example])))
     ids = blocks.tokens[0][: int(blocks.read[0]) + 1]
-    decode = base.tokenizer.decode
     answers = encoder.answers
     score = float(score_blocks(base, answers, blocks)[0])
-    return TokenView(tuple(decode([int(i)]) for i in ids), decode([answers.yes]), decode([answers.no]), score)
+    *read, yes, no = (text_of(base.tokenizer, [int(i)]) for i in (*ids, answers.yes, answers.no))
+    return TokenView(tuple(read), yes, no, score)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def lengths(encoder: Encoder, view: Stream) -> list[Length]:
     longest = np.maximum.reduceat(blocks.position, blocks.tokens.start[:-1]) + 1
     found.append(_length("block", longest, [""] * len(longest)))
     if template.kind == "timeline":
-        head = len(token_ids(encoder.tokenizer, template.head))
+        head = len(opening_ids(encoder.tokenizer, template.head))
         bound = head + (encoder.shape.context + encoder.shape.targets) * (int(events.max()) + answer)
         found.append(Length("any block", float(bound), bound, "head, then W + H of the longest events"))
     return found

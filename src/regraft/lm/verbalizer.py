@@ -6,18 +6,11 @@ to the prompt; the score is read at the first token in which they differ.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from regraft.errors import ModelError
+from regraft.lm.tokenize import Tokenizer, token_ids
 from regraft.prompts.template import Template
-
-
-class Tokenizer(Protocol):
-    """What regraft needs of a Hugging Face tokenizer."""
-
-    def __call__(self, text: str, **options: object) -> dict[str, list[int]]: ...
 
 
 @dataclass(frozen=True)
@@ -53,11 +46,3 @@ class Verbalizer:
                 "Change the blocks 'yes' and 'no' of the template",
             )
         return cls(tuple(yes[:same]), yes[same], no[same], (tuple(no[same:]), tuple(yes[same:])))
-
-
-def token_ids(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Ids of plain text: no special token is added, and none is recognised inside the text."""
-    if not text:
-        return []
-    ids: Sequence[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    return list(ids)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +9,7 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import MissingExtraError
 from regraft.prompts.template import Template
-from regraft.setup.build import nano_options
+from regraft.setup.build import nano_options, nano_place
 from regraft.setup.config import ArenaConfig
 
 if TYPE_CHECKING:
@@ -30,7 +28,9 @@ def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regim
     base = BaseModel.load(path, config.base.dtype, config.base.device, config.base.trust_remote_code)
     encoder = encoder_of(base.tokenizer, base.longest, config, template, regime)
     cache = config.cache.model_copy(update={"folder": config.cache.folder or str(folder.parent)})
-    return Workshop(base, encoder, config.adapter, config.fit, folder / "kept", cache=cache)
+    workshop = Workshop(base, encoder, config.adapter, config.fit, folder / "kept", cache=cache)
+    workshop.grafts.check(config.adapter)
+    return workshop
 
 
 def encoder_of(
@@ -59,21 +59,10 @@ def nano_folder(config: ArenaConfig, stream: Stream, template: Template, regime:
     from regraft.lm.fit import progress_lines
     from regraft.lm.nano import build_nano
 
-    options = nano_options(config)
-    warm_up = stream.warm_up()
-    parts = (
-        options.model_dump(),
-        warm_up.fingerprint,
-        template.hash,
-        str(regime),
-        config.timeline.shape,
-        config.refresh,
-    )
-    name = hashlib.blake2b(json.dumps(parts, default=str).encode(), digest_size=6).hexdigest()
-    target = folder.parent / f"nano-{options.objective}-{name}"
-    if not (target / "lineage.json").is_file():
+    target, built = nano_place(folder, config, stream, template)
+    if not built:
         build_nano(
-            target, warm_up, template, options, regime=regime, shape=config.timeline.shape, refresh=config.refresh,
-            progress=progress_lines("building the base model"),
+            target, stream.warm_up(), template, nano_options(config), regime=regime, shape=config.timeline.shape,
+            refresh=config.refresh, progress=progress_lines("building the base model"),
         )  # fmt: skip
     return target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +12,13 @@ from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, ModelError
+from regraft.lm.nano_identity import differs, identity, made_of
 from regraft.lm.options import NanoOptions
 from regraft.prompts.template import Template
 from regraft.setup.config import ArenaConfig, explained
 
 if TYPE_CHECKING:
     from regraft.lm.fit import Progress
-
-LINEAGE = "lineage.json"
 
 
 def nano_options(config: ArenaConfig, objective: str | None = None) -> NanoOptions:
@@ -43,7 +41,7 @@ def build_base(
 
     warm_up = open_stream(config.data).warm_up()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        if other := differs(out, made_of(config, options, warm_up, template)):
+        if other := differs(out, _made(config, options, warm_up, template)):
             raise ModelError(
                 f"folder '{out}'", f"holds {other}", "a new folder, or an empty one", "Choose another name"
             )
@@ -54,31 +52,14 @@ def build_base(
     )  # fmt: skip
 
 
-def built_beside(folder: Path, config: ArenaConfig, stream: Stream, template: Template) -> Path | None:
-    """The nano base that a run in `folder` would use, where it was built before."""
+def nano_place(folder: Path, config: ArenaConfig, stream: Stream, template: Template) -> tuple[Path, bool]:
+    """The nano base that a run in `folder` uses, and whether it is built."""
     options = nano_options(config)
-    wanted = made_of(config, options, stream.warm_up(), template)
-    beside = sorted(folder.parent.glob(f"nano-{options.objective}-*"))
-    return next((path for path in beside if not differs(path, wanted)), None)
+    made = _made(config, options, stream.warm_up(), template)
+    place = folder.parent / f"nano-{options.objective}-{identity(made)}"
+    return place, not differs(place, made)
 
 
-def made_of(config: ArenaConfig, options: NanoOptions, warm_up: Stream, template: Template) -> dict[str, Any]:
-    """What tells one nano base from another, as its lineage names it."""
-    return {
-        "options": options.model_dump(),
-        "data": warm_up.fingerprint,
-        "template": template.hash,
-        "regime": str(Regime.parse(config.regime)),
-        "timeline": [config.timeline.context, config.timeline.targets],
-    }
-
-
-def differs(folder: Path, wanted: dict[str, Any]) -> str:
-    """What is in a folder instead of the wanted base, in words; empty where it is that base."""
-    try:
-        lineage = json.loads((folder / LINEAGE).read_text(encoding="utf-8"))
-        found = {key: lineage[key] for key in wanted}
-    except (OSError, ValueError, KeyError, TypeError):
-        return "something else than a base built by regraft"
-    changed = [key for key in wanted if wanted[key] != found[key]]
-    return f"a base built with other {', '.join(changed)}" if changed else ""
+def _made(config: ArenaConfig, options: NanoOptions, warm_up: Stream, template: Template) -> dict[str, Any]:
+    regime, shape = Regime.parse(config.regime), config.timeline.shape
+    return made_of(warm_up, template, options, regime, shape, config.refresh)

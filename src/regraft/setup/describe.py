@@ -14,6 +14,9 @@ def describe_base(
     folder: str, template: str | None = None, config: Path | None = None, dtype: str | None = None
 ) -> dict[str, Any]:
     """Facts by name. `template` and `dtype` take the place of the configuration's."""
+    from regraft.lm.preflight import must_be_there
+
+    must_be_there(folder)  # said before PyTorch is loaded
     from regraft.lm.describe import describe
 
     if not config:
@@ -21,4 +24,7 @@ def describe_base(
         return describe(folder, Template.load(template or default), dtype or "auto")
     desk = Desk.open(ArenaConfig.read(config), template)
     base = desk.config.base
-    return describe(folder, desk.template, dtype or base.dtype, desk.tokens_per_event, base.device)
+    return describe(
+        folder, desk.template, dtype or base.dtype, desk.tokens_per_event, base.device, base.trust_remote_code,
+        desk.config.adapter,
+    )  # fmt: skip
