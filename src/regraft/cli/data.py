@@ -25,7 +25,7 @@ def inspect(
         typer.Option(metavar="KEY=COLUMN", help="Name a column of a table, e.g. user_id=customer; repeatable."),
     ] = [],  # noqa: B006
     label: Annotated[str | None, typer.Option(metavar="RULE", help='What counts as liked, e.g. "rating > 3".')] = None,
-    periods: Annotated[int | None, typer.Option(min=2, metavar="N", help="Number of periods.")] = None,
+    periods: Annotated[int | None, typer.Option(min=2, max=10_000, metavar="N", help="Number of periods.")] = None,
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="Set bad rows aside, however many they are.")
     ] = False,
