@@ -122,7 +122,7 @@ def test_too_many_bad_rows_are_an_error_that_names_the_command_to_see_them(tmp_p
     table(tmp_path / "log.csv", bad=3)
     heard = regraft("data", "inspect", "log.csv", at=tmp_path)
     assert heard.code == 2
-    assert heard.err.startswith("log.csv line 62: a timestamp that is not a time: 'u1,i1,soon,3'\n")
+    assert heard.err.startswith("log.csv line 62: a timestamp that is not a time (the column 'timestamp' holds 'soon')")
     assert "3 of 63 rows (4.76%) are like this; the limit is 1.00%" in heard.err
     assert "See them with: regraft data inspect log.csv --quarantine" in heard.err
     assert heard.out == ""

@@ -61,7 +61,10 @@ def test_a_soft_hyphen_does_not_break_a_word():
         ("Kid&#39;s &#x50;uzzle", "Kid's Puzzle"),
         ("Fish &amp;amp; Chips", "Fish & Chips"),
         ('<span class="a">Red</span> shoe<br/>large', "Red shoe large"),
-        ("AT&T &copy R&Notable; I <3 U, <canvas> for beginners", "AT&T &copy R&Notable; I <3 U, <canvas> for beginners"),
+        (
+            "AT&T &copy R&Notable; I <3 U, <canvas> for beginners",
+            "AT&T &copy R&Notable; I <3 U, <canvas> for beginners",
+        ),
         ("a  b", "a  b"),
     ],
 )

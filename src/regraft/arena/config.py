@@ -191,7 +191,7 @@ def _placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     own = [(contender, "template") for contender in placed.get("contenders") or ()]
     data = placed.get("data")
     mapping = data.get("mapping") if isinstance(data, dict) else None
-    if isinstance(mapping, dict):
+    if isinstance(data, dict) and isinstance(mapping, dict):
         mapping = data["mapping"] = {**mapping}
     places = ((data, "path"), (mapping, "items"), (placed.get("base"), "path"), (placed, "template"), *own)
     for section, key in places:

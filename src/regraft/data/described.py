@@ -29,7 +29,9 @@ def complete(found: Catalogue, rows: pl.DataFrame, as_published: bool = False) -
         warnings.append(f"{repeated:,} rows of the item file repeat an item; the first one is kept")
     once, changed = (once, 0) if as_published else _plain(once)
     if changed:
-        warnings.append(f"{changed:,} of {once.height:,} items had HTML entities or tags in their text; they were taken out")
+        warnings.append(
+            f"{changed:,} of {once.height:,} items had HTML entities or tags in their text; they were taken out"
+        )
     logged = rows.select(pl.col("item_id").unique(maintain_order=True))
     absent = logged.join(once, on="item_id", how="anti", maintain_order="left")
     untitled = pl.col("title").is_null() | (pl.col("title").str.strip_chars() == "")
@@ -49,7 +51,9 @@ def _unread(found: Catalogue) -> list[str]:
     """The rows of the item file that could not be read, by reason, with the first of them."""
     told = []
     for (reason,), rows in found.rejected.group_by("reason", maintain_order=True):
-        first = "; ".join(f"{row['file']}:{row['line']}: {row['text']}" for row in rows.head(SHOWN).iter_rows(named=True))
+        first = "; ".join(
+            f"{row['file']}:{row['line']}: {row['text']}" for row in rows.head(SHOWN).iter_rows(named=True)
+        )
         remedy = " (name their encoding, e.g. --mapping encoding=cp1252)" if reason == "encoding" else ""
         meaning = REASONS.get(str(reason), str(reason))
         told.append(f"{rows.height:,} rows of the item file could not be read: {meaning}{remedy}, e.g. {first}")
@@ -70,7 +74,7 @@ def _plain(items: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
 
 def _cause(absent: pl.Series, known: pl.Series) -> list[str]:
-    """What most likely keeps the ids of the log from those of the item file, where one change makes most of them meet."""
+    """What most likely keeps ids of the log from those of the item file: one change that makes most of them meet."""
     if not len(known):
         return []
     for cause, pattern in reversed(CAUSES.items()):

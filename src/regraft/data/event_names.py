@@ -22,19 +22,50 @@ POSITIVE = (
     ("click", "clicked", "tap", "select", "selected", "open", "opened"),
     ("yes", "true", "+1"),
 )  # fmt: skip
-NEGATIVE = frozenset(
-    "skip skipped dislike disliked dismiss dismissed hide hidden remove removed delete deleted cancel cancelled canceled "
-    "return returned refund refunded reject rejected report reported block blocked mute muted ban banned downvote "
-    "downvoted thumbsdown down negative bad hate hated ignore ignored abandon abandoned bounce bounced uninstall "
-    "uninstalled unsubscribe unsubscribed unlike unliked unfollow unfollowed unsave unsaved unfavorite unfavourite "
-    "unstar unpin unbookmark churn complain complaint spam no not never dont nope false less leave stop quit -1 "
-    "decline declined pass swipeleft drop dropped minus".split()
-)
+NEGATIVE = {
+    "skip", "skipped", "dislike", "disliked", "dismiss", "dismissed", "hide", "hidden", "remove", "removed",
+    "delete", "deleted", "cancel", "cancelled", "canceled", "return", "returned", "refund", "refunded", "reject",
+    "rejected", "report", "reported", "block", "blocked", "mute", "muted", "ban", "banned", "downvote", "downvoted",
+    "thumbsdown", "down", "negative", "bad", "hate", "hated", "ignore", "ignored", "abandon", "abandoned", "bounce",
+    "bounced", "uninstall", "uninstalled", "unsubscribe", "unsubscribed", "unlike", "unliked", "unfollow",
+    "unfollowed", "unsave", "unsaved", "unfavorite", "unfavourite", "unstar", "unpin", "unbookmark", "churn",
+    "complain", "complaint", "spam", "no", "not", "never", "dont", "nope", "false", "less", "leave", "stop", "quit",
+    "-1", "decline", "declined", "pass", "swipeleft", "drop", "dropped", "minus",
+}  # fmt: skip
 # Somebody saw something: "view cart" is no purchase to come.
-PASSIVE = frozenset("view viewed views impression exposure exposed show shown display displayed seen search pageview".split())
+PASSIVE = {
+    "view", "viewed", "views", "impression", "exposure", "exposed", "show", "shown", "display", "displayed", "seen",
+    "search", "pageview",
+}  # fmt: skip
 # Languages without blanks between words: looked for anywhere in the name, what takes back first.
-POSITIVE_PARTS = ("購入", "注文", "いいね", "高評価", "お気に入り", "カート", "クリック", "购买", "喜欢", "收藏", "加购", "点击")
-NEGATIVE_PARTS = ("削除", "低評価", "スキップ", "嫌い", "非表示", "取消", "取り消", "キャンセル", "返品", "不喜欢", "删除", "退货")
+POSITIVE_PARTS = (
+    "購入",
+    "注文",
+    "いいね",
+    "高評価",
+    "お気に入り",
+    "カート",
+    "クリック",
+    "购买",
+    "喜欢",
+    "收藏",
+    "加购",
+    "点击",
+)
+NEGATIVE_PARTS = (
+    "削除",
+    "低評価",
+    "スキップ",
+    "嫌い",
+    "非表示",
+    "取消",
+    "取り消",
+    "キャンセル",
+    "返品",
+    "不喜欢",
+    "删除",
+    "退货",
+)
 UP, DOWN = "\U0001f44d", "\U0001f44e"
 SIGNS = {UP: "thumbsup", DOWN: "thumbsdown", "\u2764": "love", "\u2b50": "star", "\U0001f60d": "love", "\u2795": "add"}
 AGAINST = {DOWN, "\U0001f494", "\U0001f620", "\U0001f621", "\U0001f92e", "\U0001f6ab", "\u274c", "\u2796"}

@@ -28,6 +28,7 @@ from regraft.data.interactions import REASONS, Batch, Catalogue, Cells, empty_qu
 from regraft.data.readers import table
 from regraft.data.readers._clock import word
 from regraft.data.readers._files import is_zip
+from regraft.data.readers._not_tables import READ
 from regraft.data.readers.lines import set_aside
 from regraft.data.readers.table import Mapping
 from regraft.data.rejects import LIMIT, Asked, hold_limits
@@ -68,7 +69,11 @@ def detect(path: Path) -> tuple[str, str]:
             continue
         if found := _sniffed(reader, path):
             return plugin.name, found
-    raise table.explain(path)
+    error = table.explain(path)
+    if error.expected == READ:
+        others = ", ".join(plugin.name for plugin in known if plugin.name != "table")
+        raise DataError(error.where, error.found, f"{error.expected}; or the format of {others}", error.next_step)
+    raise error
 
 
 def _sniffed(reader: ModuleType, path: Path) -> str | None:
@@ -110,7 +115,7 @@ def ingest(
     rejected = log.aside()
     if isinstance(quarantine, Path):
         _write(rejected, quarantine)
-    asked = Asked(path, name, None if isinstance(mapping, Mapping) else mapping)
+    asked = Asked(path, reader, None if isinstance(mapping, Mapping) else mapping, name)
     hold_limits(rejected, rows_in, limits, LIMIT if quarantine is False else 1.0, log.cells, expected, asked)
     found = log.catalogue(options)
     catalogue, warnings = complete(found, rows, getattr(module, "AS_PUBLISHED", False))

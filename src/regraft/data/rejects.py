@@ -46,6 +46,8 @@ def hold_limits(
     if max(accept.values()) <= MOST:
         words = [word for one, enough in accept.items() for word in ("--limit", f"{one}={enough:g}")]
         steps.append(f"Or go on without them: {asked.init(*words)}")
+        given = ", ".join(f"{one}: {enough:g}" for one, enough in accept.items())
+        steps.append(f"In a YAML that is there already: limits: {{{given}}} under data")
     raise DataError(
         f"{first['file']} {_place(first['file'])} {first['line']}",
         f"{REASONS.get(reason, reason)}{_detail(reason, cells)}: '{first['text']}'",
@@ -58,13 +60,13 @@ def hold_limits(
 class Asked:
     """How the log was asked for, so that every command that is advised reads it the same way."""
 
-    def __init__(self, path: Path, reader: str | None, mapping: Mapping[str, Any] | None) -> None:
-        self.path, self.reader, self.mapping = path, reader, dict(mapping or {})
+    def __init__(self, path: Path, reader: str | None, mapping: Mapping[str, Any] | None, used: str) -> None:
+        self.path, self.reader, self.mapping, self.used = path, reader, dict(mapping or {}), used
 
     @property
     def takes_mapping(self) -> bool:
         """Whether the log is read with the reader 'table', which can be told more."""
-        return self.reader == "table"
+        return self.used == "table"
 
     def inspect(self, *more: str) -> str:
         return self._command("data", "inspect", *more)
@@ -74,12 +76,12 @@ class Asked:
 
     def mapped(self, more: Mapping[str, str]) -> str:
         """The command that looks at the log with some more keys of the mapping."""
-        return Asked(self.path, self.reader, self.mapping | more).inspect()
+        return Asked(self.path, self.reader, {**self.mapping, **more}, self.used).inspect()
 
     def _command(self, group: str, name: str, *more: str) -> str:
         mapping = {key: value for key, value in self.mapping.items() if value is not None}
         asked = [word for key, value in mapping.items() for word in ("--mapping", f"{key}={_written(value)}")]
-        if not self.mapping and self.reader and self.reader != "table":
+        if self.reader:
             asked = ["--reader", self.reader, *asked]
         return shlex.join(["regraft", group, name, str(self.path), *asked, *more])
 
@@ -123,7 +125,10 @@ def _remedies(reason: str, cells: Mapping[str, Cells], asked: Asked) -> list[str
         return [f"Times are {FORMS}; any other form is read with --mapping timestamp_format='%d-%m-%Y %H:%M'"]
     if reason == "bad-value" and found:
         as_event = asked.mapped({"event": found.column, "value": ""})
-        return ["A rating is a number such as 4.5 or 4,5, or true and false.", f"Read words as kinds of events: {as_event}"]
+        return [
+            "A rating is a number such as 4.5 or 4,5, or true and false.",
+            f"Read words as kinds of events: {as_event}",
+        ]
     if reason == "encoding":
         return [f"Text that is not UTF-8 is read with its encoding: {asked.mapped({'encoding': 'cp1252'})}"]
     if reason == "nested-id":

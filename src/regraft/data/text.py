@@ -14,9 +14,7 @@ SOFT_HYPHEN = "\u00ad"  # shows nothing inside a line
 NEWER = ((0x1F000, 0x1FAFF), (0x20000, 0x2FFFD), (0x30000, 0x3FFFD))
 JOINERS = "\u200c\u200d"
 # Scripts that join, and pictographs: behind them a joiner has a meaning (Persian, Hindi, Malayalam, families).
-JOINING = re.compile(
-    "[\u0530-\u1fff\u2190-\u2bff\ua8e0-\uabff\ufb1d-\ufdff\ufe0f\ufe70-\ufefc\U00010000-\U0001faff]"
-)
+JOINING = re.compile("[\u0530-\u1fff\u2190-\u2bff\ua8e0-\uabff\ufb1d-\ufdff\ufe0f\ufe70-\ufefc\U00010000-\U0001faff]")
 FLAG = re.compile("(?<=\U0001f3f4)[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")  # of a region
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 TAG = re.compile(
@@ -63,4 +61,3 @@ def without_markup(text: str) -> str:
         text = plain
     without = TAG.sub(" ", text)
     return text if without == text else " ".join(without.split())
-

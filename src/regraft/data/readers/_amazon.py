@@ -11,9 +11,9 @@ import polars as pl
 from regraft.data.interactions import Batch, Catalogue, empty_quarantine
 from regraft.data.readers._clock import Clock
 from regraft.data.readers._files import Source
-from regraft.data.readers._objects import keys_of, objects, words
+from regraft.data.readers._objects import fields_of, keys_of, words
 from regraft.data.readers._rows import batches
-from regraft.data.readers._tables import TYPED, table_of
+from regraft.data.readers._tables import IDS, TYPED, table_of
 from regraft.data.readers.lines import read_lines
 from regraft.errors import DataError
 
@@ -27,7 +27,8 @@ def reviews(path: Path, keys: Mapping[str, str], unit: str, now: datetime | None
     """The reviews of a file, plain or gzip, in file order."""
     source = Source(path)
     with source.open() as stream:
-        parts = (objects(lines, keys) for lines in read_lines(stream, source.name))
+        paths = {name: (key, "") for name, key in keys.items()}
+        parts = (fields_of(lines, paths, IDS) for lines in read_lines(stream, source.name))
         yield from batches(parts, Clock(unit, now=now))
 
 

@@ -33,7 +33,9 @@ def without_header(file: str, path: str, names: Sequence[str], rows: Sequence[Se
         file,
         found,
         "a first line with the names of the columns, or a mapping that names them by position",
-        f"If this is what they are: {line}" if complete else "Give user_id, item_id and timestamp with --mapping, or write the log anew with one event per row.",
+        f"If this is what they are: {line}"
+        if complete
+        else "Give user_id, item_id and timestamp with --mapping, or write the log anew with one event per row.",
     )
 
 
@@ -48,11 +50,18 @@ def guessed(names: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, in
     varied = [at for at, cells in free.items() if len(set(cells)) > 1 and not _counts_rows(cells)]
     kinds = [at for at in varied if _are_kinds(free[at])]
     scales = [at for at in varied if at not in kinds and _are_values(free[at])]
+    rating = min(
+        scales, key=lambda at: (not any("." in cell for cell in free[at]), len(set(free[at])), at), default=None
+    )
     ids = [at for at in varied if at not in kinds and at not in scales]
+    if len(ids) < 2:  # ids may be small numbers, too
+        ids += [at for at in scales if at != rating]
+    if len(ids) < 2 and rating is not None:
+        ids, rating = [*ids, rating], None
     ids = sorted(ids, key=lambda at: -len(set(free[at])))[:2]
     found |= dict(zip(("user_id", "item_id"), sorted(ids), strict=False))
     found |= {"event": kinds[0]} if kinds else {}
-    found |= {"value": scales[0]} if scales else {}
+    found |= {"value": rating} if rating is not None else {}
     return {key: found[key] for key in ("user_id", "item_id", "value", "event", "timestamp") if key in found}
 
 

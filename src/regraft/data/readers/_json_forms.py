@@ -68,7 +68,9 @@ def is_python(line: bytes) -> bool:
 def from_python(lines: Lines) -> Lines:
     """Lines of Python dictionaries as JSON; lines that are none stay as they are."""
     raw = [lines.raw(index) for index in range(len(lines))]
-    written = [json.dumps(found, ensure_ascii=False, default=str).encode() if (found := _literal(one)) else one for one in raw]
+    written = [
+        json.dumps(found, ensure_ascii=False, default=str).encode() if (found := _literal(one)) else one for one in raw
+    ]
     data = b"".join(one + b"\n" for one in written)
     return Lines(lines.file, data, np.cumsum([len(one) + 1 for one in written], dtype=np.int64) - 1, lines.numbers)
 

@@ -97,7 +97,9 @@ class Mapping:
             if key == "item_columns":
                 _check_item_columns(value)
             elif not isinstance(value, str | Path | None):
-                raise DataError(f"mapping, {key}", f"{value!r} is not a name", f'a text in quotes, e.g. {key}: "{value}"')
+                raise DataError(
+                    f"mapping, {key}", f"{value!r} is not a name", f'a text in quotes, e.g. {key}: "{value}"'
+                )
         values = {key: value for key, value in (given or {}).items() if value is not None or key in LOG_NAMES}
         if values.get("items") is not None:
             values["items"] = Path(values["items"])

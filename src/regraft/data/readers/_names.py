@@ -15,7 +15,7 @@ LOG_NAMES = {
         "user_id", "user", "uid", "reviewer_id", "customer_id", "visitor_id", "member_id", "account_id", "client_id",
         "profile_id", "person_id", "player_id", "buyer_id", "listener_id", "reader_id", "subscriber_id", "patient_id",
         "student_id", "household_id", "household_key", "user_pseudo_id", "anonymous_id", "device_id", "full_visitor_id",
-        "customer", "customer_number", "user_name", "user_login", "user_key", "user_hash", "user_sn", "steam_id", "msno",
+        "customer", "customer_number", "user_name", "user_login", "user_key", "user_hash", "steam_id", "msno",
         "customer_email", "user_email", "email",
     ),
     "item_id": (

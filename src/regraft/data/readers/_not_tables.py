@@ -9,9 +9,13 @@ from pathlib import Path, PurePosixPath
 from regraft.data.readers._files import Source, is_zip, members, parts
 from regraft.errors import DataError
 
-READ = "CSV or TSV with a header, JSON lines, a JSON array, Parquet or Arrow; plain, packed (gzip, bzip2, xz, zip), or a folder of such parts"
+READ = (
+    "CSV or TSV with a header, JSON lines, a JSON array, Parquet or Arrow; "
+    "plain, packed (gzip, bzip2, xz, zip), or a folder of such parts"
+)
 EXPORT = "Save the table as CSV (UTF-8) in the program that wrote it."
 FRAME = "Write the table as CSV or Parquet where it was made, e.g. in Python: frame.to_csv('log.csv', index=False)"
+IN_R = "Write it in R: write.csv(frame, 'log.csv', row.names = FALSE)"
 SIGNATURES = (  # (offset, bytes, what it is, what to do)
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)", EXPORT),
     (0, b"\x80\x02", "a Python pickle", FRAME),
@@ -21,8 +25,8 @@ SIGNATURES = (  # (offset, bytes, what it is, what to do)
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", FRAME),
     (0, b"\x93NUMPY", "a NumPy array", FRAME),
     (0, b"FEA1", "a Feather file of version 1", FRAME),
-    (0, b"RDX", "an R data file", "Write it in R: write.csv(frame, 'log.csv', row.names = FALSE)"),
-    (0, b"X\n\x00\x00\x00", "an R data file", "Write it in R: write.csv(readRDS('log.rds'), 'log.csv', row.names = FALSE)"),
+    (0, b"RDX", "an R data file", IN_R),
+    (0, b"X\n\x00\x00\x00", "an R data file", IN_R),
     (0, b"Obj\x01", "an Avro file", FRAME),
     (0, b"ORC", "an ORC file", FRAME),
     (0, b"\x28\xb5\x2f\xfd", "packed with Zstandard", "Unpack it first: zstd -d FILE"),
@@ -50,6 +54,15 @@ def explained(path: Path) -> DataError:
     return DataError(str(path), what, READ, remedy)
 
 
+def signature(begin: bytes) -> tuple[str, str] | None:
+    """What a file is by its first bytes, and what to do with it; None where they are not known."""
+    for offset, mark, what, remedy in SIGNATURES:
+        found = begin[offset : offset + len(mark)]
+        if found == mark or (mark.startswith(b"<") and found.lower() == mark):
+            return what, remedy
+    return None
+
+
 def _kind(path: Path, begin: bytes) -> tuple[str, str]:
     file = shlex.quote(str(path))
     if begin.startswith(b"SQLite format 3\0"):
@@ -57,10 +70,8 @@ def _kind(path: Path, begin: bytes) -> tuple[str, str]:
         named = f" with the tables {', '.join(tables)}" if tables else ""
         query = shlex.quote(f'SELECT * FROM "{tables[0] if tables else "TABLE"}"')
         return f"is an SQLite database{named}", f"Export a table: sqlite3 -header -csv {file} {query} > log.csv"
-    for offset, mark, what, remedy in SIGNATURES:
-        found = begin[offset : offset + len(mark)]
-        if found == mark or (mark.startswith(b"<") and found.lower() == mark):
-            return f"is {what}", remedy.replace("FILE", file)
+    if known := signature(begin):
+        return f"is {known[0]}", known[1].replace("FILE", file)
     if any(byte < 9 or 13 < byte < 27 for byte in begin[:4096]):
         return "is a binary file of an unknown kind", EXPORT
     text = begin.lstrip()

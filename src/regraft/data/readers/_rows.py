@@ -69,8 +69,9 @@ def _cells(part: Part, reason: pl.Series) -> dict[str, Cells]:
     """What stands in the column that made rows bad, for each reason that one column decides."""
     found = {}
     for why, name in COLUMN_OF.items():
-        texts = part.fields[name].filter((reason == why).fill_null(False)) if name in part.fields.columns else []
-        if len(texts):
+        bad = (reason == why).fill_null(False)
+        if name in part.fields.columns and bad.any():
+            texts = part.fields[name].filter(bad)
             some = texts.head(SHOWN_FROM).cast(pl.String, strict=False).fill_null("").unique(maintain_order=True)
             found[why] = Cells(part.columns.get(name, name), tuple(some.str.slice(0, 40).head(KEPT_CELLS)))
     return found
@@ -81,7 +82,8 @@ def _values(fields: pl.DataFrame, mixed: bool) -> tuple[pl.Series, pl.Series, di
     if "value" not in fields.columns:
         nothing = pl.repeat(None, fields.height, dtype=pl.Float64, eager=True)
         return nothing.alias("value"), pl.Series([False]), {}
-    raw, forms = fields["value"], {}
+    raw = fields["value"]
+    forms: dict[str, int] = {}
     if raw.dtype.is_numeric() or raw.dtype == pl.Boolean:
         value, missing = raw.cast(pl.Float64), raw.is_null()
     else:

@@ -21,6 +21,7 @@ from regraft.data.readers._header import header_of
 from regraft.data.readers._json_forms import array_lines, first_elements, from_python, is_python
 from regraft.data.readers._mapping import NUMBERED, Columns
 from regraft.data.readers._names import LOG_NAMES, REQUIRED, well_known
+from regraft.data.readers._not_tables import signature
 from regraft.data.readers._objects import fields_of, keys_of, nested_keys
 from regraft.data.readers.lines import Lines, Part, read_lines
 from regraft.errors import DataError
@@ -86,9 +87,7 @@ class Table:
         paths = {name: nested.get(column, (column, "")) for name, column in chosen.items()}
         yield from self.objects_of(paths, otherwise, offset)
 
-    def objects_of(
-        self, paths: Mapping[str, tuple[str, str]], otherwise: str = "", offset: int = 0
-    ) -> Iterator[Part]:
+    def objects_of(self, paths: Mapping[str, tuple[str, str]], otherwise: str = "", offset: int = 0) -> Iterator[Part]:
         """The keys `paths` (name: key, key inside its object or "") of all objects of a JSON table."""
         for lines in self._json_lines(otherwise, offset):
             yield replace(fields_of(lines, paths, IDS), last=int(lines.numbers[-1]) if len(lines) else 0)
@@ -104,7 +103,9 @@ class Table:
     def _typed(self, chosen: Mapping[str, str], _: str, offset: int) -> Iterator[Part]:
         nested = {f"{top}.{key}": (top, key) for top, keys in self.objects.items() for key in keys}
         wanted = [
-            pl.col(nested[column][0]).struct.field(nested[column][1]).alias(column) if column in nested else pl.col(column)
+            pl.col(nested[column][0]).struct.field(nested[column][1]).alias(column)
+            if column in nested
+            else pl.col(column)
             for column in dict.fromkeys(chosen.values())
         ]
         try:
@@ -144,6 +145,8 @@ def table_of(source: Source) -> Table | None:
     for mark, kind in TYPED.items():
         if begin.startswith(mark):
             return _typed_table(source, kind)
+    if signature(begin):
+        return None
     begin = begin.removeprefix(BOM).lstrip()
     if begin.startswith(b"["):
         found = first_elements(begin)

@@ -32,7 +32,7 @@ CANDIDATES = (*(date + clock for date in DATES for clock in CLOCKS), *WHOLE)
 
 def iso(times: pl.Series, zone: str) -> pl.Series:
     """Int64 milliseconds of texts that begin with year, month and day; wall-clock time in `zone` without an offset."""
-    year, mark, month, day, clock, seconds, fraction, sign, hours, minutes, named = (pl.col(str(n)) for n in range(1, 12))
+    year, _, month, day, clock, seconds, fraction, sign, hours, minutes, named = (pl.col(str(n)) for n in range(1, 12))
     date = pl.concat_str(year, month.str.zfill(2), day.str.zfill(2), separator="-")
     text = date + " " + clock.fill_null("00:00").str.zfill(5) + seconds.fill_null(":00")
     wall = text.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="ms", strict=False)

@@ -1,14 +1,15 @@
 """MovieLens-20M, 25M, 32M and latest: `ratings.csv` and `movies.csv`, as a folder or the zip.
 
 Source: https://files.grouplens.org/datasets/movielens/. UTF-8 with a header; titles with commas are quoted;
-times are seconds since 1970 UTC; genres are separated by `|`. A header
-in quotes or a column of row numbers before it (R's `write.csv`) is read as well. Tested on files in the published layout only,
-not on the published files themselves.
+times are seconds since 1970 UTC; genres are separated by `|`. A header in quotes or a column of row numbers
+before it (R's `write.csv`) is read as well. Tested on files in the published layout only, not on the published
+files themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -30,8 +31,9 @@ MOVIE_COLUMNS = {"item_id": "movieId", "title": "title", "genres": "genres"}
 def sniff(path: Path) -> str | None:
     """What was recognised, in words; None where this is not the format."""
     source = sniffed(path, LOG)
-    if source and (table := _table(source, COLUMNS)):
-        return f"MovieLens CSV layout: {source.name} with the header {','.join(table.names)}"
+    with suppress(DataError):
+        if source and (table := _table(source, COLUMNS)):
+            return f"MovieLens CSV layout: {source.name} with the header {','.join(table.names)}"
     return None
 
 
@@ -58,9 +60,7 @@ def catalogue(path: Path) -> Catalogue:
     parts = list(table.parts(MOVIE_COLUMNS))
     movies = pl.concat([part.fields for part in parts])
     genres = pl.col("genres").replace("(no genres listed)", None).str.replace_all("|", ", ", literal=True)
-    return Catalogue(
-        movies.select("item_id", "title", genres), pl.concat([part.rejected for part in parts])
-    )
+    return Catalogue(movies.select("item_id", "title", genres), pl.concat([part.rejected for part in parts]))
 
 
 def items(path: Path) -> pl.LazyFrame:

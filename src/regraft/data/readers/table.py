@@ -1,4 +1,4 @@
-"""Any table of interactions: CSV, TSV, JSON, Parquet or Arrow, one file or the parts of a folder, with a mapping of its columns.
+"""Any table of interactions: CSV, TSV, JSON, Parquet or Arrow, a file or a folder of parts, with a mapping of columns.
 
 Text is UTF-8 or UTF-16, plain or packed (gzip, bzip2, xz, or the only table in a zip), and may be quoted. Well-known
 column names are recognised without a mapping. A log without a rating column is implicit: its values are null.
@@ -19,14 +19,14 @@ import polars as pl
 
 from regraft.data.interactions import Batch, Catalogue, empty_quarantine
 from regraft.data.readers._clock import Clock
-from regraft.data.readers._files import files, is_zip, members, Source
+from regraft.data.readers._files import Source, files, is_zip, members
 from regraft.data.readers._guess import without_header
 from regraft.data.readers._mapping import Mapping
 from regraft.data.readers._names import REQUIRED
 from regraft.data.readers._not_tables import explained
 from regraft.data.readers._objects import words
 from regraft.data.readers._rows import batches
-from regraft.data.readers._tables import JSON, ARRAY, PYTHON, Table, look, table_of
+from regraft.data.readers._tables import ARRAY, JSON, PYTHON, Table, look, table_of
 from regraft.data.readers.lines import Part
 from regraft.errors import DataError
 
@@ -90,7 +90,11 @@ def catalogue(path: Path, *, mapping: Given = None, file: Path | None = None) ->
     # Under names of its own, since a column may be called `line` or `timestamp`.
     keys = {f"field {number}": column for number, column in enumerate(chosen.values())}
     read = [part for one in tables if one for part in one.parts(keys, given.encoding)]
-    frame = pl.concat([part.fields.drop("line") for part in read]) if read else pl.DataFrame(schema=dict.fromkeys(keys, pl.String))
+    frame = (
+        pl.concat([part.fields.drop("line") for part in read])
+        if read
+        else pl.DataFrame(schema=dict.fromkeys(keys, pl.String))
+    )
     frame = frame.rename(dict(zip(keys, chosen, strict=True)))
     if "title" not in chosen:
         frame = frame.with_columns(pl.lit(None, pl.String).alias("title"))
