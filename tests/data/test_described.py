@@ -38,7 +38,8 @@ def test_item_rows_in_another_encoding_are_counted_and_shown() -> None:
     assert log.warnings == [
         "1 rows of the item file could not be read: bytes that are not valid text (name their encoding, e.g. "
         "--mapping encoding=cp1252), e.g. x.items.csv:2: a;Les Mis\ufffdrables",
-        "1 of 2 items of the log are not among the rows of the item file that could be read; they are called 'item <id>'",
+        "1 of 2 items of the log are not among the rows of the item file that could be read; "
+        "they are called 'item <id>'",
     ]
 
 

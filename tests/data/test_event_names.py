@@ -13,7 +13,8 @@ from regraft.errors import DataError
 
 AGAINST = [
     "-1", "dislike", "Dislike", "thumbs_down", "thumbsDown", "\U0001f44e", "\U0001f44e\U0001f3fd", "remove_from_cart",
-    "RemoveFromCart", "removed from wishlist", "unsubscribe", "unlike", "skip", "hide", "not_interested", "not interested",
+    "RemoveFromCart", "removed from wishlist", "unsubscribe", "unlike", "skip", "hide", "not_interested",
+    "not interested",
     "downvote", "return", "refund", "cancel_order", "delete", "false", "No", "don't recommend", "\u274c", "-1.0",
     "カートから削除", "低評価", "不喜欢", "order cancelled",
 ]  # fmt: skip

@@ -58,7 +58,7 @@ TEXTS: dict[str, Callable[[str], bytes]] = {
     "bzip2": lambda text: bz2.compress(text.encode()),
     "xz": lambda text: lzma.compress(text.encode()),
     "lines that end with CR": lambda text: text.replace("\n", "\r").encode(),
-    "a separator at the end of rows only": lambda text: text.replace("\n", ",\n").replace("timestamp,", "timestamp").encode(),
+    "a separator at the end of rows only": lambda text: text.replace("\n", ",\n").replace("p,\n", "p\n").encode(),
 }  # fmt: skip
 
 
@@ -222,8 +222,8 @@ def test_no_sniffer_raises_whatever_the_file_is(reader: str) -> None:
     whole.write_parquet("cut.parquet")
     odd: dict[str, str | bytes] = {
         "cut.parquet": Path("cut.parquet").read_bytes()[:-9], "cut.zip": Path("log.zip").read_bytes()[:-30],
-        "cut.gz": gzip.compress(CSV.encode())[:-12], "zeros": b"\0" * 200, "cr": "a,b\rc", "quote": '"a,b\nc', "empty": "",
-        "utf16": CSV.encode("utf-16")[:-1], "nested": "[[1, 2], [3]]", "deep": "[" * 9000, "odd.json": "{'a': 1\n",
+        "cut.gz": gzip.compress(CSV.encode())[:-12], "zeros": b"\0" * 200, "cr": "a,b\rc", "quote": '"a,b\nc',
+        "empty": "", "utf16": CSV.encode("utf-16")[:-1], "nested": "[[1, 2], [3]]", "deep": "[" * 9000, "odd.json": "{'a': 1\n",
         "arrow": b"ARROW1" + b"\0" * 50, "nul.csv": CSV.replace("u1", "u\0"), "xz": b"\xfd7zXZ\x00\0\0",
     }  # fmt: skip
     paths += [put(name, content) for name, content in odd.items()]
@@ -307,5 +307,5 @@ def test_a_key_inside_an_object_is_an_id_and_the_object_is_none(kind: str) -> No
 
 @pytest.mark.parametrize("item_columns", ["title", ["title"], {"title": 3}])
 def test_item_columns_that_are_no_pairs_are_refused(item_columns: Any) -> None:
-    with pytest.raises(DataError, match="mapping, item_columns: .* names no columns"):
+    with pytest.raises(DataError, match=r"mapping, item_columns: .* names no columns"):
         ingest(put("log.csv", CSV), mapping={"item_columns": item_columns})
