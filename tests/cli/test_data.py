@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 from cli.door import regraft
+from regraft.arena.config import ArenaConfig
+from regraft.arena.starter import _seen_from
 
 START = 1_600_000_000
 
@@ -162,3 +164,15 @@ def test_what_cannot_be_done_is_said_and_exits_2(words: list[str], said: str | N
     assert heard.code == 2
     assert heard.out == ""
     assert heard.err.startswith(said) if said else heard.err
+
+
+def test_the_item_file_of_a_mapping_is_named_as_seen_from_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = {"user_id": "who", "items": "data/goods.csv"}
+    assert _seen_from(Path("conf/deep/arena.yaml"), found) == {"user_id": "who", "items": "../../data/goods.csv"}
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "a.yaml").write_text("data: {path: ../log.csv, mapping: {items: ../data/goods.csv}}\n")
+    config = ArenaConfig.read(tmp_path / "conf" / "a.yaml")
+    assert config.data.mapping == {"items": str((tmp_path / "data" / "goods.csv").resolve())}

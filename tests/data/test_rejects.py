@@ -49,6 +49,7 @@ def advised(error: DataError) -> list[list[str]]:
 FORMS = (
     "%d-%m-%Y %H:%M", "%m/%d/%Y", "%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y %H:%M:%S", "%a %b %d %H:%M:%S %z %Y", "%b %d, %Y",
     "%d %B %Y, %H:%M:%S", "%d/%b/%Y:%H:%M:%S %z", "%a, %d %b %Y %H:%M:%S GMT", "%m %d, %Y", "%d-%b-%Y",
+    "%a %b %d %Y %H:%M:%S GMT%z",
 )  # fmt: skip
 
 

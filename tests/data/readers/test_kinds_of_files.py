@@ -193,7 +193,7 @@ def saved(kind: str) -> Path:
 NAMED = {
     "pkl": "is a Python pickle", "db": "is an SQLite database with the tables ratings", "xlsx": "is an Excel workbook",
     "tar.gz": "is a tar archive", "html": "is a web page", "xls": "is an old Excel workbook",
-    "zst": "is packed with Zstandard", "json": "is one JSON object over several lines", "bin": "is a binary file",
+    "zst": "is packed with Zstandard", "json": "is one JSON object, not one on each line", "bin": "is a binary file",
     "lfs": "is a pointer of Git LFS", "zip": "is a zip of 2 files, of which not exactly one is a log: a.csv, b.csv",
 }  # fmt: skip
 
@@ -223,7 +223,8 @@ def test_no_sniffer_raises_whatever_the_file_is(reader: str) -> None:
     odd: dict[str, str | bytes] = {
         "cut.parquet": Path("cut.parquet").read_bytes()[:-9], "cut.zip": Path("log.zip").read_bytes()[:-30],
         "cut.gz": gzip.compress(CSV.encode())[:-12], "zeros": b"\0" * 200, "cr": "a,b\rc", "quote": '"a,b\nc',
-        "empty": "", "utf16": CSV.encode("utf-16")[:-1], "nested": "[[1, 2], [3]]", "deep": "[" * 9000, "odd.json": "{'a': 1\n",
+        "empty": "", "utf16": CSV.encode("utf-16")[:-1], "nested": "[[1, 2], [3]]", "deep": "[" * 9000,
+        "odd.json": "{'a': 1\n",
         "arrow": b"ARROW1" + b"\0" * 50, "nul.csv": CSV.replace("u1", "u\0"), "xz": b"\xfd7zXZ\x00\0\0",
     }  # fmt: skip
     paths += [put(name, content) for name, content in odd.items()]
@@ -270,7 +271,8 @@ def test_a_header_with_a_number_in_it_stays_a_header(header: str) -> None:
 @pytest.mark.parametrize(
     "header",
     ["user_id:token,business_id:token,timestamp:float", "Customer Email,Lineitem sku,Created at",
-     "user_pseudo_id,item-id,event_timestamp", "USERID,MovieID,Time Stamp", "msno,song_id,played_at"],
+     "user_pseudo_id,item-id,event_timestamp", "user_id,item_id,timestamp.$date",
+     "USERID,MovieID,Time Stamp", "msno,song_id,played_at"],
 )  # fmt: skip
 def test_names_of_common_logs_are_known_in_any_spelling(header: str) -> None:
     path = put("log.csv", f"{header}\nu,i,{NOON}\n")
@@ -309,3 +311,17 @@ def test_a_key_inside_an_object_is_an_id_and_the_object_is_none(kind: str) -> No
 def test_item_columns_that_are_no_pairs_are_refused(item_columns: Any) -> None:
     with pytest.raises(DataError, match=r"mapping, item_columns: .* names no columns"):
         ingest(put("log.csv", CSV), mapping={"item_columns": item_columns})
+
+
+def test_a_whole_table_in_one_json_object_is_told_with_the_way_to_its_rows() -> None:
+    with pytest.raises(DataError) as error:
+        ingest(put("log.json", json.dumps({"data": DICTS, "pages": []})))
+    assert error.value.next_step == "With jq: jq -c '.[\"data\"][]' log.json > log.jsonl"
+
+
+def test_keys_of_a_mongodb_export_are_known() -> None:
+    row = {"_id": {"$oid": "5f"}, "user_id": {"$oid": "a1"}, "item_id": 7, "timestamp": {"$date": NOON * 1000}}
+    log = ingest(put("log.jsonl", json.dumps(row) + "\n"))
+    assert log.interactions.select("user_id", "item_id", pl.col("timestamp").dt.epoch("s")).rows() == [
+        ("a1", "7", NOON)
+    ]

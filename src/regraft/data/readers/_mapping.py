@@ -17,6 +17,7 @@ from regraft.data.readers._clock import UNITS
 from regraft.data.readers._names import ITEM_NAMES, LOG_NAMES, REQUIRED
 from regraft.errors import DataError
 
+SHOWN = 40  # names of columns
 NUMBERED = re.compile(r"c([1-9]\d{0,4})")  # a column by its position
 
 
@@ -39,7 +40,8 @@ class Columns:
         """The names, with the first cells where the names are positions only."""
         if self.firsts:
             return ", ".join(f"{name} ({cell})" for name, cell in zip(self.names, self.firsts, strict=False))
-        return ", ".join(self.names)
+        more = f" and {len(self.names) - SHOWN:,} more" if len(self.names) > SHOWN else ""
+        return ", ".join(self.names[:SHOWN]) + more
 
 
 @dataclass(frozen=True)

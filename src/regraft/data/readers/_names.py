@@ -1,7 +1,7 @@
 """Column names that well-known logs use, and which of them a table has.
 
 Names are compared without case, blanks, dashes and underscores, and without the type that RecBole's files put
-behind them (`user_id:token`).
+behind them (`user_id:token`), or MongoDB's exports (`timestamp.$date`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LOG_NAMES = {
     ),
     "event": (
         "event", "event_type", "event_name", "action", "action_type", "behavior_type", "behaviour_type", "behavior",
-        "behaviour", "interaction_type", "feedback_type", "activity_type",
+        "behaviour", "interaction_type", "feedback_type", "activity_type", "feedback", "reaction", "interaction",
     ),
 }  # fmt: skip
 REQUIRED = ("user_id", "item_id", "timestamp")
@@ -60,7 +60,7 @@ HINTS = {
     "item_id": ("item", "product", "movie", "book", "track", "song", "video", "article", "sku", "asin", "film", "game"),
     "timestamp": ("time", "date", "stamp", "epoch", "when", "_at"),
 }
-TYPES = (":token", ":token_seq", ":float", ":float_seq")
+TYPES = (":token", ":token_seq", ":float", ":float_seq", ".$date", ".$oid", ".$numberLong", ".$numberInt")
 
 
 def plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sqlite3
 from pathlib import Path, PurePosixPath
@@ -78,7 +79,11 @@ def _kind(path: Path, begin: bytes) -> tuple[str, str]:
     if text.startswith(b"["):
         return "is a JSON array whose elements are not objects", "Write one object with keys for each event."
     if text.startswith(b"{"):
-        return "is one JSON object over several lines, not one per line", f"With jq: jq -c '.[]' {file} > log.jsonl"
+        what = "is one JSON object, not one on each line"
+        if rows := re.search(rb'"([^"]+)"\s*:\s*\[\s*\{', begin):
+            inside = shlex.quote(f'.["{rows[1].decode("utf-8", "replace")}"][]')
+            return what, f"With jq: jq -c {inside} {file} > log.jsonl"
+        return what, "Write one object for each event, on a line of its own, with user, item and time as its keys."
     lines = [line for line in begin.decode("utf-8", "replace").splitlines() if line.strip()]
     if not lines:
         return "holds nothing but blanks", "Check that it was copied completely."

@@ -85,6 +85,15 @@ def words(value: str | None) -> str | None:
     return value or None
 
 
+def is_one_object(line: bytes) -> bool:
+    """Whether a line is an object of lists and objects only: a whole table in one object, and no event."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and all(isinstance(value, dict | list) for value in found.values())
+
+
 def _is_nested(text: str) -> bool:
     try:
         return isinstance(json.loads(text), dict | list)

@@ -22,7 +22,7 @@ from regraft.data.readers._json_forms import array_lines, first_elements, from_p
 from regraft.data.readers._mapping import NUMBERED, Columns
 from regraft.data.readers._names import LOG_NAMES, REQUIRED, well_known
 from regraft.data.readers._not_tables import signature
-from regraft.data.readers._objects import fields_of, keys_of, nested_keys
+from regraft.data.readers._objects import fields_of, is_one_object, keys_of, nested_keys
 from regraft.data.readers.lines import Lines, Part, read_lines
 from regraft.errors import DataError
 
@@ -172,6 +172,8 @@ def _json_table(source: Source) -> Table | None:
         lines = from_python(Lines.of(head, source.name))
         head = [lines.raw(index) for index in range(len(lines))]
     keys = list(dict.fromkeys(key for line in head for key in keys_of(line)))
+    if len(head) == 1 and is_one_object(head[0]):
+        return None
     return Table(source, kind, *_with_nested(keys, head)) if keys else None
 
 

@@ -24,7 +24,8 @@ DATES = (
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f", " %I:%M %p", " %I:%M:%S %p", ", %H:%M:%S", ", %I:%M:%S %p")
 WHOLE = (
     "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S %z", "%a, %d %b %Y %H:%M:%S GMT",
-    "%a, %d %b %Y %H:%M:%S", "%a %b %d %H:%M:%S UTC %Y", "%d/%b/%Y:%H:%M:%S %z", "%Y-%m-%d %I:%M:%S %p", "%Y-%j",
+    "%a, %d %b %Y %H:%M:%S",
+    "%a %b %d %Y %H:%M:%S GMT%z", "%a %b %d %H:%M:%S UTC %Y", "%d/%b/%Y:%H:%M:%S %z", "%Y-%m-%d %I:%M:%S %p", "%Y-%j",
     "%Y-%m-%d-%H.%M.%S", "%Y-%m-%d_%H:%M:%S", "%Y%m%d %H:%M:%S", "%Y%m%dT%H%M%SZ", "%Y%m%d%H%M",
 )  # fmt: skip
 CANDIDATES = (*(date + clock for date in DATES for clock in CLOCKS), *WHOLE)
