@@ -239,7 +239,7 @@ def test_init_takes_a_log_with_many_bad_rows_where_the_share_is_accepted(tmp_pat
     (tmp_path / "log.csv").write_text("\n".join(["user_id,item_id,timestamp,rating", *rows]))
     refused = regraft("arena", "init", "log.csv", at=tmp_path)
     assert refused.code == 2
-    assert "arena init --limit bad-time=0.04" in refused.err
+    assert "regraft arena init log.csv --limit bad-time=0.04" in refused.err
     heard = regraft("arena", "init", "log.csv", "--limit", "bad-time=0.04", at=tmp_path)
     assert heard.code == 0, heard.err
     assert yaml.safe_load((tmp_path / "arena.yaml").read_text())["data"]["limits"] == {"bad-time": 0.04}

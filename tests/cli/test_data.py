@@ -7,8 +7,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from regraft.arena.config import ArenaConfig
 
 from cli.door import regraft
+from regraft.arena.starter import _seen_from
 
 START = 1_600_000_000
 
@@ -122,7 +124,7 @@ def test_too_many_bad_rows_are_an_error_that_names_the_command_to_see_them(tmp_p
     table(tmp_path / "log.csv", bad=3)
     heard = regraft("data", "inspect", "log.csv", at=tmp_path)
     assert heard.code == 2
-    assert heard.err.startswith("log.csv line 62: a timestamp that is not a time: 'u1,i1,soon,3'\n")
+    assert heard.err.startswith("log.csv line 62: a timestamp that is not a time (the column 'timestamp' holds 'soon')")
     assert "3 of 63 rows (4.76%) are like this; the limit is 1.00%" in heard.err
     assert "See them with: regraft data inspect log.csv --quarantine" in heard.err
     assert heard.out == ""
@@ -162,3 +164,15 @@ def test_what_cannot_be_done_is_said_and_exits_2(words: list[str], said: str | N
     assert heard.code == 2
     assert heard.out == ""
     assert heard.err.startswith(said) if said else heard.err
+
+
+def test_the_item_file_of_a_mapping_is_named_as_seen_from_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = {"user_id": "who", "items": "data/goods.csv"}
+    assert _seen_from(Path("conf/deep/arena.yaml"), found) == {"user_id": "who", "items": "../../data/goods.csv"}
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "a.yaml").write_text("data: {path: ../log.csv, mapping: {items: ../data/goods.csv}}\n")
+    config = ArenaConfig.read(tmp_path / "conf" / "a.yaml")
+    assert config.data.mapping == {"items": str((tmp_path / "data" / "goods.csv").resolve())}

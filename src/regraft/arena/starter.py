@@ -118,6 +118,14 @@ def _write(
     write_text(out, _yaml(found, out, template, reader, limits, share))
 
 
+def _seen_from(out: Path, mapping: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The mapping with the path of its item file as seen from the configuration, as all paths in it are."""
+    placed = dict(mapping or {})
+    if placed.get("items"):
+        placed["items"] = os.path.relpath(Path(placed["items"]).resolve(), out.parent.resolve())
+    return placed
+
+
 def _yaml(
     found: Inspection, out: Path, template: str, reader: str | None, limits: Mapping[str, float], share: float
 ) -> str:  # fmt: skip
@@ -125,7 +133,8 @@ def _yaml(
     where = os.path.relpath(found.path.resolve(), out.parent.resolve())
     cut, block = found.periods.value, found.block.value
     given = [f"  reader: {quoted(reader)}"] if reader else []
-    given += [f"  mapping: {quoted(dict(found.mapping), default=str, ensure_ascii=False)}"] if found.mapping else []
+    mapping = _seen_from(out, found.mapping)
+    given += [f"  mapping: {quoted(mapping, default=str, ensure_ascii=False)}"] if mapping else []
     given += ["  # shares of bad rows that were accepted", f"  limits: {quoted(dict(limits))}"] if limits else []
     comment = "" if _has_lm() else "# needs the extra lm: "
     return "\n".join(

@@ -23,10 +23,11 @@ Row = Mapping[str, object]
 
 
 def plain(text: str) -> str:
-    """Text that cannot steer a terminal: control and bidi characters become visible, line ends and tabs stay."""
+    """Text that cannot steer a terminal: control and bidi characters become visible; line ends, tabs and joiners stay."""
     hidden = ("Cc", "Cf", "Cs")
     return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in hidden else "\N{REPLACEMENT CHARACTER}" for c in text
+        c if c in "\n\t\u200c\u200d" or unicodedata.category(c) not in hidden else "\N{REPLACEMENT CHARACTER}"
+        for c in text
     )
 
 

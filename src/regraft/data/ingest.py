@@ -6,33 +6,39 @@ many, items without a title. Rows in = accepted + quarantined, always.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import inspect
 import json
-import math
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import polars as pl
 
 from regraft import plugins
-from regraft.data.interactions import REASONS, empty_quarantine, empty_rows
-from regraft.data.readers._files import Source, is_zip
+from regraft.data.described import complete
+from regraft.data.interactions import REASONS, Batch, Catalogue, Cells, empty_quarantine, empty_rows
+from regraft.data.readers import table
+from regraft.data.readers._clock import word
+from regraft.data.readers._files import is_zip
+from regraft.data.readers._not_tables import READ
 from regraft.data.readers.lines import set_aside
 from regraft.data.readers.table import Mapping
-from regraft.errors import DataError, MissingExtraError, PluginError
+from regraft.data.rejects import LIMIT, Asked, hold_limits
+from regraft.errors import DataError, MissingExtraError, PluginError, RegraftError
 from regraft.files import MARK, whole
 
-LIMIT = 0.01  # share of rows that may be set aside for one reason
+T = TypeVar("T")
 KEY = ("user_id", "item_id", "timestamp", "event", "value")  # what makes two rows copies of each other
-# What was expected of a row set aside for reasons that are the same in every format.
-EXPECTED = {"duplicate": "every rating once", "future": "times up to the present"}
-CALLED = "they are called 'item <id>'"
+# What a reader's libraries raise where a file is not what it seems.
+FOREIGN = (pl.exceptions.PolarsError, csv.Error, ValueError, ArithmeticError, LookupError, OSError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,14 @@ class Ingested:
     rows_in: int  # rows of the source = len(interactions) + len(rejected)
     warnings: list[str]
     digest: str  # SHA-256 of the source file; of a list of files, of their `sha256sum` listing
+    items_rejected: pl.DataFrame = field(default_factory=empty_quarantine)  # rows of the item file; schema QUARANTINE
 
 
 def detect(path: Path) -> tuple[str, str]:
     """The name of the reader that knows this file or folder, and what it recognised, in words.
 
-    The reader 'table' knows many files, so it is asked last. Raises DataError where nobody knows it.
+    The reader 'table' knows many files, so it is asked last. Raises DataError where nobody knows it, which says
+    what was found in it.
     """
     path = _existing(path)
     known = sorted(plugins.plugins("readers"), key=lambda plugin: plugin.name == "table")
@@ -60,16 +68,21 @@ def detect(path: Path) -> tuple[str, str]:
             reader = plugins.load("readers", plugin.name)
         except (MissingExtraError, PluginError):  # `regraft doctor` tells; detection goes on with the others
             continue
-        if found := reader.sniff(path):
+        if found := _sniffed(reader, path):
             return plugin.name, found
-    if path.is_file():
-        Source(path).check()
-    raise DataError(
-        str(path),
-        "is in no format that is known",
-        "one of\n" + "\n".join(f"  {plugin.name}: {plugin.summary}" for plugin in known),
-        "For a table, name its columns in a mapping: user_id, item_id, timestamp, value.",
-    )
+    error = table.explain(path)
+    if error.expected == READ:
+        others = ", ".join(plugin.name for plugin in known if plugin.name != "table")
+        raise DataError(error.where, error.found, f"{error.expected}; or the format of {others}", error.next_step)
+    raise error
+
+
+def _sniffed(reader: ModuleType, path: Path) -> str | None:
+    """What the reader recognised; a reader that fails has recognised nothing."""
+    try:
+        return reader.sniff(path)
+    except (RegraftError, *FOREIGN):
+        return None
 
 
 def ingest(
@@ -94,22 +107,26 @@ def ingest(
     expected = getattr(module, "EXPECTED", f"rows in the format of the reader '{name}'")
     options = {"mapping": mapping, "file": items}
     _refuse_unknown(module, name, options)
-    rows, rejected = _read(path, module, {"mapping": mapping, "now": now})
-    rows_in = rows.height + rejected.height
+    log = _Log(path, module, name)
+    rows = log.read({"mapping": mapping, "now": now})
+    rows_in = rows.height + log.rejected.height
     if not rows_in:
         raise DataError(str(path), "holds no rows", expected, "Check that the file is complete.")
-    rows, copies = _without_copies(rows, _log_name(path, module))
-    rejected = pl.concat([rejected, copies]).sort("line", maintain_order=True)
+    rows = log.without_copies(rows)
+    rejected = log.aside()
     if isinstance(quarantine, Path):
         _write(rejected, quarantine)
-    _hold_limits(rejected, rows_in, limits, LIMIT if quarantine is False else 1.0, path, expected)
-    catalogue, warnings = _complete(_call(module.items, path, options).collect(), rows)
+    asked = Asked(path, reader, None if isinstance(mapping, Mapping) else mapping, name)
+    hold_limits(rejected, rows_in, limits, LIMIT if quarantine is False else 1.0, log.cells, expected, asked)
+    found = log.catalogue(options)
+    catalogue, warnings = complete(found, rows, getattr(module, "AS_PUBLISHED", False))
     aside = [
         f"{count:,} of {rows_in:,} rows were set aside: {REASONS.get(reason, reason)}"
         for reason, count in rejected.group_by("reason", maintain_order=True).len().iter_rows()
     ]
+    told = aside + _unusual(log.counts) + _contradictions(rows) + warnings
     digest = _digest(_call(module.sources, path, options) if hasattr(module, "sources") else [path])
-    return Ingested(rows, catalogue, rejected, name, rows_in, aside + warnings, digest)
+    return Ingested(rows, catalogue, rejected, name, rows_in, told, digest, found.rejected)
 
 
 def _existing(path: Path) -> Path:
@@ -151,73 +168,100 @@ def _call(function: Callable[..., Any], path: Path, options: AnyMapping[str, Any
     return function(path, **options_for(function, options))
 
 
-def _read(path: Path, module: ModuleType, options: AnyMapping[str, Any]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    batches = list(_call(module.interactions, path, options))
-    rows = pl.concat([empty_rows(), *(batch.rows for batch in batches)])
-    return rows, pl.concat([empty_quarantine(), *(batch.rejected for batch in batches)])
+class _Log:
+    """What one reader says about one log, and where its lines are."""
+
+    def __init__(self, path: Path, module: ModuleType, name: str) -> None:
+        self.path, self.module, self.name = path, module, name
+        self.rejected = empty_quarantine()
+        self.cells: dict[str, Cells] = {}
+        self.counts: Counter[str] = Counter()
+        self.files: dict[int, str] = {}  # lines before the file: its name
+
+    def read(self, options: AnyMapping[str, Any]) -> pl.DataFrame:
+        """The accepted rows; the others are kept in `rejected`."""
+        batches: list[Batch] = self._guarded(lambda: list(_call(self.module.interactions, self.path, options)))
+        for batch in batches:
+            self.files[batch.offset] = batch.file or _log_name(self.path, self.module)
+            self.counts.update(batch.counts)
+            self.cells = {**batch.cells, **self.cells}
+        self.rejected = pl.concat([empty_quarantine(), *(batch.rejected for batch in batches)])
+        return pl.concat([empty_rows(), *(batch.rows for batch in batches)])
+
+    def without_copies(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows without exact copies of earlier ones, which are set aside.
+
+        Rows without a value are never copies: in a log of clicks, a repeat is a second click.
+        """
+        keys = rows.select(*KEY)
+        hashes = keys.hash_rows()
+        if rows["value"].null_count() == rows.height or hashes.n_unique() == rows.height:
+            return rows
+        # Only rows whose hash occurs twice need the slow, exact comparison.
+        twice = rows.with_row_index("index").filter(hashes.is_duplicated() & rows["value"].is_not_null())
+        copies = twice.filter(~pl.struct(*KEY).is_first_distinct())
+        is_copy = pl.int_range(pl.len()).is_in(copies["index"].implode())
+        texts = [json.dumps(row, default=str, ensure_ascii=False) for row in copies.select(*KEY).iter_rows(named=True)]
+        again = set_aside("", copies["line"].to_list(), ["duplicate"] * len(texts), texts)
+        self.rejected = pl.concat([self.rejected, again])
+        return rows.filter(~is_copy)
+
+    def aside(self) -> pl.DataFrame:
+        """The rejected rows in the order of the log, each with its file and its line in that file."""
+        ordered = self.rejected.sort("line", maintain_order=True)
+        if not self.files:
+            return ordered
+        offsets = np.array(sorted(self.files), dtype=np.int64)
+        at = np.searchsorted(offsets, ordered["line"].to_numpy(), side="left") - 1
+        names = pl.Series([self.files[int(offsets[index])] for index in at], dtype=pl.String)
+        named = names.zip_with(ordered["file"] == "", ordered["file"]).alias("file")
+        return ordered.with_columns(named, pl.Series("line", ordered["line"].to_numpy() - offsets[at]))
+
+    def catalogue(self, options: AnyMapping[str, Any]) -> Catalogue:
+        """The items of the log."""
+        if hasattr(self.module, "catalogue"):
+            return self._guarded(lambda: _call(self.module.catalogue, self.path, options))
+        frame = self._guarded(lambda: _call(self.module.items, self.path, options).collect())
+        return Catalogue(frame, empty_quarantine())
+
+    def _guarded(self, read: Callable[[], T]) -> T:
+        """What `read` gives; an error of a library becomes one that names file and reader."""
+        try:
+            return read()
+        except FOREIGN as error:
+            reason = (str(error) or type(error).__name__).split("\n", 1)[0]
+            raise DataError(
+                str(self.path),
+                f"could not be read by the reader '{self.name}': {reason}",
+                getattr(self.module, "EXPECTED", "a file in the format of the reader"),
+                "Check that the file is complete, or name another reader with --reader.",
+            ) from error
 
 
-def _without_copies(rows: pl.DataFrame, file: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows without exact copies of earlier ones, and the copies, set aside.
-
-    Rows without a value are never copies: in a log of clicks, a repeat is a second click.
-    """
-    keys = rows.select(*KEY)
-    hashes = keys.hash_rows()
-    if rows["value"].null_count() == rows.height or hashes.n_unique() == rows.height:
-        return rows, empty_quarantine()
-    # Only rows whose hash occurs twice need the slow, exact comparison.
-    twice = rows.with_row_index("index").filter(hashes.is_duplicated() & rows["value"].is_not_null())
-    copies = twice.filter(~pl.struct(*KEY).is_first_distinct())
-    is_copy = pl.int_range(pl.len()).is_in(copies["index"].implode())
-    texts = [json.dumps(row, default=str, ensure_ascii=False) for row in copies.select(*KEY).iter_rows(named=True)]
-    reasons = ["duplicate"] * len(texts)
-    return rows.filter(~is_copy), set_aside(file, copies["line"].to_list(), reasons, texts)
-
-
-def _hold_limits(
-    rejected: pl.DataFrame,
-    rows_in: int,
-    limits: AnyMapping[str, float],
-    default: float,
-    path: Path,
-    expected: str,
-) -> None:
-    """Raises DataError for the most frequent reason whose share of the rows is above its limit."""
-    for reason, count in rejected["reason"].value_counts(sort=True).iter_rows():
-        limit, share = limits.get(reason, default), count / rows_in
-        if share <= limit:
-            continue
-        first = rejected.filter(pl.col("reason") == reason).row(0, named=True)
-        place = "row" if first["file"].endswith(".parquet") else "line"
-        enough = math.ceil(share * 100) / 100
-        raise DataError(
-            f"{first['file']} {place} {first['line']}",
-            f"{REASONS.get(reason, reason)}: '{first['text']}'",
-            f"{EXPECTED.get(reason, expected)}. {count:,} of {rows_in:,} rows ({share:.2%}) are like this; "
-            f"the limit is {limit:.2%}.",
-            f"See them with: regraft data inspect {path} --quarantine\n"
-            f"Or accept them: data.limits {{{reason}: {enough:g}}} in the YAML, arena init --limit {reason}={enough:g}",
-        )
+def _unusual(counts: AnyMapping[str, int]) -> list[str]:
+    """What was read in another way than most logs need."""
+    told = []
+    units = {key.removeprefix("time:"): n for key, n in counts.items() if key.startswith("time:")}
+    if units.pop("float32", 0):
+        told.append("times are floats of 32 bits, which have steps of 128 seconds: order and periods are that coarse")
+    if len(units) > 1:
+        mixed = ", ".join(f"{n:,} in {word(unit)}" for unit, n in sorted(units.items(), key=lambda one: -one[1]))
+        told.append(f"times are of several kinds, {mixed}: every row was read by itself")
+    if n := counts.get("value:comma"):
+        told.append(f"{n:,} ratings with a decimal comma were read as numbers")
+    if n := counts.get("value:out-of"):
+        told.append(f"{n:,} ratings such as '4 out of 5' were read as their first number")
+    if n := counts.get("value:true"):
+        told.append(f"{n:,} ratings true and false were read as 1 and 0")
+    return told
 
 
-def _complete(catalogue: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """The items of the catalogue and of the log, each once and with a title; and what had to be added."""
-    warnings = []
-    catalogue = catalogue.cast(pl.String).filter(pl.col("item_id").is_not_null() & (pl.col("item_id") != ""))
-    once = catalogue.unique("item_id", keep="first", maintain_order=True)
-    if repeated := catalogue.height - once.height:
-        warnings.append(f"{repeated:,} rows of the item file repeat an item; the first one is kept")
-    logged = rows.select(pl.col("item_id").unique(maintain_order=True))
-    absent = logged.join(once, on="item_id", how="anti", maintain_order="left")
-    untitled = pl.col("title").is_null() | (pl.col("title").str.strip_chars() == "")
-    if absent.height:
-        where = "in the item file" if once.height else "described: no item file was found"
-        warnings.append(f"{absent.height:,} of {logged.height:,} items of the log are not {where}; {CALLED}")
-    if without := once.filter(untitled).height:
-        warnings.append(f"{without:,} of {once.height:,} items in the item file have no title; {CALLED}")
-    title = pl.when(untitled).then(pl.lit("item ") + pl.col("item_id")).otherwise(pl.col("title"))
-    return pl.concat([once, absent], how="diagonal").with_columns(title.alias("title")), warnings
+def _contradictions(rows: pl.DataFrame) -> list[str]:
+    """Rows that give one user, item, instant and event another value than an earlier row."""
+    valued = rows.filter(pl.col("value").is_not_null()) if rows["value"].null_count() else rows
+    again = valued.height - valued.select(*KEY[:-1]).hash_rows().n_unique()
+    what = "rows rate an item that their user rated at the same instant with another value; all of them are kept"
+    return [f"{again:,} {what}"] if again else []
 
 
 def _log_name(path: Path, module: ModuleType) -> str:

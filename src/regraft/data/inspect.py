@@ -18,6 +18,7 @@ from regraft.data.interactions import REASONS
 from regraft.data.labels import LabelRule
 from regraft.data.periods import Periods
 from regraft.data.propose import Block, Proposal
+from regraft.data.readers import table
 from regraft.data.stream import UserOrder, code_by_first_appearance
 
 FIRST = 3  # rows shown per reason
@@ -138,6 +139,8 @@ def _recognised(path: Path, reader: str | None, mapping: Mapping[str, Any] | Non
     if reader is None and mapping is None:
         return detect(path)[1]
     name = reader or "table"
+    if name == "table":
+        return f"read as 'table': {table.describe(path, mapping)}"
     known = next((plugin.summary for plugin in plugins.plugins("readers") if plugin.name == name), "")
     return f"read as '{name}': {known}" if known else f"read as '{name}'"
 

@@ -7,8 +7,8 @@ UTC milliseconds, converted in the reader and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ _COLUMNS: dict[str, Any] = {
     "timestamp": TIME,
     "event": pl.String,  # "rating", "click", "impression", ...
     "value": pl.Float64,  # the rating; null where the event has no value
-    "line": pl.Int64,  # 1-based line (or row) in the source file: the order among equal times
+    "line": pl.Int64,  # 1-based line (or row) in the source, unique and ascending over all its files
 }
 INTERACTIONS = pl.Schema(_COLUMNS)
 
@@ -45,7 +45,9 @@ REASONS = {
     "bad-time": "a timestamp that is not a time",
     "bad-value": "a rating that is not a number",
     "empty-id": "an empty user or item id",
+    "nested-id": "a user or item id that is a list or an object",
     "future": "a time in the future",
+    "early": "a time before 1990",
     "duplicate": "an exact copy of an earlier row",
     "encoding": "bytes that are not valid text",
     "not-json": "a line that is not a JSON object",
@@ -53,15 +55,43 @@ REASONS = {
 
 
 @dataclass(frozen=True)
+class Cells:
+    """What stands in the cells that made some rows bad."""
+
+    column: str  # the name of the column in the file
+    texts: tuple[str, ...]  # the first different ones
+
+
+@dataclass(frozen=True)
 class Batch:
-    """Some rows of a log: those accepted, and those set aside with their reason."""
+    """Some rows of one file of a log: those accepted, and those set aside with their reason.
+
+    `line` minus `offset` is the line in `file`, in both tables; a log of one file has the offset 0.
+    """
 
     rows: pl.DataFrame  # schema INTERACTIONS
     rejected: pl.DataFrame  # schema QUARANTINE
+    file: str = ""
+    offset: int = 0
+    cells: Mapping[str, Cells] = field(default_factory=dict)  # by reason
+    counts: Mapping[str, int] = field(default_factory=dict)  # accepted rows by how a field was read: "time:ms"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The items of a log as the item file gives them."""
+
+    items: pl.DataFrame  # `item_id, title` and free string attributes
+    rejected: pl.DataFrame  # rows of the item file that could not be read; schema QUARANTINE
+    notes: tuple[str, ...] = ()  # what was chosen without being asked
 
 
 class Reader(Protocol):
-    """Reads one format. A reader is a module with these three functions; its file name is its name."""
+    """Reads one format. A reader is a module with these three functions; its file name is its name.
+
+    It may have a fourth, `catalogue(path) -> Catalogue`, which takes the place of `items` where rows of the item
+    file can be unreadable, and `sources(path) -> list[Path]`, the files it reads.
+    """
 
     def sniff(self, path: Path) -> str | None:
         """What was recognised, in words; None where this is not the format."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
 
+from regraft.data import event_names as events
 from regraft.data.periods import Periods
 from regraft.data.stream import UserOrder
 from regraft.errors import DataError
 
 T = TypeVar("T")
-# What people call an event that means "liked", the strongest first.
-POSITIVE = ("purchase", "buy", "transaction", "order", "like", "favorite", "save", "addtocart", "cart", "play", "click")
-NEGATIVE = ("skip", "impression", "dislike", "dismiss", "hide", "view", "pageview")
 FEW = 20  # distinct values up to which each is tried as a threshold
 WARM_UP, LEAST_WARM_UP, WARM_UP_ROWS = 0.3, 0.1, 50_000  # a large log needs a smaller share to build a base model
 ROWS_PER_PERIOD = 5_000  # at which the standard error of an AUC near 0.75 is about 0.006
@@ -41,15 +40,33 @@ class Proposal(Generic[T]):
 
 
 def label_rule(rows: pl.DataFrame) -> Proposal[str]:
-    """A rule under which some rows are liked and others are not; `implicit` where the log tells no two kinds apart."""
+    """A rule under which some rows are liked and others are not; `implicit` where the log tells no two kinds apart.
+
+    A rule names a kind of event that is known to mean "liked", or a threshold of the values. Where events are known
+    to mean the opposite only, the rule is a guess at the others and says so. Raises DataError where all events do.
+    """
     kinds = rows["event"].value_counts(sort=True)["event"].to_list()
-    if len(kinds) > 1 and (kind := _positive(kinds)):
-        share = float((rows["event"] == kind).mean() or 0.0)  # type: ignore[arg-type]
-        return Proposal(f'event == "{kind}"', f"{share:.1%} of the rows are of this kind; the log has {_names(kinds)}")
+    against = [kind for kind in kinds if events.is_negative(kind)]
+    if kind := events.strongest(kinds) if len(kinds) > 1 else None:
+        return Proposal(f"event == {_quoted(kind)}", f"{_share(rows, kind)}; the log has {_names(kinds)}")
     values = rows["value"]
-    if values.null_count() or values.n_unique() < 2:
-        what = "has no values" if values.null_count() == len(rows) else "has no value that tells rows apart"
-        return Proposal("implicit", f"the log {what}: every row counts as liked, and negatives are sampled")
+    if not values.null_count() and values.n_unique() > 1:
+        return _threshold(values, "rating" if kinds == ["rating"] else "value")
+    if against:
+        return _not_against(rows, kinds, against)
+    what = "has no values" if values.null_count() == len(rows) else "has no value that tells rows apart"
+    unsure = (
+        f"; which of {_names(kinds)} means liked is not known: give a rule such as {_example(kinds)} "
+        "to data inspect --label, or as label in the YAML"
+    )
+    return Proposal(
+        "implicit",
+        f"the log {what}: every row counts as liked, and negatives are sampled{unsure if len(kinds) > 1 else ''}",
+    )
+
+
+def _threshold(values: pl.Series, word: str) -> Proposal[str]:
+    """The values above the one that splits the rows most evenly."""
     distinct = values.unique().sort()
     if len(distinct) > FEW:
         middle = float(values.median() or 0.0)  # type: ignore[arg-type]
@@ -58,20 +75,37 @@ def label_rule(rows: pl.DataFrame) -> Proposal[str]:
         return Proposal(f"value > {_plain(middle)}", f"the middle of {len(distinct):,} different values")
     shares = {float(v): float((values > v).mean() or 0.0) for v in distinct[:-1]}
     best = min(shares, key=lambda v: abs(shares[v] - 0.5))
-    word = "rating" if kinds == ["rating"] else "value"
     steps = ", ".join(_plain(float(v)) for v in distinct)
     why = f"{shares[best]:.1%} liked, the split nearest to half of the values {steps}"
     return Proposal(f"{word} > {_plain(best)}", why)
 
 
-def _positive(kinds: list[str]) -> str | None:
-    """The kind of event that says most; None where none of the names is known."""
-    plain = {"".join(c for c in kind.lower() if c.isalnum()): kind for kind in reversed(kinds)}
-    for word in POSITIVE:
-        if word in plain:
-            return plain[word]
-    other = [kind for name, kind in plain.items() if name not in NEGATIVE]
-    return other[0] if len(other) == 1 and len(other) < len(kinds) else None
+def _not_against(rows: pl.DataFrame, kinds: list[str], against: list[str]) -> Proposal[str]:
+    """The most frequent kind that does not mean the opposite of liked."""
+    others = [kind for kind in kinds if kind not in against]
+    if not others:
+        raise DataError(
+            "the log",
+            f"has events only that mean the opposite of liked: {_names(against)}",
+            "a kind of event that means liked, or values",
+            "If these rows are to count as liked all the same, give the rule implicit to data inspect --label, "
+            "or as label in the YAML",
+        )
+    why = f"a guess, since no kind is known to mean liked and {_names(against)} means the opposite"
+    return Proposal(f"event == {_quoted(others[0])}", f"{why}; {_share(rows, others[0])}; the log has {_names(kinds)}")
+
+
+def _share(rows: pl.DataFrame, kind: str) -> str:
+    return f"{float((rows['event'] == kind).mean() or 0.0):.1%} of the rows are of this kind"  # type: ignore[arg-type]
+
+
+def _quoted(kind: str) -> str:
+    """The name of a kind as a label rule holds it."""
+    return f"'{kind}'" if '"' in kind else f'"{kind}"'
+
+
+def _example(kinds: list[str]) -> str:
+    return shlex.quote(f"event == {_quoted(kinds[0])}")
 
 
 def _names(kinds: list[str]) -> str:
@@ -83,7 +117,7 @@ def periods(time: np.ndarray, n: int | None = None) -> Proposal[Periods]:
     warm_up = float(np.clip(round(WARM_UP_ROWS / len(time), 2), LEAST_WARM_UP, WARM_UP))
     live = int((1 - warm_up) * len(time))
     wanted = n or int(np.clip(live // ROWS_PER_PERIOD, FEWEST_PERIODS, MOST_PERIODS))
-    for number in range(wanted, 1, -1):
+    for number in range(min(wanted, len(np.unique(time))), 1, -1):
         evenly = Periods(by="time", n=number, warm_up=warm_up)
         counts = np.bincount(evenly.cut(time)[0], minlength=number + 1)[1:]
         if counts.min() >= EVEN * counts.mean():

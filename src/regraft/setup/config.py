@@ -185,10 +185,15 @@ def _placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(placed.get("contenders"), list):
         placed["contenders"] = [{**c} if isinstance(c, dict) else c for c in placed["contenders"]]
     own = [(contender, "template") for contender in placed.get("contenders") or ()]
-    for section, key in ((placed.get("data"), "path"), (placed.get("base"), "path"), (placed, "template"), *own):
+    data = placed.get("data")
+    mapping = data.get("mapping") if isinstance(data, dict) else None
+    if isinstance(data, dict) and isinstance(mapping, dict):
+        mapping = data["mapping"] = {**mapping}
+    places = ((data, "path"), (mapping, "items"), (placed.get("base"), "path"), (placed, "template"), *own)
+    for section, key in places:
         if isinstance(section, dict) and isinstance(section.get(key), str):
             there = (folder / section[key]).resolve()
-            if there.exists() or section is placed.get("data"):
+            if there.exists() or section is data or section is mapping:
                 section[key] = str(there)
     return placed
 

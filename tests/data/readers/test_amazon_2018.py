@@ -61,9 +61,19 @@ def test_metadata_of_another_name_are_passed(tmp_path: Path) -> None:
 
 def test_metadata_that_are_not_json_are_an_error(tmp_path: Path) -> None:
     path, meta = write(tmp_path / "log.json", REVIEW), tmp_path / "items.json"
-    meta.write_text("{'asin': 'B01', 'title': 'old python style'}\n")
+    meta.write_text("asin,title\nB01,Tea\n")
     with pytest.raises(DataError, match="holds no JSON objects"):
         reader.items(path, file=meta)
+
+
+def test_metadata_as_python_prints_them_are_read(tmp_path: Path) -> None:
+    path, meta = write(tmp_path / "log.json", REVIEW), tmp_path / "items.json"
+    meta.write_text(
+        "{'asin': 'B01', 'title': \"Toy's box\", 'categories': [['Toys']], 'brand': u'Caf\\xe9'}\n{'asin'\n"
+    )
+    found = reader.catalogue(path, file=meta)
+    assert found.items.select("item_id", "title", "brand").rows() == [("B01", "Toy's box", "Café")]
+    assert found.rejected.rows() == [("items.json", 2, "not-json", "{'asin'")]
 
 
 def test_reviews_of_2023_are_not_this_format(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import polars as pl
 
-from regraft.data.interactions import Batch
+from regraft.data.interactions import Batch, Catalogue, empty_quarantine
 from regraft.data.readers._clock import Clock
 from regraft.data.readers._files import Source
-from regraft.data.readers._objects import keys_of, objects, words
+from regraft.data.readers._objects import fields_of, keys_of, words
 from regraft.data.readers._rows import batches
+from regraft.data.readers._tables import IDS, TYPED, table_of
 from regraft.data.readers.lines import read_lines
 from regraft.errors import DataError
 
@@ -26,7 +27,8 @@ def reviews(path: Path, keys: Mapping[str, str], unit: str, now: datetime | None
     """The reviews of a file, plain or gzip, in file order."""
     source = Source(path)
     with source.open() as stream:
-        parts = (objects(lines, keys) for lines in read_lines(stream, source.name))
+        paths = {name: (key, "") for name, key in keys.items()}
+        parts = (fields_of(lines, paths, IDS) for lines in read_lines(stream, source.name))
         yield from batches(parts, Clock(unit, now=now))
 
 
@@ -44,12 +46,17 @@ def metadata(path: Path, file: Path | None) -> Source | None:
     return None
 
 
-def described(source: Source | None, keys: Mapping[str, str]) -> pl.DataFrame:
-    """The keys of every item as strings, lists of words as "a, b"; no rows where there is no metadata."""
+def described(source: Source | None, keys: Mapping[str, str]) -> Catalogue:
+    """The keys of every item as strings, lists of words as "a, b"; no rows where there is no metadata.
+
+    Lines may be JSON, or Python literals as in the files of 2014.
+    """
     if source is None:
-        return pl.DataFrame(schema=dict.fromkeys(keys, pl.String))
-    with source.open() as stream:
-        parts = [objects(lines, keys) for lines in read_lines(stream, source.name)]
+        return Catalogue(pl.DataFrame(schema=dict.fromkeys(keys, pl.String)), empty_quarantine())
+    source.check()
+    table = table_of(source)
+    paths = {name: (key, "") for name, key in keys.items()}
+    parts = list(table.objects_of(paths)) if table and not table.separator and table.kind not in TYPED.values() else []
     frame = pl.concat([part.fields for part in parts]) if parts else pl.DataFrame()
     if frame.is_empty():
         raise DataError(
@@ -60,4 +67,4 @@ def described(source: Source | None, keys: Mapping[str, str]) -> pl.DataFrame:
         )
     named = ("item_id", "title")  # a title may begin like a list
     lists = [pl.Series(name, map(words, frame[name]), pl.String) for name in keys if name not in named]
-    return frame.select(*named, *lists)
+    return Catalogue(frame.select(*named, *lists), pl.concat([part.rejected for part in parts]))

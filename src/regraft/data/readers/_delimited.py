@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from regraft.data.interactions import Cells
 from regraft.data.readers.lines import LONGEST_RECORD, Integers, Lines, Mask, Part, readable
 
 STAND_IN = "\x1f"  # the ASCII unit separator: one byte in place of a separator such as '::'
@@ -44,8 +45,21 @@ def delimited(lines: Lines, separator: str, columns: Mapping[str, int], width: i
         fields = _frame({}, usable.numbers, columns)
     if records:
         fields = pl.concat([fields, _frame(records, usable.numbers, columns)]).sort("line")
-    wrong = usable.rejected(~(regular | used), "field-count")
-    return Part(lines.file, fields, pl.concat([broken, wrong]), lines.text)
+    wrong = ~(regular | used)
+    cells = {"field-count": _counted(usable, wrong, separator, width, quoted)} if wrong.any() else {}
+    rejected = pl.concat([broken, usable.rejected(wrong, "field-count")])
+    return Part(lines.file, fields, rejected, lines.text, cells=cells)
+
+
+def _counted(lines: Lines, wrong: Mask, separator: str, width: int, quoted: bool) -> Cells:
+    """How many fields the first of the wrong lines have."""
+    counts = []
+    for index in np.flatnonzero(wrong)[:20]:
+        text = lines.raw(int(index)).decode()
+        counts.append(len(_csv_fields(text, separator)) if quoted else len(text.split(separator)))
+    some = " or ".join(str(count) for count in dict.fromkeys(counts) if count)
+    unclosed = ["a quote that is not closed"] if 0 in counts else []
+    return Cells("", ("; ".join([f"{some} where {width} are expected"] * bool(some) + unclosed),))
 
 
 def _with_stand_in(lines: Lines, separator: str) -> Lines:
@@ -113,6 +127,8 @@ def _one_by_one(
         for last in (index, partner) if partner - index <= LONGEST_RECORD else (index,):
             record = b"\n".join(lines.raw(i) for i in range(index, last + 1)).decode()
             fields = _csv_fields(record, separator) if quoted else record.split(separator)
+            if quoted and len(fields) != width and last == index and '\\"' in record:
+                fields = _csv_fields(record, separator, escape="\\")  # as MySQL exports write a quote
             if len(fields) == width:
                 records[index] = fields
                 used[index : last + 1] = True
@@ -120,10 +136,10 @@ def _one_by_one(
     return records, used
 
 
-def _csv_fields(record: str, separator: str) -> list[str]:
+def _csv_fields(record: str, separator: str, escape: str | None = None) -> list[str]:
     """The fields of exactly one record; none where it is not one."""
     try:
-        rows = list(csv.reader(io.StringIO(record), delimiter=separator, strict=True))
+        rows = list(csv.reader(io.StringIO(record), delimiter=separator, escapechar=escape, strict=True))
     except csv.Error:
         return []
     return rows[0] if len(rows) == 1 else []

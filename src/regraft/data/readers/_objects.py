@@ -6,13 +6,14 @@ polars parses all lines at once; where it refuses, the lines are halved until th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from regraft.data.interactions import empty_quarantine
-from regraft.data.readers.lines import Lines, Mask, Part, readable
+from regraft.data.readers.lines import Lines, Mask, Part, readable, set_aside
 
 FEW = 4096  # lines that are worth looking at one by one
 
@@ -26,6 +27,42 @@ def objects(lines: Lines, columns: Mapping[str, str]) -> Part:
     pieces = [(_nothing(columns), broken), *_parsed(usable, columns)]
     fields = pl.concat([fields for fields, _ in pieces])
     return Part(lines.file, fields, pl.concat([rejected for _, rejected in pieces]), lines.text)
+
+
+def fields_of(lines: Lines, paths: Mapping[str, tuple[str, str]], ids: Sequence[str]) -> Part:
+    """As `objects`, for keys inside objects too: `paths` gives (key, key in its object or "") for every name.
+
+    Rows in which one of the `ids` is a list or an object are set aside.
+    """
+    part = objects(lines, {name: key for name, (key, _) in paths.items()})
+    inner = {name: inside for name, (_, inside) in paths.items() if inside}
+    fields = part.fields.with_columns(
+        pl.col(name).str.json_path_match(f"$[{json.dumps(inside)}]") for name, inside in inner.items()
+    )
+    bad = pl.Series([False]).new_from_index(0, fields.height)
+    for name in (name for name in ids if name in fields.columns):
+        maybe = fields[name].str.contains(r"^[\[{]").fill_null(False).arg_true()
+        nested = [at for at, text in zip(maybe, fields[name].gather(maybe), strict=True) if _is_nested(text)]
+        bad = bad.scatter(nested, True)
+    if not bad.any():
+        return replace(part, fields=fields)
+    numbers = fields.filter(bad)["line"].to_list()
+    aside = set_aside(part.file, numbers, ["nested-id"] * len(numbers), part.text(numbers))
+    return replace(part, fields=fields.filter(~bad), rejected=pl.concat([part.rejected, aside]).sort("line"))
+
+
+def nested_keys(lines: Sequence[bytes]) -> dict[str, list[str]]:
+    """The keys that hold objects in some of these lines, with the keys inside them."""
+    found: dict[str, dict[str, None]] = {}
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        for key, value in row.items() if isinstance(row, dict) else ():
+            if isinstance(value, dict):
+                found.setdefault(key, {}).update(dict.fromkeys(value))
+    return {key: list(keys) for key, keys in found.items()}
 
 
 def keys_of(line: bytes) -> list[str]:
@@ -46,6 +83,22 @@ def words(value: str | None) -> str | None:
             return value
         value = ", ".join(word.strip() for word in found if isinstance(word, str) and word.strip())
     return value or None
+
+
+def is_one_object(line: bytes) -> bool:
+    """Whether a line is an object of lists and objects only: a whole table in one object, and no event."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and all(isinstance(value, dict | list) for value in found.values())
+
+
+def _is_nested(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _parsed(lines: Lines, columns: Mapping[str, str]) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:

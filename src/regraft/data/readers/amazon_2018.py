@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from regraft.data.interactions import Batch
+from regraft.data.interactions import Batch, Catalogue
 from regraft.data.readers._amazon import described, has_keys, metadata, reviews
 from regraft.data.readers._files import Source, files
 
@@ -36,9 +36,17 @@ def interactions(path: Path, *, now: datetime | None = None) -> Iterator[Batch]:
     return reviews(path, KEYS, "s", now)
 
 
+def catalogue(path: Path, *, file: Path | None = None) -> Catalogue:
+    """`item_id, title, brand, category` from the metadata in `file`, or beside the log, and its unreadable lines.
+
+    No rows where there is no metadata.
+    """
+    return described(metadata(path, file), ITEM_KEYS)
+
+
 def items(path: Path, *, file: Path | None = None) -> pl.LazyFrame:
-    """`item_id, title, brand, category` from the metadata in `file`, or beside the log; else no rows."""
-    return described(metadata(path, file), ITEM_KEYS).lazy()
+    """The items of `catalogue`."""
+    return catalogue(path, file=file).items.lazy()
 
 
 def sources(path: Path, *, file: Path | None = None) -> list[Path]:

@@ -9,12 +9,13 @@ this data set were read as Parquet, with the reader `table`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
-from regraft.data.interactions import Batch
+from regraft.data.interactions import Batch, Catalogue
 from regraft.data.readers._amazon import described, has_keys, metadata, reviews
 from regraft.data.readers._files import Source, files
 
@@ -42,13 +43,19 @@ def interactions(path: Path, *, now: datetime | None = None) -> Iterator[Batch]:
     return reviews(path, KEYS, "ms", now)
 
 
-def items(path: Path, *, file: Path | None = None) -> pl.LazyFrame:
-    """`item_id, title, brand, category` from the metadata in `file`, or beside the log; else no rows.
+def catalogue(path: Path, *, file: Path | None = None) -> Catalogue:
+    """`item_id, title, brand, category` from the metadata in `file`, or beside the log, and its unreadable lines.
 
-    Where an item has no categories, its main category stands in.
+    Where an item has no categories, its main category stands in. No rows where there is no metadata.
     """
+    found = described(metadata(path, file), ITEM_KEYS)
     category = pl.coalesce("category", "main").alias("category")
-    return described(metadata(path, file), ITEM_KEYS).lazy().select("item_id", "title", "brand", category)
+    return replace(found, items=found.items.select("item_id", "title", "brand", category))
+
+
+def items(path: Path, *, file: Path | None = None) -> pl.LazyFrame:
+    """The items of `catalogue`."""
+    return catalogue(path, file=file).items.lazy()
 
 
 def sources(path: Path, *, file: Path | None = None) -> list[Path]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from regraft.data.interactions import QUARANTINE
+from regraft.data.interactions import QUARANTINE, Cells
 
 BLOCK = 32 * 2**20  # bytes read at a time
 LONGEST_RECORD = 1000  # lines that one quoted CSV record may span
@@ -29,6 +29,12 @@ class Lines:
     data: bytes
     ends: Integers  # position of each line's newline
     numbers: Integers  # 1-based line numbers in the file, ascending
+
+    @classmethod
+    def of(cls, raw: Sequence[bytes], file: str) -> Lines:
+        """Lines that are at hand one by one."""
+        ends = np.cumsum([len(one) + 1 for one in raw], dtype=np.int64) - 1
+        return cls(file, b"".join(one + b"\n" for one in raw), ends, np.arange(1, len(raw) + 1))
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -80,6 +86,10 @@ class Part:
     fields: pl.DataFrame  # `line` and the columns that were asked for
     rejected: pl.DataFrame  # schema QUARANTINE
     text: Callable[[Sequence[int]], list[str]]  # the raw rows with these line numbers
+    offset: int = 0  # lines of the files before this one
+    last: int = 0  # number of the last line that was looked at
+    columns: Mapping[str, str] = field(default_factory=dict)  # what the file calls the columns
+    cells: Mapping[str, Cells] = field(default_factory=dict)  # of rows set aside, by reason
 
 
 def set_aside(file: str, numbers: Sequence[int], reasons: Sequence[str], texts: Sequence[str]) -> pl.DataFrame:
@@ -89,15 +99,24 @@ def set_aside(file: str, numbers: Sequence[int], reasons: Sequence[str], texts: 
     return pl.DataFrame(columns, schema=QUARANTINE)
 
 
-def read_lines(stream: IO[bytes], file: str, encoding: str = "utf-8", quoted: bool = False) -> Iterator[Lines]:
-    """All lines of a file in blocks, blank ones included, without a byte-order mark.
+def read_lines(
+    stream: IO[bytes], file: str, encoding: str = "utf-8", quoted: bool = False, otherwise: str = "", first: int = 1
+) -> Iterator[Lines]:
+    """All lines of a file in blocks, blank ones included, without a byte-order mark; `first` is the first number.
 
-    CRLF ends a line as LF does. With `quoted`, a block does not end inside a quoted CSV field.
+    CRLF ends a line as LF does, and CR in a file without any LF. With `quoted`, a block does not end inside a
+    quoted CSV field. Lines that are not UTF-8 are read in the encoding `otherwise`, where it is given.
     """
-    number, rest = 1, b""
+    for lines in _blocks(stream, file, encoding, quoted, first):
+        yield _recoded(lines, otherwise) if otherwise else lines
+
+
+def _blocks(stream: IO[bytes], file: str, encoding: str, quoted: bool, number: int) -> Iterator[Lines]:
+    rest = b""
     chunk = stream.read(BLOCK).removeprefix(BOM)
+    only_cr = b"\r" in chunk and b"\n" not in chunk
     while chunk:
-        block = rest + chunk
+        block = rest + (chunk.replace(b"\r", b"\n") if only_cr else chunk)
         cut = _last_line_end(block, quoted)
         rest = block[cut:]
         if cut:
@@ -107,6 +126,17 @@ def read_lines(stream: IO[bytes], file: str, encoding: str = "utf-8", quoted: bo
         chunk = stream.read(BLOCK)
     if rest:
         yield lines_of(rest + b"\n", file, number, encoding)
+
+
+def _recoded(lines: Lines, encoding: str) -> Lines:
+    """The lines with those that are not UTF-8 read in another encoding."""
+    broken = _not_utf8(lines)
+    if not broken.any():
+        return lines
+    raw = [lines.raw(index) for index in range(len(lines))]
+    texts = [one.decode(encoding, "replace").encode() if bad else one for one, bad in zip(raw, broken, strict=True)]
+    data = b"".join(text.replace(b"\n", b" ") + b"\n" for text in texts)
+    return Lines(lines.file, data, np.cumsum([len(text) + 1 for text in texts]) - 1, lines.numbers)
 
 
 def lines_of(data: bytes, file: str, first: int = 1, encoding: str = "utf-8") -> Lines:
