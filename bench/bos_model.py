@@ -26,8 +26,8 @@ from regraft.setup.prompting import Desk
 
 SPECIAL = ["<unk>", "<s>", "</s>"]
 VOCABULARY, WIDTH, LAYERS, HEADS = 700, 64, 2, 4
-ROWS, EPOCHS, LR = 16, 3, 2e-3
-REST = 0.1  # weight of a token that is no verdict
+ROWS, EPOCHS, LR = 16, 9, 3e-3
+REST = 0.02  # weight of a token that is no verdict
 
 
 def texts(config: ArenaConfig) -> list[Preview]:
