@@ -137,7 +137,8 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> Arena:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "damage"), [("blend/blend.json", Path.unlink), ("blend/adapters/*/adapter_model.safetensors", cut)]
+    ("pattern", "damage"),
+    [("contender/blend/blend.json", Path.unlink), ("contender/blend/adapters/*/adapter_model.safetensors", cut)],
 )
 def test_a_damaged_blend_is_made_again_where_the_next_update_needs_it(
     pattern: str, damage: Callable[[Path], object], adapted: Arena, tmp_path: Path

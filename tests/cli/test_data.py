@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from regraft.arena.config import ArenaConfig
 
 from cli.door import regraft
 from regraft.arena.starter import _seen_from
+from regraft.setup.config import ArenaConfig
 
 START = 1_600_000_000
 

@@ -64,7 +64,6 @@ def test_views_of_views_are_views_of_the_whole() -> None:
     for period in (1, 2, 3):
         assert THREE.until(3).until(period).fingerprint == THREE.until(period).fingerprint
     assert THREE.until(3).cases(1).fingerprint == THREE.cases(1).fingerprint
-    assert THREE.until(3).until(2).root == THREE.until(2).root == THREE.root
 
 
 def test_fewer_examples_leave_the_history_as_it_is() -> None:

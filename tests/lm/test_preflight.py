@@ -22,7 +22,7 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
 from regraft.lm.describe import describe
 from regraft.lm.graft import Grafts
-from regraft.lm.lab import Lab, Workshop
+from regraft.lm.lab import ModelLab, Workshop
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.preflight import merging, preflight
 from regraft.lm.score import score_blocks
@@ -204,6 +204,6 @@ def test_training_that_diverges_is_never_a_success(dtype: torch.dtype):
     base.model.to(dtype)
     encoder = encoder_for(base.tokenizer)
     fit = FitOptions(lr=1e6, epochs=2, targets_per_step=5, hold_out=0.3)
-    lab = Lab(Workshop(base, encoder, AdapterOptions(rank=2, adapt="all"), fit))
+    lab = ModelLab(Workshop(base, encoder, AdapterOptions(rank=2, adapt="all"), fit))
     with pytest.raises(ModelError, match=r"training.*(finite|same score|gradient)"):
         lab.score(Blend.of(lab.fit(random_world(2, events=30))), random_world(2, events=30))

@@ -65,7 +65,7 @@ def test_a_folder_without_a_run_names_the_command_that_makes_one(tmp_path: Path)
     assert str(caught.value) == (
         f"results folder '{tmp_path}': has no run.json\n"
         "Expected the folder of an arena run\n"
-        "Make one with: regraft arena run CONFIG --out DIR"
+        f"Make one with: regraft arena run -c CONFIG --out {tmp_path}"
     )
 
 

@@ -34,7 +34,8 @@ def may_write(folder: Path, reads: Iterable[Path]) -> None:
                 )  # fmt: skip
     if (folder / "claim.json").is_file() or (folder / "cells").is_dir():
         return
-    if there := [name for name in (*FILES, *FOLDERS) if os.path.lexists(folder / name)]:
+    # Cuts alone may be laid there: a new run then has the periods of another one.
+    if there := [name for name in (*FILES, *FOLDERS) if name != CUTS and os.path.lexists(folder / name)]:
         raise OutputError(
             f"run folder '{folder}'", f"holds {', '.join(there)}, which no run wrote", "a new folder, or that of a run",
             "Choose another folder with: --out DIR",

@@ -65,6 +65,8 @@ class Periods(BaseModel):
             edges = int(live[0]) + width * np.arange(self.n + 1)
             return Cuts(self.by, _whole(edges[:-1]), int(edges[-1]), size=width)
         edges = calendar(int(live[0]), int(live[-1]), self.every)
+        if first:  # rows of the warm-up in the first unit stay in the warm-up
+            edges = np.concatenate([live[:1], edges[1:]])
         return Cuts(self.by, _whole(edges[:-1]), int(edges[-1]), every=self.every)
 
     def cut(self, time: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:

@@ -79,7 +79,7 @@ def _habits(tokenizer: Any) -> _Habits:
     if tokenizer not in _known:
         special = getattr(tokenizer, "added_tokens_decoder", {})
         names = {n: str(token) for n, token in special.items() if token.special}
-        names |= {n: name for name, n in tokenizer.get_vocab().items() if _BYTE.fullmatch(name)}
+        names |= {n: name for name, n in getattr(tokenizer, "get_vocab", dict)().items() if _BYTE.fullmatch(name)}
         backend = getattr(tokenizer, "backend_tokenizer", None)
         _known[tokenizer] = _Habits(_first_tokens(tokenizer), backend and _without_blank(backend), names)
     return _known[tokenizer]
