@@ -8,9 +8,9 @@ SMOLLM2 := models/SmolLM2-135M-Instruct
 demo: $(STAMP)
 	$(PY) -m regraft demo --out demo
 
-# Two processes side by side; --dist loadfile keeps the fixtures of a file in one of them.
+# Two processes side by side; one that has nothing left takes tests from the other.
 test: $(STAMP)
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist worksteal
 
 # What takes longer than a few seconds: whole data sets, long matrices.
 test-long: $(STAMP)

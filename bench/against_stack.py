@@ -28,10 +28,11 @@ from regraft.baselines.stack import Stack
 from regraft.data.source import of_share
 from regraft.data.stream import Stream
 from regraft.lm.fit import progress_lines, train
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.tasks.judge import Judge, batch_log_odds
+from regraft.lm.workshop import Workshop
 from regraft.metrics.intervals import bootstrap
 
 FIRST, LAST = 11, 20  # periods tested

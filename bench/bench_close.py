@@ -23,9 +23,10 @@ from regraft.data.stream import Stream
 from regraft.lm.base_model import BaseModel, probe_dtype
 from regraft.lm.blend import Blend
 from regraft.lm.encode import Encoder
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.verbalizer import Verbalizer
+from regraft.lm.workshop import Workshop
 from regraft.metrics.binary import auc
 
 PERIOD = 10

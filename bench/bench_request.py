@@ -24,9 +24,10 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
 from regraft.lm.encode import Encoder
 from regraft.lm.fast.warm_prefix import WarmPrefixes
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, CacheOptions
 from regraft.lm.verbalizer import Verbalizer
+from regraft.lm.workshop import Workshop
 from regraft.prompts.fact_state import FactState
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape

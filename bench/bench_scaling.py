@@ -26,10 +26,11 @@ from regraft.data.stream import Stream
 from regraft.lm import nano
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Encoder
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.verbalizer import Verbalizer
+from regraft.lm.workshop import Workshop
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 from regraft.setup.config import ContenderOptions, plugin

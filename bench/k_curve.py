@@ -26,8 +26,9 @@ from study import read
 from regraft.arena.compare import Arena
 from regraft.cost import Cost
 from regraft.lm.blend import Blend
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions
+from regraft.lm.workshop import Workshop
 from regraft.metrics.intervals import Bootstrap, bootstrap
 
 SHARES = ("all", "top(1/2)", "top(1/4)", "top(1/8)", "top(1)")

@@ -30,7 +30,7 @@ KINDS = {
 # Modules in a plug-in folder that are the room's own furniture, not plug-ins.
 FURNITURE = {
     "regraft.strategies": {"protocol", "contender", "strategy_contender", "close_period", "remembered"},
-    "regraft.baselines": {"features", "logistic", "protocol", "trees"},
+    "regraft.baselines": {"features", "logistic", "on_facts", "protocol", "trees"},
     "regraft.data.readers": {"lines"},
 }
 

@@ -27,7 +27,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_blends_of_the_arena_are_those_of_direct_closes_byte_for_byte(arena: Arena, tmp_path: Path) -> None:
-    from regraft.lm.lab import ModelLab, Workshop
+    from regraft.lm.lab import ModelLab
+    from regraft.lm.workshop import Workshop
 
     shop = arena.workshop
     # A bench of its own, where nothing is kept: all is worked out again.
@@ -48,7 +49,8 @@ def test_blends_of_the_arena_are_those_of_direct_closes_byte_for_byte(arena: Are
 
 
 def test_without_a_calibration_no_served_score_is_needed(arena: Arena) -> None:
-    from regraft.lm.lab import ModelLab, Workshop
+    from regraft.lm.lab import ModelLab
+    from regraft.lm.workshop import Workshop
 
     shop, blend = arena.workshop, None
     for update in arena.updates:

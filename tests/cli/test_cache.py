@@ -10,8 +10,9 @@ import pytest
 from cli.door import regraft
 from lm.models import encoder_for, random_world, tiny_base
 from regraft.lm.blend import Blend
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
+from regraft.lm.workshop import Workshop
 
 VIEW = random_world(7, events=40)
 

@@ -11,7 +11,8 @@ from lm.crashes import Crashes, Outcome, leftovers
 
 WORK = """
 from lm.models import encoder_for, random_world, tiny_base
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
+from regraft.lm.workshop import Workshop
 from regraft.lm.options import AdapterOptions, FitOptions
 
 def work(folder):

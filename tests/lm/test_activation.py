@@ -17,9 +17,10 @@ from regraft.lm.adapter import Adapter
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
 from regraft.lm.fast import shared_prefix
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.merge import merge
 from regraft.lm.options import AdapterOptions, FitOptions
+from regraft.lm.workshop import Workshop
 from regraft.prompts.template import Template
 
 VIEW = random_world(7, events=60, users=4, periods=Periods(by="time", n=3))

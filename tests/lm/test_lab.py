@@ -24,9 +24,10 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend, average_probability
 from regraft.lm.encode import Blocks
 from regraft.lm.kept_scores import KeptScores
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
+from regraft.lm.workshop import Workshop
 from regraft.metrics.binary import log_loss
 from worlds import tiny_log
 

@@ -22,10 +22,11 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
 from regraft.lm.describe import describe
 from regraft.lm.graft import Grafts
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.preflight import merging, preflight
 from regraft.lm.score import score_blocks
+from regraft.lm.workshop import Workshop
 
 
 def refusal(path: Path | str, **more: Any) -> ModelError:

@@ -37,8 +37,9 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend, average_probability
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fast.warm_prefix import WarmPrefixes
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions
+from regraft.lm.workshop import Workshop
 from regraft.prompts.fact_state import FactState
 from regraft.prompts.facts import FACTS, fact_table
 from regraft.prompts.template import Template

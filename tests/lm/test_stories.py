@@ -16,9 +16,10 @@ from regraft.data.regimes import Regime
 from regraft.lm.adapter import Adapter
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
+from regraft.lm.workshop import Workshop
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 

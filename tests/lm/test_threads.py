@@ -19,10 +19,11 @@ from regraft.lm.adapter import Adapter
 from regraft.lm.encode import Blocks
 from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.graft import Grafts
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.slots import MOST
+from regraft.lm.workshop import Workshop
 from regraft.prompts.timeline import Shape
 from worlds import tiny_stream
 

@@ -1,37 +1,12 @@
-"""Item-item nearest neighbours on residuals, in a logistic with the item's rate and the user's leaning."""
+"""Item-item nearest neighbours on residuals, in a logistic with the item's rate and the user's leaning.
+
+The neighbour vote itself (data/neighbours.py) has no fitted part; its weight is refitted at every renewal.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
-
-from regraft.baselines.features import features
-from regraft.baselines.logistic import Logistic, fit_logistic
-from regraft.cost import Renewal, measured
-from regraft.data.regimes import Regime
-from regraft.data.stream import Stream
-
-COLUMNS = ("item_rate", "user_lean", "kin")
+from regraft.baselines.on_facts import OnFacts
 
 
-class ItemKnn:
-    """The neighbour vote itself (data/neighbours.py) has no fitted part; its weight is refitted at every renewal."""
-
-    def __init__(self, regime: Regime, seed: int = 0) -> None:
-        self.regime = regime
-
-    def renew(self, past: Stream) -> Renewal:
-        with measured() as cost:
-            self.model = fit_logistic(features(past, self.regime, COLUMNS), past.labels, "baseline item-knn")
-        cost.stored_interactions = len(past.time)
-        return Renewal(cost)
-
-    def score(self, cases: Stream) -> np.ndarray:
-        return self.model.decision_function(features(cases, self.regime, COLUMNS))
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        return self.model.arrays()
-
-    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self.model = Logistic.restored(arrays)
+class ItemKnn(OnFacts):
+    name, columns = "item-knn", ("item_rate", "user_lean", "kin")

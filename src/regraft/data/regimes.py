@@ -47,7 +47,7 @@ class Regime:
         return cls(name, duration(delay)) if delay else cls(name)
 
     def __str__(self) -> str:
-        return self.name if self.name != "delayed" else f"delayed {self.delay / 1000:g}s"
+        return self.name if self.name != "delayed" else f"delayed {self.delay / 1000:.3f}".rstrip("0").rstrip(".") + "s"
 
     def known(self, stream: Stream, rows: np.ndarray | None = None) -> np.ndarray:
         """int64 per row (all rows, or those given): rows [0, known) of the stream were known at its time."""

@@ -7,8 +7,8 @@ import numpy as np
 from regraft.data.history import Request
 from regraft.lm.blend import Blend
 from regraft.lm.fast.warm_prefix import WarmPrefixes
-from regraft.lm.lab import Workshop
 from regraft.lm.score import score_blocks
+from regraft.lm.workshop import Workshop
 
 
 def score_request(shop: Workshop, blend: Blend, request: Request, warm: WarmPrefixes | None = None) -> np.ndarray:

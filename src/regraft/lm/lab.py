@@ -11,11 +11,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from importlib.metadata import version
-from pathlib import Path
-from threading import RLock
 
 import numpy as np
 
@@ -28,135 +23,19 @@ from regraft.files import alone, remove, write_text
 from regraft.lm.adapter import Adapter
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
-from regraft.lm.encode import Blocks, Encoder
+from regraft.lm.encode import Blocks
 from regraft.lm.fast.shared_prefix import tokens_read
-from regraft.lm.fit import Progress, train
-from regraft.lm.graft import Grafts, take
-from regraft.lm.kept_scores import KeptScores
+from regraft.lm.fit import train
+from regraft.lm.graft import take
 from regraft.lm.merge import How, Parts, merge
-from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
+from regraft.lm.options import FitOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.tasks.judge import ExtraLoss, Judge
-from regraft.lm.tokenize import adds_blank, opening_ids
-from regraft.lm.trunk.split import Split
 from regraft.lm.trunk.trunk import Trunk
-from regraft.lm.trunk.trunk_store import TrunkStore
-from regraft.lm.verbalizer import Verbalizer
+from regraft.lm.workshop import Workshop
 from regraft.metrics.binary import log_loss
-from regraft.prompts.template import Template
 
-KEPT_BLOCKS = 64
-ENOUGH_TO_DIFFER = 4  # held-out examples of which a trained model never says the very same
-
-
-@dataclass
-class Workshop:
-    """What all labs of a run share: the base model with its adapter slots, the encoder, the kept results."""
-
-    base: BaseModel
-    encoder: Encoder
-    adapter: AdapterOptions = field(default_factory=AdapterOptions)
-    fit: FitOptions = field(default_factory=FitOptions)
-    folder: Path | None = None  # kept fits and scores; None: kept in memory only
-    progress: Progress | None = None
-    cache: CacheOptions = field(default_factory=CacheOptions)
-
-    def __post_init__(self) -> None:
-        self.grafts = Grafts(self.base)
-        if self.adapter.adapt == "targets":
-            self.encoder = replace(self.encoder, apart=True)
-        self.answers: Verbalizer = self.encoder.answers
-        self.fits: dict[str, tuple[Adapter, Cost]] = {}
-        self.scores: dict[str, KeptScores] = {}
-        self._blocks: dict[str, Blocks] = {}
-        self._told: set[str] = set()
-        self._lock = RLock()  # labs may work in several threads
-
-    def reading(self, template: Template) -> Workshop:
-        """The same workshop, where prompts are written with another template."""
-        answers = Verbalizer.of(self.base.tokenizer, template)
-        return replace(self, encoder=replace(self.encoder, template=template, answers=answers))
-
-    def blocks(self, view: Stream) -> Blocks:
-        key = view.fingerprint
-        with self._lock:
-            found = self._blocks.get(key)
-        if found is None:
-            found = self.encoder.encode(view)
-            found = self.trunk.keyed(found, view) if self.trunk else found
-            with self._lock:
-                while len(self._blocks) >= KEPT_BLOCKS:
-                    del self._blocks[next(iter(self._blocks))]
-                self._blocks[key] = found
-        return found
-
-    @property
-    def trunk(self) -> Trunk | None:
-        """Kept states below the layers that adapters change; None where adapters change all, or nothing is kept."""
-        with self._lock:
-            return self._trunk
-
-    @cached_property
-    def _trunk(self) -> Trunk | None:
-        top = self.adapter.top(self.base.n_layers)
-        if top is None or self.cache.gib == 0:
-            return None
-        self.grafts.shape(self.adapter)  # says what is wrong with a number of layers
-        split = Split.below(self.base, self.adapter)
-        if split is None:
-            if top < self.base.n_layers:
-                self.base.notes.append("this model cannot be cut at a layer exactly: it runs whole, nothing is kept")
-            return None
-        made_for = {
-            "base": self.base.hash, "layer": split.layer, "width": self.base.width,
-            "dtype": str(self.base.dtype).removeprefix("torch."),
-            "template": self.encoder.template.hash, "regime": str(self.encoder.regime), "refresh": self.encoder.refresh,
-            "transformers": version("transformers"),
-        }  # fmt: skip
-        name = hashlib.blake2b(json.dumps(made_for).encode(), digest_size=6).hexdigest()
-        folder = Path(self.cache.folder) if self.cache.folder else self.folder
-        return Trunk(split, TrunkStore(
-            folder and folder / f"trunk-{name}", self.base.width, self.base.dtype, self.cache.bytes, made_for
-        ))  # fmt: skip
-
-    def news(self) -> list[str]:
-        """What base model and store had to say since this was last asked."""
-        said = [*self.base.notes, *(self.trunk.store.notes if self.trunk else ())]
-        news = [note for note in said if note not in self._told]
-        self._told.update(news)
-        return news
-
-    def trunk_of(self, adapter: Adapter | None) -> Trunk | None:
-        """The trunk, where this adapter (or none) leaves its layers as they are."""
-        layers = adapter.shape.layers if adapter else ()
-        if self.trunk is None or layers is None or (layers and min(layers) < self.trunk.split.layer):
-            return None
-        return self.trunk
-
-    def key(self, *parts: object) -> str:
-        """Names a piece of work by everything it depends on."""
-        encoder = self.encoder
-        common = (
-            self.base.hash, str(self.base.dtype), encoder.template.hash, str(encoder.regime), encoder.shape,
-            encoder.refresh, encoder.item_tokens, opening_ids(encoder.tokenizer), adds_blank(encoder.tokenizer),
-        )  # fmt: skip
-        return hashlib.blake2b(repr((common, parts)).encode(), digest_size=16).hexdigest()
-
-    def kept_scores(self, key: str) -> KeptScores:
-        with self._lock:
-            if key not in self.scores:
-                path = self.folder / "scores" / f"{key}.npz" if self.folder else None
-                self.scores[key] = KeptScores.load(path) if path and path.is_file() else KeptScores()
-            return self.scores[key]
-
-    def keep_scores(self, key: str, rows: np.ndarray, scores: np.ndarray, cost: Cost) -> KeptScores:
-        """What is kept now, with these rows; those that another thread was quicker to score stay as they are."""
-        with self._lock:
-            kept = self.kept_scores(key).with_rows(rows, scores, cost)
-            self.scores[key] = kept
-            if self.folder:
-                kept.save(self.folder / "scores" / f"{key}.npz")
-            return kept
+ENOUGH_TO_DIFFER = 4  # held-out examples with different prompts of which a trained model never says the very same
 
 
 class ModelLab:
@@ -247,13 +126,14 @@ class ModelLab:
             held = shop.blocks(stop) if len(stop) else None
             held_tokens = _tokens(held, shop.base, trunk) if held is not None else 0
             watched, lower = [0], _Lower(trunk)
+            differ = held is not None and _prompts_differ(held)
             alike: list[bool] = []  # per epoch watched: do all held-out examples get one score?
 
             def watch() -> float:
                 assert held is not None
                 watched[0] += held_tokens
                 scores = score_blocks(shop.base, shop.answers, held, trunk=trunk)
-                alike.append(len(scores) >= ENOUGH_TO_DIFFER and bool(np.ptp(scores) == 0))
+                alike.append(differ and bool(np.ptp(scores) == 0))
                 return log_loss(held.label, scores)
 
             again = shop.base.recomputing() if shop.fit.gradient_checkpointing else nullcontext()
@@ -403,6 +283,12 @@ class ModelLab:
             folder = shop.folder / "fits"
             write_text(folder / f"{key}.cost.json", json.dumps(cost.as_dict()))
             adapter.save(folder / key, shop.base.path)
+
+
+def _prompts_differ(held: Blocks) -> bool:
+    """Whether enough of the held-out examples are read behind texts of their own."""
+    own = {(held.tokens[block].tobytes(), int(read)) for block, read in zip(held.block, held.read, strict=True)}
+    return len(own) >= ENOUGH_TO_DIFFER
 
 
 def _diverged(held: Blocks | None, lr: float) -> ModelError:

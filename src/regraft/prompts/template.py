@@ -55,14 +55,17 @@ class _Fields:
     """Stands for an item while rendering: present fields become slots, absent ones empty text."""
 
     def __init__(self, index: int, present: Sequence[str]) -> None:
-        for name in present:
-            if not name.startswith("_"):
-                setattr(self, name, f"{_OPEN}{index}.{name}{_CLOSE}")
+        self.__slots = {name: f"{_OPEN}{index}.{name}{_CLOSE}" for name in present}
 
     def __getattr__(self, name: str) -> str:
         if name.startswith("_"):
-            raise AttributeError(name)
-        return ""
+            raise AttributeError(name)  # Jinja2 then asks for the item `name`, so that a column _id can be printed
+        return self.__slots.get(name, "")
+
+    def __getitem__(self, name: str) -> str:
+        if name.startswith("__"):
+            raise KeyError(name)
+        return self.__slots.get(name, "")
 
     def __repr__(self) -> str:
         raise TypeError("an item is printed as a whole, not one of its fields")

@@ -21,7 +21,7 @@ def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regim
     """The shared workbench of all strategies of a run."""
     try:
         from regraft.lm.base_model import BaseModel
-        from regraft.lm.lab import Workshop
+        from regraft.lm.workshop import Workshop
     except ModuleNotFoundError as error:
         raise MissingExtraError("strategies that adapt a language model", "lm", error.name or "torch") from error
     path = config.base.path or str(nano_folder(config, stream, template, regime, folder))

@@ -24,7 +24,7 @@ from regraft.setup.inputs import inputs
 
 if TYPE_CHECKING:
     from regraft.lm.base_model import BaseModel
-    from regraft.lm.lab import Workshop
+    from regraft.lm.workshop import Workshop
 
 
 @dataclass(frozen=True)

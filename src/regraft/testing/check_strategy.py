@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from regraft.testing._ground import demand, learnable, shown, small_stream
 from regraft.testing.fake_lab import Call, FakeLab
 
 if TYPE_CHECKING:
-    from regraft.strategies.protocol import Lab
+    pass
 
 CLOSES = range(2, 6)  # the first close has a history of two periods
 
@@ -85,7 +85,8 @@ def _close_all(strategy: Strategy, stream: Stream, seed: int, folder: Path | Non
 
 def _closes(contender: StrategyContender, past: Stream, period: int) -> None:
     """One close, and what was asked of the lab in it."""
-    lab = cast(Any, contender.lab)
+    lab = contender.lab
+    assert isinstance(lab, FakeLab)
     began, before = len(lab.calls), shown(past)
     contender.renew(past)
     name = f"{_name(contender.strategy)}, close of period {period}"
@@ -144,8 +145,8 @@ def _closes_on_little(strategy: Strategy, stream: Stream, seed: int) -> None:
     _closes(contender, past.only(np.arange(older + 1)), 2)
 
 
-def _lab(seed: int) -> Lab:
-    return cast("Lab", FakeLab(seed))
+def _lab(seed: int) -> FakeLab:
+    return FakeLab(seed)
 
 
 def _name(strategy: Strategy) -> str:

@@ -19,8 +19,9 @@ from regraft.lm.batches import grouped
 from regraft.lm.blend import Blend
 from regraft.lm.fast.override_forward import override_forward
 from regraft.lm.fast.side_by_side import cpu_seconds, in_lane, lanes, side_by_side
-from regraft.lm.lab import ModelLab, Workshop
+from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, FitOptions
+from regraft.lm.workshop import Workshop
 
 CPU = torch.device("cpu")
 VIEW = random_world(7, events=60, users=4, periods=Periods(by="time", n=3))
