@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROWS = 5_000  # events whose tokens are counted
 USERS = 100  # whose blocks are what speed is measured on
-TOKENIZER_ROWS = 20_000  # warm-up events from which a tokenizer is learnt where none is there
+TOKENIZER_ROWS = 10_000  # warm-up events from which a tokenizer is learnt where none is there
 
 
 @dataclass(frozen=True)

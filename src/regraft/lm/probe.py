@@ -27,9 +27,9 @@ from regraft.lm.trunk.trunk_store import TrunkStore
 from regraft.lm.verbalizer import Verbalizer
 
 SIZES = (2, 8, 32, 64)  # blocks tried: more, until a step takes long enough
-ENOUGH = 0.5  # seconds
+ENOUGH = 0.3  # seconds
 MOST_TOKENS = 8192  # of a batch, as in training
-AGAIN = 3  # steps of that size; the fastest one counts
+AGAIN = 2  # steps of that size; the fastest one counts
 
 
 @dataclass(frozen=True)
