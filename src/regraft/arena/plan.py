@@ -56,7 +56,7 @@ class Plan:
     build_tokens: int
     base_bytes: int
     speed: Speed | None
-    memory: float  # bytes, at the peak
+    peak_memory: float  # bytes
     notes: tuple[str, ...] = ()  # what there is to know of the base model
 
     @property
@@ -110,7 +110,7 @@ def plan_run(arena: Arena, opening: float = 0.0, reader: Throughput | None = Non
         build_tokens=build_tokens,
         base_bytes=size,
         speed=reader.speed if reader else None,
-        memory=_memory(arena, reader),
+        peak_memory=_peak_memory(arena, reader),
         notes=reader.notes if reader else (),
     )
 
@@ -218,7 +218,7 @@ def _build(arena: Arena, counter: EventCounter, reader: Throughput | None) -> tu
     return reader.tokenizer_seconds + tokens / reader.speed.build, tokens, reader.speed.base_bytes
 
 
-def _memory(arena: Arena, reader: Throughput | None) -> float:
+def _peak_memory(arena: Arena, reader: Throughput | None) -> float:
     """What this process has now, with log and base model in it, and what a batch in training adds."""
     now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return now + (reader.speed.saved_bytes * arena.config.fit.batch_tokens if reader else 0.0)

@@ -193,5 +193,5 @@ def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
     if plan.build:
         say(f"base model: {plan.build_tokens:,} tokens, {duration(plan.build)}; it is built once")
     say(f"in all: {plan.cells} cells, about {duration(plan.seconds)}; work that contenders share is counted once")
-    say(f"memory: about {size(plan.memory)} at the peak (fit.batch_tokens sets most of it)")
+    say(f"memory: about {size(plan.peak_memory)} at the peak (fit.batch_tokens sets most of it)")
     say(f"disk: {size(plan.disk)} of {size(free_disk(folder))} free in {folder}")
