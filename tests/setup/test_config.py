@@ -255,7 +255,7 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"contenders": [{"use": "rates", "settings": {"depth": 3}}]},
-        "contender 'rates': Rates.__init__() got an unexpected keyword argument 'depth'\nExpected settings",
+        "contender 'rates': got an unexpected keyword argument 'depth'\nExpected settings",
     ),
     (
         data(path="log.csv"),

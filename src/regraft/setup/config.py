@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -175,7 +176,8 @@ def plugin(options: ContenderOptions) -> Any:
     except ValidationError as error:
         raise ConfigError(where, *explained(error)) from error
     except TypeError as error:
-        raise ConfigError(where, str(error), "settings that the plug-in has") from error
+        told = re.sub(r"^\w+\.__init__\(\) ", "", str(error))
+        raise ConfigError(where, told, "settings that the plug-in has") from error
     return found
 
 
