@@ -122,3 +122,13 @@ def test_cuts_that_a_run_wrote_down_open_the_longer_log(logs: tuple[Path, Path],
     expected = build_stream(world.interactions, world.items, LABEL, GIVEN, cuts=arena.stream.frozen)
     assert long.cuts == expected.cuts
     assert long.until(3).fingerprint == arena.stream.until(3).fingerprint
+
+
+def test_a_run_says_once_that_its_log_has_grown(logs: tuple[Path, Path], tmp_path: Path) -> None:
+    path, told = tmp_path / "log.csv", []
+    for log in (logs[0], logs[1], logs[1]):
+        path.write_bytes(log.read_bytes())
+        arena = Arena(configured(path, ["popularity"]), tmp_path / "run")
+        arena.tell = told.append
+        list(arena.run())
+    assert told == ["the log has grown since this run began: cells are written anew, from the fits and scores it kept"]
