@@ -131,4 +131,4 @@ def test_a_run_says_once_that_its_log_has_grown(logs: tuple[Path, Path], tmp_pat
         arena = Arena(configured(path, ["popularity"]), tmp_path / "run")
         arena.tell = told.append
         list(arena.run())
-    assert told == ["the log has grown since this run began: cells are written anew, from the fits and scores it kept"]
+    assert told == ["the log has grown since this run began: cells are written anew from kept fits and scores"]

@@ -131,7 +131,7 @@ class Arena:
         grown = claim(self.folder, self.config, self.stream, self.template.hash, own)
         if grown:  # cells hold scores of every period; fits and scores are kept, so they are soon there again
             self.tell(
-                "the log has grown since this run began: cells are written anew, from the fits and scores it kept"
+                "the log has grown since this run began: cells are written anew from kept fits and scores"
             )
             remove(self.folder / CELLS)
         keep_cuts(self.folder, self.config.data.periods, self.stream.frozen, self.first)
