@@ -130,9 +130,7 @@ class Arena:
         own = {c.label: self.templates[c.label].hash for c in self.config.contenders if c.template}
         grown = claim(self.folder, self.config, self.stream, self.template.hash, own)
         if grown:  # cells hold scores of every period; fits and scores are kept, so they are soon there again
-            self.tell(
-                "the log has grown since this run began: cells are written anew from kept fits and scores"
-            )
+            self.tell("the log has grown since this run began: cells are written anew from kept fits and scores")
             remove(self.folder / CELLS)
         keep_cuts(self.folder, self.config.data.periods, self.stream.frozen, self.first)
 
