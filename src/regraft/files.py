@@ -46,17 +46,9 @@ def whole(path: Path, write: Callable[[Path], object]) -> None:
     `write` gets the path to write to. After an error the old file stands, and nothing lies beside it. A symbolic
     link stays: the file it leads to is replaced. Raises OutputError where the system refuses.
     """
-    with told(path):
-        place = Path(os.path.realpath(path))
-        if not place.parent.is_dir():
-            place.parent.mkdir(parents=True, exist_ok=True)
-        part = staging_for(place)
-        try:
-            write(part)
-            part.replace(place)
-        except BaseException:
-            _remove(part)
-            raise
+    with _prepared(path) as (place, part):
+        write(part)
+        part.replace(place)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -70,15 +62,22 @@ def whole_folder(target: Path, last: str = "", old: Path | None = None) -> Itera
 
     `last` and `old` are those of `put_in_place`. Raises OutputError where the system refuses.
     """
+    with _prepared(target) as (place, staging):
+        staging.mkdir()
+        yield staging
+        put_in_place(staging, place, last, old)
+
+
+@contextmanager
+def _prepared(target: Path) -> Iterator[tuple[Path, Path]]:
+    """(where the target really lies, where to prepare it); what was prepared is removed after an error."""
     with told(target):
         place = Path(os.path.realpath(target))
         if not place.parent.is_dir():
             place.parent.mkdir(parents=True, exist_ok=True)
         staging = staging_for(place)
         try:
-            staging.mkdir()
-            yield staging
-            put_in_place(staging, place, last, old)
+            yield place, staging
         except BaseException:
             _remove(staging)
             raise

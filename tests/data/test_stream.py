@@ -208,3 +208,11 @@ def test_counting_and_ranges_take_nothing_as_nothing() -> None:
     assert count_before(none, np.zeros(1, np.int64), none, none).tolist() == []
     assert ranges(none, none).tolist() == []
     assert ranges(np.array([5, 2]), np.array([3, 0])).tolist() == [5, 6, 7]
+
+
+def test_hashes_taken_over_from_the_log_are_those_of_the_view_itself():
+    whole = replace(THREE)
+    assert len(whole.hashes) == 3  # worked out first, so that views take theirs from it
+    for view in (*map(whole.until, range(2, 5)), *map(whole.cases, range(1, 4))):
+        assert view.hashes == replace(view).hashes
+        assert view.fingerprint == replace(view).fingerprint

@@ -132,7 +132,9 @@ class Stream:
     def _with(self, targets: np.ndarray) -> Stream:
         """The same rows with other examples; what was worked out about the rows goes along."""
         view = replace(self, targets=targets)
-        view.__dict__.update({n: self.__dict__[n] for n in ("order", "hashes", "rows_hash") if n in self.__dict__})
+        view.__dict__.update(
+            {n: self.__dict__[n] for n in ("order", "hashes", "rows_hash", "_by_id") if n in self.__dict__}
+        )
         return view
 
     def _prefix(self, end: int, cuts: tuple[int, ...], texts: int | None = None) -> Stream:
@@ -157,6 +159,9 @@ class Stream:
         )
         if "order" in self.__dict__:
             view.__dict__["order"] = self.order.until(end, n_users)
+        whole_periods = end > 0 and (end == len(self.period) or self.period[end] != self.period[end - 1])
+        if "hashes" in self.__dict__ and whole_periods:  # they are those of the log: no row is hashed again
+            view.__dict__["hashes"] = {p: h for p, h in self.hashes.items() if p <= self.period[end - 1]}
         return view
 
     # -- columns of the examples ---------------------------------------------------------------
@@ -183,11 +188,16 @@ class Stream:
 
     def positions(self, ids: np.ndarray) -> np.ndarray:
         """int64 per id: the row's position, -1 where this view has no such row."""
-        sorter = np.argsort(self.row_id, kind="stable")
+        sorter = self._by_id
         at = np.minimum(np.searchsorted(self.row_id, ids, sorter=sorter), max(len(sorter) - 1, 0))
         if not len(sorter):
             return np.full(len(ids), -1)
         return np.where(self.row_id[sorter[at]] == ids, sorter[at], -1)
+
+    @cached_property
+    def _by_id(self) -> np.ndarray:
+        """Positions in the order of row ids."""
+        return np.argsort(self.row_id, kind="stable")
 
     def checks(self, rows: np.ndarray) -> np.ndarray:
         """int64 per row: a hash of who, what and when, by which a row is known again in another state of its log."""

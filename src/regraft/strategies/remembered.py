@@ -37,8 +37,8 @@ def drop_gone(blend: Blend, past: Stream, notes: list[str]) -> Blend:
         at = past.positions(ids)
         here = at >= 0
         checks = blend.state.get(group + CHECKS)
-        if checks is not None and (checks[here] != past.checks(at[here])).any():
-            wrong = int((checks[here] != past.checks(at[here])).sum())
+        wrong = 0 if checks is None else int((checks[here] != past.checks(at[here])).sum())
+        if wrong:
             raise _foreign(past, f"{wrong:,} of {len(ids):,} rows that it remembers are other rows there")
         left.update(ids[here].tolist())
         gone.update(ids[~here].tolist())
