@@ -29,7 +29,14 @@ KINDS = {
 }
 # Modules in a plug-in folder that are the room's own furniture, not plug-ins.
 FURNITURE = {
-    "regraft.strategies": {"protocol", "contender", "strategy_contender", "close_period", "remembered"},
+    "regraft.strategies": {
+        "blind_stack",
+        "close_period",
+        "contender",
+        "protocol",
+        "remembered",
+        "strategy_contender",
+    },
     "regraft.baselines": {"features", "logistic", "on_facts", "protocol", "trees"},
     "regraft.data.readers": {"lines"},
 }

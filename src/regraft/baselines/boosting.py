@@ -20,6 +20,8 @@ from regraft.data.stream import Stream
 class Boosting:
     """Refitted on all past examples at every renewal."""
 
+    rung = "neighbours"
+
     @validate_call
     def __init__(
         self, regime: Regime, seed: int = 0, rounds: Annotated[int, Field(ge=1)] = 150,

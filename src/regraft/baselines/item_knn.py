@@ -9,4 +9,4 @@ from regraft.baselines.on_facts import OnFacts
 
 
 class ItemKnn(OnFacts):
-    name, columns = "item-knn", ("item_rate", "user_lean", "kin")
+    name, rung, columns = "item-knn", "neighbours", ("item_rate", "user_lean", "kin")

@@ -19,6 +19,7 @@ class OnFacts:
 
     columns: ClassVar[tuple[str, ...]]
     name: ClassVar[str]
+    rung: ClassVar[str]
 
     def __init__(self, regime: Regime, seed: int = 0) -> None:
         self.regime = regime

@@ -17,6 +17,8 @@ from regraft.data.stream import Stream
 class Popularity:
     """Likes decayed by half every `half_life` days; one logistic turns the logarithm into log-odds."""
 
+    rung = "counts"
+
     @validate_call
     def __init__(self, regime: Regime, seed: int = 0, half_life: Annotated[float, Field(gt=0)] = 30.0) -> None:
         self.half_life = half_life * UNITS["d"]

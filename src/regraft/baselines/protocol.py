@@ -16,7 +16,11 @@ from regraft.data.stream import Stream
 
 
 class Baseline(Protocol):
-    """A classical model."""
+    """A classical model; `rung` is its place on the ladder (regraft.rungs)."""
+
+    @property
+    def rung(self) -> str:
+        """How much model it uses."""
 
     def renew(self, past: Stream) -> Renewal:
         """Learns from the past, which ends at the cut."""

@@ -6,4 +6,4 @@ from regraft.baselines.on_facts import OnFacts
 
 
 class Rates(OnFacts):
-    name, columns = "rates", ("item_rate", "recent")
+    name, rung, columns = "rates", "rates", ("item_rate", "recent")

@@ -24,6 +24,7 @@ class Stack:
     """
 
     names = (*FEATURES, "boosting")
+    rung = "neighbours"
 
     def __init__(self, regime: Regime, seed: int = 0) -> None:
         self.regime, self.seed = regime, seed

@@ -10,6 +10,10 @@ from regraft.strategies.protocol import Lab, Settings
 class Never(Settings):
     bare: bool = False  # True: the base model as it is, no adapter ever
 
+    @property
+    def rung(self) -> str:
+        return "model as it came" if self.bare else "adapted"
+
     def update(self, blend: Blend | None, past: Stream, lab: Lab) -> Blend:
         if blend is not None:
             return blend

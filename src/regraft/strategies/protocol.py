@@ -86,6 +86,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @property
+    def rung(self) -> str:
+        """Its place on the ladder (regraft.rungs)."""
+        return "renewed"
+
     def stored(self, past: Stream) -> int:
         """Examples that must be kept to be able to renew again: by default the newest period only."""
         return len(past.split_last()[0])
