@@ -64,3 +64,7 @@ class ResultsError(RegraftError):
 
 class OutputError(RegraftError):
     """A file or folder that cannot be written, or must not be."""
+
+
+class StateError(RegraftError):
+    """The state of a site that is missing, damaged, or held by another process."""

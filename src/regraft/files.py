@@ -57,6 +57,19 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
+def durable(path: Path) -> Iterator[None]:
+    """What is written to `path` inside, or renamed to it, is on the disk when this ends: the file and its name."""
+    with told(path):
+        yield
+        for place in (path, path.parent):
+            handle = os.open(place, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+@contextmanager
 def whole_folder(target: Path, last: str = "", old: Path | None = None) -> Iterator[Path]:
     """Gives an empty folder to write into. At the end it takes the target's place; after an error it is removed.
 

@@ -31,7 +31,7 @@ from regraft.prompts.facts import fact_table
 from regraft.prompts.template import Template
 from regraft.setup.config import ArenaConfig, ContenderOptions, plugin
 from regraft.setup.inputs import inputs
-from regraft.strategies.contender import BaselineContender, Contender
+from regraft.strategies.contender import Contender, new_contender
 
 RUNS = Path("runs")  # where runs go that were given no folder
 EVAL_KEY = 11  # of the draw of evaluation rows
@@ -256,14 +256,15 @@ class Arena:
         return contender
 
     def _new(self, cell: Cell) -> Contender:
-        options = cell.contender
-        if options.kind == "baseline":
-            return BaselineContender(options.use, self.regime, cell.seed, options.settings)
-        workshop = self.workshop_of(options)  # first: it says what to install where PyTorch is missing
-        from regraft.lm.lab import ModelLab
-        from regraft.strategies.strategy_contender import StrategyContender
+        options, lab = cell.contender, None
+        if options.kind == "strategy":
+            workshop = self.workshop_of(options)  # first: it says what to install where PyTorch is missing
+            from regraft.lm.lab import ModelLab
 
-        return StrategyContender(plugin(options), ModelLab(workshop, cell.seed), options.calibration, options.use)
+            lab = ModelLab(workshop, cell.seed)
+        return new_contender(
+            options.kind, options.use, options.settings, self.regime, cell.seed, options.calibration, lab
+        )
 
     # -- results -------------------------------------------------------------------------------
 

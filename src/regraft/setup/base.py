@@ -10,14 +10,14 @@ from regraft.data.stream import Stream
 from regraft.errors import MissingExtraError
 from regraft.prompts.template import Template
 from regraft.setup.build import nano_options, nano_place
-from regraft.setup.config import ArenaConfig
+from regraft.setup.config import ModelOptions
 
 if TYPE_CHECKING:
     from regraft.lm.base_model import BaseModel
     from regraft.lm.encode import Encoder
 
 
-def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regime: Regime, folder: Path) -> Any:
+def open_workshop(config: ModelOptions, stream: Stream, template: Template, regime: Regime, folder: Path) -> Any:
     """The shared workbench of all strategies of a run."""
     try:
         from regraft.lm.base_model import BaseModel
@@ -34,7 +34,7 @@ def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regim
 
 
 def encoder_of(
-    tokenizer: Any, longest: int | None, config: ArenaConfig, template: Template, regime: Regime
+    tokenizer: Any, longest: int | None, config: ModelOptions, template: Template, regime: Regime
 ) -> Encoder:  # fmt: skip
     """What turns views into tokens; `longest` is the number of positions that the base model has."""
     from regraft.lm.encode import Encoder
@@ -54,7 +54,7 @@ def in_words(base: BaseModel) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def nano_folder(config: ArenaConfig, stream: Stream, template: Template, regime: Regime, folder: Path) -> Path:
+def nano_folder(config: ModelOptions, stream: Stream, template: Template, regime: Regime, folder: Path) -> Path:
     """The nano base of this stream and these settings, built if it is not there."""
     from regraft.lm.fit import progress_lines
     from regraft.lm.nano import build_nano

@@ -15,13 +15,13 @@ from regraft.errors import ConfigError, ModelError
 from regraft.lm.nano_identity import differs, identity, made_of
 from regraft.lm.options import NanoOptions
 from regraft.prompts.template import Template
-from regraft.setup.config import ArenaConfig, explained
+from regraft.setup.config import ArenaConfig, ModelOptions, explained
 
 if TYPE_CHECKING:
     from regraft.lm.fit import Progress
 
 
-def nano_options(config: ArenaConfig, objective: str | None = None) -> NanoOptions:
+def nano_options(config: ModelOptions, objective: str | None = None) -> NanoOptions:
     """The settings of the build; `objective` takes the place of the configuration's."""
     try:
         return NanoOptions(**config.base.nano | ({"objective": objective} if objective else {}))
@@ -52,7 +52,7 @@ def build_base(
     )  # fmt: skip
 
 
-def nano_place(folder: Path, config: ArenaConfig, stream: Stream, template: Template) -> tuple[Path, bool]:
+def nano_place(folder: Path, config: ModelOptions, stream: Stream, template: Template) -> tuple[Path, bool]:
     """The nano base that a run in `folder` uses, and whether it is built."""
     options = nano_options(config)
     made = _made(config, options, stream.warm_up(), template)
@@ -60,6 +60,6 @@ def nano_place(folder: Path, config: ArenaConfig, stream: Stream, template: Temp
     return place, not differs(place, made)
 
 
-def _made(config: ArenaConfig, options: NanoOptions, warm_up: Stream, template: Template) -> dict[str, Any]:
+def _made(config: ModelOptions, options: NanoOptions, warm_up: Stream, template: Template) -> dict[str, Any]:
     regime, shape = Regime.parse(config.regime), config.timeline.shape
     return made_of(warm_up, template, options, regime, shape, config.refresh)

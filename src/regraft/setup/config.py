@@ -82,13 +82,11 @@ DEFAULT_CONTENDERS = (
 )
 
 
-class ArenaConfig(BaseModel):
-    """A whole run."""
+class ModelOptions(BaseModel):
+    """What is read and how it is learnt: the same in a run of the arena and in a site."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = "arena"
-    data: DataOptions
     base: BaseOptions = BaseOptions()
     template: str = "judge-timeline-facts"
     regime: str = "fresh"
@@ -98,6 +96,19 @@ class ArenaConfig(BaseModel):
     adapter: AdapterOptions = AdapterOptions()
     fit: FitOptions = FitOptions()
     cache: CacheOptions = CacheOptions()
+
+    @field_validator("regime")
+    @classmethod
+    def _readable_regime(cls, value: str) -> str:
+        Regime.parse(value)
+        return value
+
+
+class ArenaConfig(ModelOptions):
+    """A whole run."""
+
+    name: str = "arena"
+    data: DataOptions
     contenders: tuple[ContenderOptions, ...] = tuple(ContenderOptions(use=n) for n in DEFAULT_CONTENDERS)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     first_update: int | None = Field(
@@ -123,12 +134,6 @@ class ArenaConfig(BaseModel):
             raise ConfigError("contenders", "none is given", "at least one strategy or baseline")
         for contender in value:
             plugin(contender)
-        return value
-
-    @field_validator("regime")
-    @classmethod
-    def _readable_regime(cls, value: str) -> str:
-        Regime.parse(value)
         return value
 
     @field_validator("seeds")

@@ -89,19 +89,28 @@ class BaselineContender:
             raise _unreadable(folder, error) from error
 
 
+def new_contender(
+    kind: str, use: str, settings: Mapping[str, Any], regime: Regime, seed: int = 0, calibration: str = "none",
+    lab: Lab | None = None,
+) -> Contender:  # fmt: skip
+    """A contender that has learnt nothing yet; a strategy (`kind`) needs a lab with a base model."""
+    if kind == "baseline":
+        return BaselineContender(use, regime, seed, settings)
+    if lab is None:
+        raise ModelError(f"contender '{use}'", "has a language model", "a lab with its base model")
+    from regraft.strategies.strategy_contender import StrategyContender
+
+    strategy = plugin_class("strategies", use)(**settings)
+    return StrategyContender(strategy, lab, calibration, use)  # type: ignore[arg-type]
+
+
 def load_contender(folder: Path, lab: Lab | None = None) -> Contender:
     """The contender that was saved in the folder, ready to score; one with a language model needs a lab."""
     found = described_in(folder)
-    contender: Contender
-    if found["kind"] == "baseline":
-        contender = BaselineContender(found["use"], Regime.parse(found["regime"]), found["seed"], found["settings"])
-    elif lab is None:
+    if found["kind"] != "baseline" and lab is None:
         raise ModelError(f"contender '{folder}'", "has a language model", "a lab with its base model")
-    else:
-        from regraft.strategies.strategy_contender import StrategyContender
-
-        strategy = plugin_class("strategies", found["use"])(**found["settings"])
-        contender = StrategyContender(strategy, lab, found["calibration"], found["use"])
+    regime, calibration = Regime.parse(found["regime"]), found.get("calibration", "none")
+    contender = new_contender(found["kind"], found["use"], found["settings"], regime, found["seed"], calibration, lab)
     contender.load(folder)
     return contender
 

@@ -1,0 +1,106 @@
+"""Rows into a site: rows in = accepted + set aside + already there. The same file twice changes nothing.
+
+People's ids become uids here and go no further. The caller holds the site's lease.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from regraft.data import store
+from regraft.data.ingest import ingest as read_log
+from regraft.data.pseudonyms import Key, load_key, new_uid
+from regraft.setup.site import Site
+from regraft.state import files, lease, vault
+from regraft.state.database import transaction
+from regraft.state.files import Counts
+from regraft.state.lease import Lease
+
+ROWS = "rows"  # counter of row ids
+SERVED = ("request_id", "arm", "version", "position")
+
+
+class Rows(NamedTuple):
+    """What one source holds: events by the person's own id, and texts of items."""
+
+    events: pl.DataFrame  # user_id, item_id, time, event, value; event_id and SERVED where there are any
+    items: pl.DataFrame  # item_id, title, attributes
+    source: str
+    sha256: str
+    set_aside: int
+
+
+def ingest(site: Site, path: Path, held: Lease) -> Counts:
+    """Takes in a log file or folder, as `regraft data inspect` shows it; rows that cannot be read are set aside."""
+    options = site.options.data
+    aside = site.spool / "aside" / f"{path.stem}.csv"
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    log = read_log(path, options.reader, options.mapping, options.limits, quarantine=aside)
+    events = log.interactions.rename({"timestamp": "time"}).drop("line")
+    return take_in(site, Rows(events, log.items, path.name, log.digest, len(log.rejected)), held)
+
+
+def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
+    """Writes the rows that are not there yet and lists them, all in one transaction at the end."""
+    key = load_key(site.folder)
+    with transaction(site.engine) as connection:
+        lease.demand(connection, held)
+        events = _with_uids(connection, rows.events, key)
+        days = events["time"].dt.strftime(store.DAY).unique().to_list()
+        listed = files.listed(connection, days, states=files.STATES)
+        known_items = files.listed(connection, [store.ITEMS])
+        cuts = site.cuts(connection)
+        first = files.next_number(connection, ROWS)
+    there = store.read(site.data, listed, ["identity"])["identity"]
+    events = events.with_columns(identity=store.identities(events))
+    new = events.filter(~pl.col("identity").is_in(there.implode()) & pl.col("identity").is_first_distinct())
+    new = _known(new, cuts.end if cuts else None).sort("known_at", "time", maintain_order=True)
+    new = new.with_columns(row_id=first + pl.int_range(pl.len(), dtype=pl.Int64))
+    items = _changed(rows.items, store.read_items(site.data, known_items), cuts.end if cuts else None)
+    written = [*store.write(site.data, new), *store.write_items(site.data, items)]
+    rows_in = len(events) + rows.set_aside
+    counts = Counts(rows.source, rows.sha256, rows_in, len(new), rows.set_aside, len(events) - len(new))
+    with transaction(site.engine) as connection:
+        lease.demand(connection, held)
+        files.take_numbers(connection, ROWS, first, len(new))
+        files.add(connection, counts, written)
+    return counts
+
+
+def _with_uids(connection: object, events: pl.DataFrame, key: Key) -> pl.DataFrame:
+    """The events with `uid` in the place of the person's own id."""
+    people = events["user_id"].unique(maintain_order=True)
+    pseudonyms = key.pseudonyms(people)
+    uid = vault.uids(connection, pseudonyms, key.id, new_uid)  # type: ignore[arg-type]
+    of = pl.DataFrame({"user_id": people, "uid": [uid[p] for p in pseudonyms]}, schema_overrides={"uid": pl.String})
+    found = events.join(of, on="user_id", how="left", maintain_order="left").drop("user_id")
+    missing = [name for name in SERVED if name not in found.columns]
+    return found.with_columns(pl.lit(None, dtype=store.STORED[name]).alias(name) for name in missing)
+
+
+def _known(events: pl.DataFrame, closed: int | None) -> pl.DataFrame:
+    """The events with `known_at`: a row of a period that is closed already becomes known now, at the last cut."""
+    time = pl.col("time")
+    if closed is None:
+        return events.with_columns(known_at=time)
+    cut = pl.lit(closed).cast(store.STORED["known_at"])
+    return events.with_columns(known_at=pl.max_horizontal(time, cut))
+
+
+def _changed(items: pl.DataFrame, known: pl.DataFrame, closed: int | None) -> pl.DataFrame:
+    """Items that are new or have other texts than before, valid from the last cut on."""
+    texts = items.select(pl.all().cast(pl.String))
+    newest = known.unique("item_id", keep="last", maintain_order=True)
+    for name in (*texts.columns, *newest.columns):
+        texts = texts if name in texts.columns or name == "known_at" else texts.with_columns(_empty(name))
+        newest = newest if name in newest.columns else newest.with_columns(_empty(name))
+    same = texts.join(newest.drop("known_at"), on=texts.columns, how="semi", nulls_equal=True)["item_id"]
+    cut = pl.lit(closed or 0).cast(store.STORED["known_at"])
+    return texts.filter(~pl.col("item_id").is_in(same.implode())).with_columns(known_at=cut)
+
+
+def _empty(name: str) -> pl.Expr:
+    return pl.lit(None, dtype=pl.String).alias(name)

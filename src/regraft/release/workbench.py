@@ -1,0 +1,69 @@
+"""The contenders of a site at work: made new, or taken up from a version, with the base model that they share."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regraft.data.draws import runs
+from regraft.data.regimes import Regime
+from regraft.data.stream import Stream
+from regraft.prompts.template import Template
+from regraft.setup.config import ContenderOptions
+from regraft.setup.site import Site
+from regraft.strategies.contender import Contender, new_contender
+
+EVAL_KEY = 11  # of the draw of evaluation rows, as in the arena
+
+
+class Workbench:
+    """Opens the base model when the first contender with a language model asks for it.
+
+    `stream` is the site's log up to the cut that is worked at.
+    """
+
+    def __init__(self, site: Site, stream: Stream) -> None:
+        self.site, self.stream = site, stream
+        self.regime = Regime.parse(site.options.regime)
+
+    def new(self, options: ContenderOptions) -> Contender:
+        """A contender that has learnt nothing yet."""
+        lab = None
+        if options.kind == "strategy":
+            from regraft.lm.lab import ModelLab
+
+            lab = ModelLab(self._reading(options), self.site.options.seed)
+        return new_contender(
+            options.kind, options.use, options.settings, self.regime, self.site.options.seed, options.calibration, lab
+        )
+
+    def of_version(self, options: ContenderOptions, folder: Path) -> Contender:
+        """The contender as a version left it."""
+        contender = self.new(options)
+        contender.load(folder)
+        return contender
+
+    def past(self, period: int) -> Stream:
+        """What the close of `period` learns from: all examples up to its end but the evaluation rows."""
+        view = self.stream.until(period + 1)
+        return view.only(~self.eval_rows[view.targets])
+
+    @cached_property
+    def eval_rows(self) -> np.ndarray:
+        """bool per row: examples that nothing is ever trained on."""
+        return runs(self.stream, self.site.options.timeline.targets, self.site.options.eval_share, EVAL_KEY)
+
+    @cached_property
+    def workshop(self) -> Any:
+        from regraft.setup.base import open_workshop
+
+        options, folder = self.site.options, self.site.cache / "work"
+        return open_workshop(options, self.stream, Template.load(options.template), self.regime, folder)
+
+    def _reading(self, options: ContenderOptions) -> Any:
+        """The workshop under the contender's own template."""
+        shop, template = self.workshop, Template.load(options.template or self.site.options.template)
+        return shop if template.hash == shop.encoder.template.hash else shop.reading(template)

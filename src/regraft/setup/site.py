@@ -1,0 +1,168 @@
+"""A site: one folder that holds one recommender in service.
+
+    regraft.yaml  data/  state.db  versions/  cache/  spool/  reports/
+
+What is in service is decided in SQL (state.db, or a PostgreSQL by URL); folders hold what it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from sqlalchemy import Connection, Engine, select
+
+from regraft.data import store
+from regraft.data.build import build_stream
+from regraft.data.labels import LabelRule
+from regraft.data.periods import EARLIEST, Cuts, Periods
+from regraft.data.stream import Stream
+from regraft.errors import ConfigError, StateError
+from regraft.setup.config import ContenderOptions, ModelOptions, explained, plugin
+from regraft.state import files
+from regraft.state.database import open_database, transaction
+from regraft.state.tables import periods
+
+FILE = "regraft.yaml"
+DAY = 86_400_000  # ms
+FOLDERS = ("data", "versions", "cache", "spool", "reports")
+
+
+class SiteData(BaseModel):
+    """How the site's logs are read, and what counts as liked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str = "rating > 3"
+    reader: str | None = Field(None, description="name of a reader; None: recognised by content")
+    mapping: dict[str, Any] | None = Field(None, description="column names, for the table reader")
+    limits: dict[str, float] = Field(default_factory=dict, description="highest share of bad rows, by reason")
+    negatives: int = Field(1, ge=1, description="per positive, for the rule `implicit`")
+    warm_up: float = Field(0.3, ge=0, lt=1, description="share of the first log that is history, never an example")
+
+    @field_validator("label")
+    @classmethod
+    def _readable_label(cls, value: str) -> str:
+        LabelRule(value)
+        return value
+
+
+class SiteOptions(ModelOptions):
+    """The file regraft.yaml."""
+
+    name: str = Field("site", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="versions are NAME-v000123")
+    data: SiteData = SiteData()
+    database: str | None = Field(None, description="URL of a PostgreSQL; None: state.db in the folder")
+    champion: ContenderOptions = ContenderOptions(use="stack")
+    challengers: tuple[ContenderOptions, ...] = ()
+    gate: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings of checks, by their name")
+    eval_share: float = Field(0.1, gt=0, lt=0.5, description="share of the examples that nothing is trained on")
+    seed: int = Field(0, ge=0)
+
+    @field_validator("champion")
+    @classmethod
+    def _known(cls, value: ContenderOptions) -> ContenderOptions:
+        plugin(value)
+        return value
+
+    @field_validator("challengers")
+    @classmethod
+    def _all_known(cls, value: tuple[ContenderOptions, ...]) -> tuple[ContenderOptions, ...]:
+        for contender in value:
+            plugin(contender)
+        return value
+
+    @property
+    def contenders(self) -> tuple[ContenderOptions, ...]:
+        """The champion's and the challengers', each name once."""
+        return tuple({c.label: c for c in (self.champion, *self.challengers)}.values())
+
+    @classmethod
+    def read(cls, path: Path) -> SiteOptions:
+        """From the YAML file of a site."""
+        try:
+            raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            return cls.model_validate(raw)
+        except OSError as error:
+            raise ConfigError(
+                f"site '{path.parent}'", f"has no {FILE}", "a folder made by regraft init",
+                f"Make one with: regraft init {path.parent} --from LOG",
+            ) from error  # fmt: skip
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"configuration '{path}'", f"is not YAML: {error}", "a YAML file") from error
+        except ValidationError as error:
+            raise ConfigError(str(path), *explained(error)) from error
+
+
+@dataclass(frozen=True)
+class Site:
+    """An opened site."""
+
+    folder: Path
+    options: SiteOptions
+    engine: Engine
+
+    @classmethod
+    def open(cls, folder: Path) -> Site:
+        """The site in a folder; ConfigError or StateError where it is none."""
+        options = SiteOptions.read(folder / FILE)
+        for name in FOLDERS:
+            (folder / name).mkdir(exist_ok=True)
+        url = options.database or f"sqlite:///{(folder / 'state.db').resolve()}"
+        return cls(folder, options, open_database(url))
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def versions(self) -> Path:
+        return self.folder / "versions"
+
+    @property
+    def spool(self) -> Path:
+        return self.folder / "spool"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @property
+    def reports(self) -> Path:
+        return self.folder / "reports"
+
+    # -- what is known -------------------------------------------------------------------------
+
+    def cuts(self, connection: Connection) -> Cuts | None:
+        """Where the closed periods begin and the last one ends; None before the first close."""
+        rows = connection.execute(select(periods).order_by(periods.c.number)).all()
+        return days_cuts([row.begins for row in rows], rows[-1].ends) if rows else None
+
+    def stream(self, cuts: Cuts) -> Stream:
+        """The accepted rows of the site up to the last of the cuts, as a stream."""
+        with transaction(self.engine) as connection:
+            listed = files.listed(connection)
+        rows = store.read(self.data, [f for f in listed if f.day != store.ITEMS])
+        rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
+        return build_stream(
+            rows.rename({"uid": "user_id", "time": "timestamp"}),
+            store.read_items(self.data, [f for f in listed if f.day == store.ITEMS]),
+            self.options.data.label, Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
+            seed=self.options.seed, name=self.options.name, cuts=cuts,
+        )  # fmt: skip
+
+    @cached_property
+    def lease_name(self) -> str:
+        return f"site {self.options.name}"
+
+
+def days_cuts(begins: list[int], end: int) -> Cuts:
+    """Cuts of periods that begin at these times (ms) and are days from the last one on."""
+    if not begins:
+        raise StateError("site", "has closed no period yet", "a site made by regraft init")
+    return Cuts("calendar", tuple((begin, EARLIEST) for begin in begins), end, every="1d")

@@ -1,0 +1,91 @@
+"""Opening the database of a site: SQLite in its folder, or PostgreSQL by URL. Transactions are serial and durable.
+
+SQLite: every transaction begins with BEGIN IMMEDIATE, so that one which reads and then writes waits instead of
+failing; `synchronous=FULL`, so that what was committed survives a loss of power; `secure_delete`, so that what
+was deleted is not left in free pages. WAL from 3.51.3 on: earlier versions can corrupt a database when two
+connections write and checkpoint at once, and use a rollback journal.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from regraft.errors import StateError
+
+SAFE_WAL = (3, 51, 3)  # first version of SQLite without the WAL-reset corruption
+WAIT = 30.0  # seconds a transaction waits for another one
+
+
+def open_database(url: str) -> Engine:
+    """The engine behind `url`, its tables brought up to date.
+
+    Raises StateError where the database cannot be opened, or was written by a later version of regraft.
+    """
+    try:
+        engine = _engine(url)
+        with transaction(engine) as connection:
+            _migrate(connection)
+    except CommandError as error:  # it names a migration that this version does not have
+        raise StateError(
+            f"database '{_shown(url)}'", "was written by a later version of regraft", "this version or an earlier one",
+            "Install the version that wrote it, or a later one",
+        ) from error  # fmt: skip
+    except (SQLAlchemyError, OSError) as error:
+        raise StateError(f"database '{_shown(url)}'", _reason(error), "a database that can be opened") from error
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction: committed at the end, rolled back after an error."""
+    with engine.begin() as connection:
+        yield connection
+
+
+def journal_mode(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
+    """WAL where this SQLite is free of its corruption, else DELETE."""
+    return "WAL" if version >= SAFE_WAL else "DELETE"
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver begins no transaction of its own
+    for pragma in (
+        f"journal_mode={journal_mode()}", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON",
+        f"busy_timeout={round(WAIT * 1000)}",
+    ):  # fmt: skip
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _shown(url: str) -> str:
+    """The URL without its password."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _reason(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return f"cannot be opened: {str(cause).strip().splitlines()[0]}"

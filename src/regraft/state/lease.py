@@ -1,0 +1,89 @@
+"""A lease: one process at a time works on a site. Each holder has a fence, a number larger than all before it.
+
+A process that was stopped past its lease and goes on is refused at its next commit, because its fence is no
+longer the newest.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from regraft.errors import StateError
+from regraft.state.database import transaction
+from regraft.state.tables import leases
+
+SECONDS = 120.0  # after which a holder that has not renewed counts as gone
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to work on `name`, as long as no other has taken it."""
+
+    name: str
+    holder: str
+    fence: int
+
+
+def take(engine: Engine, name: str, seconds: float = SECONDS, now: float | None = None) -> Lease:
+    """The lease on `name`; StateError where another process holds it and still runs."""
+    holder = f"{platform.node()}:{os.getpid()}"
+    at = round((time.time() if now is None else now) * 1000)
+    with transaction(engine) as connection:
+        held = connection.execute(select(leases).where(leases.c.name == name).with_for_update()).first()
+        if held and held.expires > at and not _gone(held.holder):
+            raise StateError(
+                f"site, lease '{name}'", f"is held by {held.holder} for {(held.expires - at) / 1000:.0f} s more",
+                "no other process at work", "Wait for it, or stop it, and run the same command again",
+            )  # fmt: skip
+        values = {"holder": holder, "fence": held.fence + 1 if held else 1, "expires": at + round(seconds * 1000)}
+        if held:
+            connection.execute(update(leases).where(leases.c.name == name).values(**values))
+        else:
+            connection.execute(insert(leases).values(name=name, **values))
+    return Lease(name, holder, int(values["fence"]))
+
+
+def renew(engine: Engine, lease: Lease, seconds: float = SECONDS) -> None:
+    """Holds it for `seconds` from now; StateError where another process has taken it."""
+    with transaction(engine) as connection:
+        demand(connection, lease)
+        connection.execute(
+            update(leases).where(leases.c.name == lease.name).values(expires=round((time.time() + seconds) * 1000))
+        )
+
+
+def demand(connection: Connection, lease: Lease) -> None:
+    """StateError where the lease is no longer the newest; called inside every transaction that commits work."""
+    fence = connection.execute(select(leases.c.fence).where(leases.c.name == lease.name).with_for_update()).scalar()
+    if fence != lease.fence:
+        raise StateError(
+            f"site, lease '{lease.name}'", f"was taken by another process (fence {fence}, ours is {lease.fence})",
+            "the newest fence", "Run the same command again: finished steps are kept",
+        )  # fmt: skip
+
+
+def give_back(engine: Engine, lease: Lease) -> None:
+    """Lets the next process in at once."""
+    with transaction(engine) as connection:
+        connection.execute(
+            update(leases).where(leases.c.name == lease.name, leases.c.fence == lease.fence).values(expires=0)
+        )
+
+
+def _gone(holder: str) -> bool:
+    """Whether the holder is a process of this machine that no longer runs."""
+    node, _, pid = holder.rpartition(":")
+    if node != platform.node():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, ValueError):
+        return False
+    return int(pid) == os.getpid()

@@ -1,0 +1,45 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from regraft.errors import StateError
+from regraft.state import lease
+from regraft.state.database import transaction
+
+
+def test_a_second_process_is_told_who_holds_it(engine, monkeypatch):
+    lease.take(engine, "update")
+    monkeypatch.setattr(os, "getpid", lambda: os.getppid())  # as another process that runs would ask
+    with pytest.raises(StateError, match="is held by"):
+        lease.take(engine, "update")
+
+
+def test_a_lease_given_back_or_run_out_can_be_taken(engine):
+    first = lease.take(engine, "update", seconds=100)
+    lease.give_back(engine, first)
+    second = lease.take(engine, "update", seconds=-1)
+    third = lease.take(engine, "update")
+    assert [first.fence, second.fence, third.fence] == [1, 2, 3]
+
+
+def test_a_holder_that_was_killed_is_gone_at_once(engine, url):
+    code = f"from regraft.state import database, lease; lease.take(database.open_database({url!r}), 'update', 1000)"
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+    assert lease.take(engine, "update").fence == 2
+
+
+def test_a_holder_that_wakes_up_after_its_lease_is_refused(engine):
+    slept = lease.take(engine, "update", seconds=-1)
+    lease.take(engine, "update")
+    with pytest.raises(StateError, match="taken by another process"), transaction(engine) as connection:
+        lease.demand(connection, slept)
+    with pytest.raises(StateError, match="taken by another process"):
+        lease.renew(engine, slept)
+
+
+def test_leases_of_different_names_do_not_meet(engine):
+    assert lease.take(engine, "update").fence == lease.take(engine, "compact").fence == 1
