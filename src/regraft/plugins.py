@@ -26,6 +26,7 @@ KINDS = {
     "readers": "regraft.data.readers",
     "strategies": "regraft.strategies",
     "baselines": "regraft.baselines",
+    "checks": "regraft.release.checks",
 }
 # Modules in a plug-in folder that are the room's own furniture, not plug-ins.
 FURNITURE = {

@@ -29,7 +29,7 @@ from regraft.errors import ConfigError, DataError, ModelError, ResultsError
 from regraft.files import remove, whole_folder, write_text
 from regraft.prompts.facts import fact_table
 from regraft.prompts.template import Template
-from regraft.setup.config import ArenaConfig, ContenderOptions, plugin
+from regraft.setup.config import ArenaConfig, ContenderOptions
 from regraft.setup.inputs import inputs
 from regraft.strategies.contender import Contender, new_contender
 

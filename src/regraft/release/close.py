@@ -1,0 +1,103 @@
+"""Closing one period of a site: all contenders judged on it, then renewed with it, each into a folder of its own.
+
+The same steps as a cell of the arena (views, evaluation rows, strategies.close_period): what was measured there is
+what is run here. Whatever is finished is kept in the staging folder, so that a killed update goes on from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from regraft.data.stream import Stream
+from regraft.files import write_text
+from regraft.metrics.binary import auc
+from regraft.metrics.groups import USER_GROUPS, user_groups
+from regraft.release.evidence import Judged
+from regraft.release.workbench import Workbench
+from regraft.setup.config import ContenderOptions
+from regraft.strategies.contender import DESCRIPTION, Contender
+
+RENEWED, CONTENDER = "renewed.json", "contender"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A contender and the version that it goes on from; None for one that is new."""
+
+    options: ContenderOptions
+    version: str | None = None
+    parent: Path | None = None  # the folder of its contender
+
+
+def judge(bench: Workbench, work: list[Work], period: int) -> dict[str, dict[str, float]]:
+    """AUC of every contender's last version on the whole new period, which none of them has seen."""
+    cases = bench.stream.cases(period)
+    found: dict[str, dict[str, float]] = {}
+    for one in work:
+        if one.parent is not None and len(cases):
+            scores = bench.of_version(one.options, one.parent).score(cases)
+            found[one.options.label] = {"auc": _number(auc(cases.labels, scores)), "rows": float(len(cases))}
+    return found
+
+
+def renew(
+    bench: Workbench, work: list[Work], period: int, staging: Path, tell: Callable[[str], object]
+) -> dict[str, dict[str, Any]]:
+    """Renews every contender with the period and saves it under staging/LABEL; gives what each took."""
+    past = bench.past(period)
+    found = {}
+    for one in work:
+        label, place = one.options.label, staging / one.options.label
+        done = place / RENEWED
+        if done.is_file():
+            found[label] = json.loads(done.read_text())
+            continue
+        tell(f"{label} learns from {len(past):,} examples of {period} periods")
+        began = perf_counter()
+        contender = bench.new(one.options) if one.parent is None else bench.of_version(one.options, one.parent)
+        if one.parent is not None:  # a calibration is fitted on scores of the whole period, as the arena asks for them
+            contender.score(bench.stream.cases(period))
+        renewal = contender.renew(past)
+        contender.save(place / CONTENDER)
+        found[label] = {
+            "cost": renewal.cost.as_dict(), "notes": list(renewal.notes), "seconds": perf_counter() - began,
+            "examples": len(past), "people": len(np.unique(past.users)),
+        }  # fmt: skip
+        write_text(done, json.dumps(found[label]))
+    return found
+
+
+def judged(bench: Workbench, old: Contender, new: Contender, period: int, cost: Mapping[str, float]) -> Judged:
+    """The evaluation rows of all periods up to this one, scored by both."""
+    view = bench.stream.until(period + 1)
+    rows = view.only(bench.eval_rows[view.targets])
+    return Judged(
+        rows.labels, rows.users, rows.period[rows.targets], period, old.score(rows), new.score(rows),
+        _user_groups(bench.stream, rows, period), cost,
+    )  # fmt: skip
+
+
+def _user_groups(stream: Stream, rows: Stream, period: int) -> np.ndarray:
+    """New, dormant or continuing users as of the period's begin."""
+    before = stream.until(period)
+    real = before.happened
+    if not real.any():
+        return np.full(len(rows), USER_GROUPS[0])
+    return user_groups(rows.users, before.user[real], before.period[real], period - 1)
+
+
+def contender_in(folder: Path) -> bool:
+    """Whether a folder holds a contender that was saved whole."""
+    return (folder / DESCRIPTION).is_file()
+
+
+def _number(value: float) -> float:
+    """NaN is not JSON: the AUC of rows with one label is told as 0.5, a coin's."""
+    return 0.5 if np.isnan(value) else float(value)

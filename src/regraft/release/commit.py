@@ -1,0 +1,81 @@
+"""The end of an update: versions get their immutable names, then one SQL transaction changes all that is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from regraft import __version__
+from regraft.files import remove
+from regraft.release.close import Work
+from regraft.release.publish import publish
+from regraft.release.runs import Outcome, Run, boundary, finish, now
+from regraft.setup.site import Site
+from regraft.state import files, lease, ledger, versions
+from regraft.state.database import transaction
+from regraft.state.lease import Lease
+from regraft.state.tables import batches, periods
+from regraft.state.versions import Version
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Periods that were closed: number, first ms and exclusive end of each."""
+
+    periods: tuple[tuple[int, int, int], ...]
+
+    @property
+    def cut(self) -> int:
+        return self.periods[-1][2]
+
+
+def commit(
+    site: Site, held: Lease, run: Run, closed: Closed, work: list[Work], staging: Path,
+    took: Mapping[str, Mapping[str, Any]], outcome: Outcome, champion: str | None,
+) -> Outcome:  # fmt: skip
+    """Publishes staging/LABEL of every contender and commits; `champion` is the version in service until now.
+
+    The champion's contender takes its place where the outcome is `promoted`, and is `rejected` where it is `kept`.
+    """
+    promoted, own_label = outcome.state == "promoted", site.options.champion.label
+    with transaction(site.engine) as connection:
+        first, sources = versions.next_number(connection), _sources(connection)
+    made = []
+    for place, one in enumerate(work):
+        label, name = one.options.label, versions.version_name(site.options.name, first + place)
+        lineage = {
+            **sources, "contender": one.options.model_dump(mode="json"), "parent": one.version,
+            "periods": closed.periods[-1][0], "seed": site.options.seed, "regime": site.options.regime,
+            "template": site.options.template, "code": __version__, **took[label],
+        }  # fmt: skip
+        manifest = publish(staging / label, site.versions / name, {"run": run.key, "lineage": lineage})
+        state = "good" if promoted or label != own_label else "rejected"
+        made.append(Version(name, first + place, label, run.id, closed.cut, manifest, lineage, state, now()))
+    boundary("publish")
+    own = next(v.name for v in made if v.contender == own_label)
+    done = replace(outcome, versions=tuple(v.name for v in made), champion=own if promoted else champion or "")
+    with transaction(site.engine) as connection:
+        lease.demand(connection, held)
+        for version in made:
+            versions.add(connection, version)
+        details = {"date": done.date, "run": run.id, "findings": [asdict(f) for f in done.findings]}
+        if promoted:
+            versions.move(connection, "champion", own, champion, "promoted", details, now())
+        else:
+            ledger.append(connection, "kept", {**details, "champion": champion}, now())
+        for number, begins, ends in closed.periods:
+            connection.execute(insert(periods).values(number=number, begins=begins, ends=ends, run=run.id))
+        finish(connection, done)
+    boundary("commit")
+    remove(site.versions / ".staging" / run.key)
+    return done
+
+
+def _sources(connection: Connection) -> dict[str, Any]:
+    """What versions are made from: accepted batches by number and sha256."""
+    rows = connection.execute(select(batches.c.id, batches.c.sha256).where(batches.c.state == files.ACCEPTED))
+    return {"batches": [[row.id, row.sha256] for row in rows.all()]}

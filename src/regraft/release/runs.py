@@ -1,0 +1,116 @@
+"""Runs: what was begun, under which key, and how it ended. Equal inputs have equal keys, so nothing runs twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, insert, select, update
+
+from regraft import __version__
+from regraft.release.evidence import Finding
+from regraft.setup.site import Site
+from regraft.state import files, lease, ledger
+from regraft.state.lease import Lease
+from regraft.state.tables import runs
+
+State = Literal["promoted", "kept", "held", "skipped"]
+CODES = {"promoted": 0, "kept": 10, "held": 30, "skipped": 0}  # exit codes; 20 is a problem with the data
+CLOSED = ("promoted", "kept", "skipped")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Number and key of a run, and the first millisecond of the day that it closes."""
+
+    id: int
+    key: str
+    begins: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one update."""
+
+    run: int
+    date: str
+    state: State
+    findings: tuple[Finding, ...] = ()
+    versions: tuple[str, ...] = ()
+    champion: str = ""
+    judged: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def code(self) -> int:
+        return CODES[self.state]
+
+
+def begin(connection: Connection, site: Site, held: Lease, begins: int, parents: list[str | None]) -> Run:
+    """The run that closes the day from `begins` on: taken up where one of this key was begun before."""
+    lease.demand(connection, held)
+    listed = [[f.name, f.sha256] for f in files.listed(connection)]
+    decides = [site.options.model_dump(mode="json"), begins, listed, parents, __version__]
+    key = hashlib.sha256(ledger.canonical(decides).encode()).hexdigest()[:32]
+    found = connection.execute(select(runs.c.id).where(runs.c.key == key)).scalar()
+    if found:
+        connection.execute(update(runs).where(runs.c.id == found).values(fence=held.fence))
+        return Run(found, key, begins)
+    added = connection.execute(
+        insert(runs)
+        .values(
+            key=key, kind="update", date=date_of(begins), state="running", step="", fence=held.fence, details="{}",
+            begun=now(),
+        )
+        .returning(runs.c.id)
+    )  # fmt: skip
+    return Run(added.scalar_one(), key, begins)
+
+
+def finish(connection: Connection, outcome: Outcome) -> None:
+    """Writes down how a run ended."""
+    details = json.dumps(asdict(outcome), ensure_ascii=False)
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == outcome.run)
+        .values(state=outcome.state, step="done", details=details, ended=now())
+    )
+
+
+def outcome_of(row: Any) -> Outcome:
+    """What `finish` wrote."""
+    found = json.loads(row.details)
+    found["findings"] = tuple(Finding(**f) for f in found["findings"])
+    return Outcome(**{**found, "versions": tuple(found["versions"])})
+
+
+def closed_on(connection: Connection, day: str) -> Outcome | None:
+    """What became of a day (2025-01-06) that is closed already."""
+    row = connection.execute(select(runs).where(runs.c.date == day, runs.c.state.in_(CLOSED))).first()
+    return outcome_of(row) if row else None
+
+
+def waiting(connection: Connection) -> int | None:
+    """The run that the gate holds for a person."""
+    return connection.execute(select(runs.c.id).where(runs.c.state == "held")).scalar()
+
+
+def boundary(step: str) -> None:
+    """The end of a step: where a test kills the process to see that the next run ends in the same state."""
+    if os.environ.get("REGRAFT_CRASH_AFTER") == step:
+        os.kill(os.getpid(), 9)
+
+
+def date_of(ms: int) -> str:
+    """2025-01-06"""
+    return datetime.fromtimestamp(ms / 1000, UTC).date().isoformat()
+
+
+def now() -> int:
+    """ms since 1970 UTC."""
+    return round(time.time() * 1000)
