@@ -94,16 +94,16 @@ def day_numbers(rows: pl.DataFrame) -> dict[str, float]:
         "late": float((rows["known_at"] > rows["time"]).sum()) / n,
         "hours": float(hours),
         "top_users": _top(rows["uid"]),
-        "top_item": float(rows["item_id"].value_counts()["count"].max() or 0) / n if len(rows) else 0.0,
+        "top_item": _top(rows["item_id"], 0.0),
     }
 
 
-def _top(users: pl.Series, share: float = 0.01) -> float:
-    """Share of the rows that the busiest 1 % of the users (one at least) wrote."""
-    if not len(users):
+def _top(names: pl.Series, share: float = 0.01) -> float:
+    """Share of the rows that carry one of the most frequent names: 1 % of all names, one at least."""
+    if not len(names):
         return 0.0
-    counts = users.value_counts(sort=True)["count"]
-    return float(counts.head(max(1, round(share * len(counts)))).sum() / len(users))
+    counts = names.value_counts(sort=True)["count"]
+    return float(counts.head(max(1, round(share * len(counts)))).sum() / len(names))
 
 
 def deviations(value: float, earlier: pl.Series, floor: float) -> tuple[float, float]:

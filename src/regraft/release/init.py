@@ -1,4 +1,4 @@
-"""Making a site from a log: its rows are stored, the older past and the last seven days closed, a first version made."""
+"""Making a site from a log: rows stored, the older past and the last seven days closed, a first version made."""
 
 from __future__ import annotations
 
@@ -93,7 +93,8 @@ def _days(site: Site) -> tuple[list[int], int]:
     older = np.sort(time[time < last[0]])
     if not len(older):
         raise DataError(
-            f"log of the site '{site.folder}'", f"begins {date_of(int(time.min()))} and ends {date_of(int(time.max()))}",
+            f"log of the site '{site.folder}'",
+            f"begins {date_of(int(time.min()))} and ends {date_of(int(time.max()))}",
             f"rows of more than {DAYS} days",
         )  # fmt: skip
     first = int(older[int(site.options.data.warm_up * len(older))])

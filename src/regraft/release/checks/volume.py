@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from regraft.release.evidence import Day, Finding, Limits
@@ -15,10 +16,10 @@ class Volume(Limits):
     most: float = Field(2.0, gt=0)
 
     def look(self, day: Day) -> Finding:
-        n, usual = len(day.rows), day.earlier["rows"].median()
-        if not usual:
-            return Finding("volume", "pass", f"{n:,} rows; there is no earlier day to compare with")
-        ratio = n / float(usual)  # type: ignore[arg-type]
+        if not len(day.earlier):
+            return Finding("volume", "pass", f"{len(day.rows):,} rows; there is no earlier day to compare with")
+        n, usual = len(day.rows), float(np.median(day.earlier["rows"].to_numpy()))
+        ratio = n / max(usual, 1.0)
         outcome: Literal["pass", "hold"] = "pass" if self.least <= ratio <= self.most else "hold"
         said = f"{n:,} rows, {ratio:.2f} times the usual {usual:,.0f} (allowed: {self.least:g} to {self.most:g})"
         return Finding("volume", outcome, said, {"rows": n, "ratio": ratio})

@@ -102,6 +102,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_files_day", "files", ["day"], unique=False)
     op.create_table(
+        "periods",
+        sa.Column(
+            "number", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), autoincrement=False, nullable=False
+        ),
+        sa.Column("begins", sa.BigInteger(), nullable=False),
+        sa.Column("ends", sa.BigInteger(), nullable=False),
+        sa.Column("run", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), nullable=False),
+        sa.ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_periods_run")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_periods")),
+    )
+    op.create_table(
         "versions",
         sa.Column("name", sa.String(length=128), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
