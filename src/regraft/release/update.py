@@ -23,6 +23,7 @@ from sqlalchemy import Connection, insert, select
 
 from regraft.data import store
 from regraft.data.labels import LabelRule
+from regraft.data.periods import Cuts
 from regraft.errors import DataError, StateError
 from regraft.release import close, gate
 from regraft.release.commit import Closed, commit
@@ -52,6 +53,29 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
         return _update(site, held, day, tell, accept)
     finally:
         lease.give_back(site.engine, held)
+
+
+def catch_up(site: Site, day: str | None, tell: Tell = str) -> list[Outcome]:
+    """Closes all days up to `day` (default: the last one that has rows), one by one; stops at one that is held."""
+    with transaction(site.engine) as connection:
+        cuts, days = site.cuts(connection), [f.day for f in files.listed(connection) if f.day != store.ITEMS]
+    last = _checked(day) if day else max(days)
+    done: list[Outcome] = []
+    while cuts is not None and date_of(cuts.end) <= last and (not done or done[-1].state != "held"):
+        done.append(update(site, date_of(cuts.end), tell))
+        with transaction(site.engine) as connection:
+            cuts = site.cuts(connection)
+    return done
+
+
+def look(site: Site, day: str | None = None) -> Outcome:
+    """What the gate says of the next day's rows; nothing is changed."""
+    with transaction(site.engine) as connection:
+        cuts, champion = _service(connection, site)
+        _demand_next(site, day, cuts)
+    findings = gate.look(gate.checks(site.options.gate, "before"), _day(site, cuts.end))
+    state = "held" if gate.outcome(findings) == "hold" else "promoted"
+    return Outcome(0, date_of(cuts.end), state, tuple(findings), champion=champion)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -96,16 +120,10 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
 
 def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Begun | Outcome:
     with transaction(site.engine) as connection:
-        cuts, champion = site.cuts(connection), versions.alias(connection, "champion")
-        if cuts is None or champion is None:
-            raise StateError(f"site '{site.folder}'", "has no version yet", "a site made by regraft init")
+        cuts, champion = _service(connection, site)
         if day and (found := closed_on(connection, _checked(day))):
             return found
-        if day and _checked(day) != date_of(cuts.end):
-            raise DataError(
-                f"date {day}", f"is not the next day to close, which is {date_of(cuts.end)}", date_of(cuts.end),
-                f"Close the days between one by one: regraft update {site.folder} --date {day} --catch-up",
-            )  # fmt: skip
+        _demand_next(site, day, cuts)
         held_run = waiting(connection)
         if held_run and accept != held_run:
             raise StateError(
@@ -115,7 +133,23 @@ def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Beg
         known = versions.listed(connection)
         work = [close.Work(options, *_newest(site, known, options.label)) for options in site.options.contenders]
         run = begin(connection, site, held, cuts.end, [one.version for one in work])
-        return _Begun(run, tuple(start for start, _ in cuts.starts), work, champion.version)
+        return _Begun(run, tuple(start for start, _ in cuts.starts), work, champion)
+
+
+def _service(connection: Connection, site: Site) -> tuple[Cuts, str]:
+    """The site's cuts and the version in service."""
+    cuts, champion = site.cuts(connection), versions.alias(connection, "champion")
+    if cuts is None or champion is None:
+        raise StateError(f"site '{site.folder}'", "has no version yet", "a site made by regraft init")
+    return cuts, champion.version
+
+
+def _demand_next(site: Site, day: str | None, cuts: Cuts) -> None:
+    if day and _checked(day) != date_of(cuts.end):
+        raise DataError(
+            f"date {day}", f"is not the next day to close, which is {date_of(cuts.end)}", date_of(cuts.end),
+            f"Close the days between one by one: regraft update {site.folder} --date {day} --catch-up",
+        )  # fmt: skip
 
 
 def _newest(site: Site, known: list[versions.Version], label: str) -> tuple[str | None, Path | None]:

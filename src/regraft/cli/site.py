@@ -1,0 +1,192 @@
+"""`regraft init, ingest, update, versions, rollback, why`: one recommender in service, day after day."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from regraft.cli.options import AsJson, columns, pairs
+from regraft.cli.show import command, say, say_json, show
+
+if TYPE_CHECKING:
+    from regraft.release.runs import Outcome
+    from regraft.setup.site import Site
+
+DATA_PROBLEM, NOTHING_CHANGED = 20, 1
+Folder = Annotated[Path, typer.Argument(metavar="SITE", help="Folder of the site, made by `regraft init`.")]
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="SITE", help="Folder to make; it holds one recommender.")],
+    log: Annotated[Path, typer.Option("--from", metavar="LOG", help="Your log: a file, a directory, or a zip.")],
+    reader: Annotated[str | None, typer.Option(help="Reader to use; by default the content decides.")] = None,
+    mapping: Annotated[
+        list[str], typer.Option(metavar="KEY=COLUMN", help="Name a column of a table; repeatable.")
+    ] = [],  # noqa: B006
+    limit: Annotated[
+        list[str], typer.Option(metavar="REASON=SHARE", help="Accept more bad rows than 1 %; repeatable.")
+    ] = [],  # noqa: B006
+) -> None:
+    """Make a site from a log.
+
+    Its rows are stored, the older past is closed as one period and the last seven days after it, and a first version is made. A killed call is finished by the same command.
+    """
+    from regraft.release.init import init as make
+
+    made, outcome = make(folder, log, reader, columns(mapping), pairs(limit, "--limit"), _tell)
+    say(f"\n{outcome.champion} is the champion of {made.folder}. Its settings: {made.folder / 'regraft.yaml'}\n")
+    say(f"Next day's rows: {command('ingest', folder, 'FILE')}")
+    say(f"Close the next day: {command('update', folder)}")
+
+
+def ingest(
+    folder: Folder, files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Logs with new rows.")]
+) -> None:
+    """Take rows into a site.
+
+    Rows in are accepted, set aside or already there; the same file twice changes nothing.
+    """
+    from regraft.release.ingest import ingest as take
+    from regraft.state import lease
+
+    site = _open(folder)
+    held = lease.take(site.engine, site.lease_name)
+    try:
+        for file in files:
+            c = take(site, file, held)
+            say(
+                f"{file}: {c.rows_in:,} rows = {c.accepted:,} accepted + {c.set_aside:,} set aside + {c.already_there:,} already there"
+            )
+    finally:
+        lease.give_back(site.engine, held)
+
+
+def update(
+    folder: Folder,
+    date: Annotated[str | None, typer.Option(metavar="DAY", help="Day to close, e.g. 2025-01-06; default: the next.")] = None,
+    catch_up: Annotated[bool, typer.Option("--catch-up", help="Close all days up to --date, one by one.")] = False,
+    accept: Annotated[int | None, typer.Option(metavar="RUN", help="Let a held run pass.")] = None,
+    skip: Annotated[int | None, typer.Option(metavar="RUN", help="Close a held day without learning from it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and what the gate says of the day.")] = False,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Close the next day: judge, renew, gate, publish.
+
+    Exit codes: 0 promoted (or skipped), 10 the old version stays, 20 a problem with the data, 30 held for a person.
+    """
+    from regraft.errors import ConfigError, DataError
+    from regraft.release import update as updates
+
+    site = _open(folder)
+    if sum(one is not None for one in (accept, skip)) + dry_run + catch_up > 1:
+        raise ConfigError("regraft update", "was given two of --accept, --skip, --dry-run, --catch-up", "one of them")
+    try:
+        if dry_run:
+            _show(updates.look(site, date), as_json)
+            return
+        if skip is not None:
+            outcomes = [updates.skip(site, skip)]
+        elif catch_up:
+            outcomes = updates.catch_up(site, date, _tell)
+        else:
+            outcomes = [updates.update(site, date, _tell, accept)]
+    except DataError as error:
+        say(str(error), error=True)
+        raise typer.Exit(DATA_PROBLEM) from error
+    for outcome in outcomes:
+        _show(outcome, as_json)
+    raise typer.Exit(outcomes[-1].code if outcomes else 0)
+
+
+def versions(folder: Folder, as_json: AsJson = False) -> None:
+    """List versions and what the aliases point to."""
+    from regraft.state import versions as known
+    from regraft.state.database import transaction
+
+    site = _open(folder)
+    with transaction(site.engine) as connection:
+        found = known.listed(connection)
+        aliases = [a for name in known.ALIASES if (a := known.alias(connection, name))]
+    rows = [
+        {
+            "version": v.name, "contender": v.contender, "state": v.state,
+            "alias": ", ".join(a.name for a in aliases if a.version == v.name),
+            "saw nothing from": datetime.fromtimestamp(v.cut / 1000, UTC).date().isoformat(),
+        }
+        for v in found
+    ]  # fmt: skip
+    if as_json:
+        say_json(rows)
+    else:
+        show(rows)
+
+
+def rollback(
+    folder: Folder,
+    version: Annotated[str | None, typer.Argument(metavar="VERSION", help="Default: the champion before this one.")] = None,
+    batch: Annotated[bool, typer.Option("--batch", help="Take the rows that came since then out of use as well.")] = False,
+) -> None:  # fmt: skip
+    """Go back to an earlier version.
+
+    Running servers follow within a second. A rollback that changes nothing says so and exits 1.
+    """
+    from regraft.release.rollback import rollback as back
+    from regraft.state import versions as known
+    from regraft.state.database import transaction
+
+    site = _open(folder)
+    with transaction(site.engine) as connection:
+        now = known.alias(connection, "champion")
+    if now and version == now.version and not batch:
+        say(f"The champion is {version} already: nothing was changed.")
+        raise typer.Exit(NOTHING_CHANGED)
+    moved = back(site, version, batch)
+    say(f"The champion is {moved.version} (move {moved.epoch}); before it was {now.version if now else 'none'}.")
+
+
+def why(folder: Folder, version: Annotated[str, typer.Argument(metavar="VERSION")], as_json: AsJson = False) -> None:
+    """Say what a version was made from and what the gate said of it."""
+    from regraft.release.why import why as ask
+
+    found = ask(_open(folder), version)
+    if as_json:
+        say_json(found)
+        return
+    for key, value in found.items():
+        lines = value if isinstance(value, list) else [value]
+        say(f"{key.replace('_', ' '):<18}{lines[0] if lines else '-'}")
+        for line in lines[1:]:
+            say(f"{'':<18}{line}")
+
+
+def _open(folder: Path) -> Site:
+    from regraft.setup.site import Site
+
+    return Site.open(folder)
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def _show(outcome: Outcome, as_json: bool) -> None:
+    if as_json:
+        from dataclasses import asdict
+
+        say_json(asdict(outcome))
+        return
+    for finding in outcome.findings:
+        say(f"  {finding.outcome:<5} {finding.check:<14} {finding.reason}")
+    for name, seen in outcome.judged.items():
+        say(f"  {name} before this day: AUC {seen['auc']:.4f} on its {seen['rows']:,.0f} rows")
+    said = {
+        "promoted": f"promoted, the champion is {outcome.champion}",
+        "kept": f"kept, the champion stays {outcome.champion}",
+        "held": "held for a person: nothing has learnt from it",
+        "skipped": "skipped: nothing has learnt from it",
+    }
+    say(f"Run {outcome.run}, {outcome.date}: {said[outcome.state]}")
