@@ -91,6 +91,14 @@ jobs = Table(
     Column("at", BigInteger, nullable=False),
 )  # fmt: skip
 
+keys = Table(
+    "keys", metadata,
+    Column("name", String(64), primary_key=True),  # whose key it is
+    Column("hash", String(64), nullable=False, unique=True),  # SHA-256: the key itself is told once, when it is made
+    Column("scopes", Text, nullable=False),  # JSON
+    Column("per_minute", Integer, nullable=False),  # requests
+)  # fmt: skip
+
 # -- versions --------------------------------------------------------------------------------------
 
 versions = Table(

@@ -1,0 +1,85 @@
+"""The spool: JSON lines on disk between a server and the next update. A line is acknowledged when it is on the disk.
+
+A writer appends to a segment of its own and begins a new one when it is full; whoever reads takes all whole lines
+of all segments. What was taken in is known by its identity, so a segment may be read many times, and is removed
+when nothing in it is new.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any, BinaryIO
+
+from regraft.files import told
+
+FULL = 16 * 2**20  # bytes after which a segment is finished
+SUFFIX = ".jsonl"
+
+
+class Spool:
+    """Appends lines to segments in a folder; several threads may use one spool, several processes one folder."""
+
+    def __init__(self, folder: Path, full: int = FULL) -> None:
+        self.folder, self.full = folder, full
+        self._name, self._count = secrets.token_hex(6), 0
+        self._file: BinaryIO | None = None
+        self._lock = Lock()
+
+    def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Writes the rows; they are on the disk when this returns. After an error none of them counts."""
+        lines = "".join(json.dumps(row, ensure_ascii=True, separators=(",", ":")) + "\n" for row in rows).encode()
+        if not lines:
+            return
+        with self._lock, told(self.folder):
+            file = self._open()
+            begins = file.tell()
+            try:
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:  # a failed fsync cannot be tried again: the segment is closed without these lines
+                self._give_up(begins)
+                raise
+            if file.tell() >= self.full:
+                self.close()
+
+    def close(self) -> None:
+        """Finishes the segment; the next line begins another."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open(self) -> BinaryIO:
+        if self._file is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._count += 1
+            self._file = (self.folder / f"{self._name}-{self._count:06d}{SUFFIX}").open("ab")
+            handle = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)  # the name of the new segment
+            finally:
+                os.close(handle)
+        return self._file
+
+    def _give_up(self, begins: int) -> None:
+        assert self._file is not None
+        try:
+            os.ftruncate(self._file.fileno(), begins)
+        finally:
+            self._file = None
+
+
+def segments(folder: Path) -> list[Path]:
+    """All segments, oldest name first."""
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def read(segment: Path) -> list[dict[str, Any]]:
+    """The whole lines of a segment; half a line at its end was never acknowledged."""
+    content = segment.read_bytes()
+    return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]

@@ -1,0 +1,1 @@
+"""Recommendations over HTTP: candidates, facts that grow with every event, hot swap, a spool of all that happened."""
