@@ -26,6 +26,7 @@ KINDS = {
     "readers": "regraft.data.readers",
     "strategies": "regraft.strategies",
     "baselines": "regraft.baselines",
+    "similarities": "regraft.prompts.similarity",
 }
 # Modules in a plug-in folder that are the room's own furniture, not plug-ins.
 FURNITURE = {
@@ -39,6 +40,7 @@ FURNITURE = {
     },
     "regraft.baselines": {"features", "logistic", "on_facts", "protocol", "trees"},
     "regraft.data.readers": {"lines"},
+    "regraft.prompts.similarity": {"protocol", "terms"},
 }
 
 
