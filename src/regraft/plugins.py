@@ -38,7 +38,7 @@ FURNITURE = {
         "remembered",
         "strategy_contender",
     },
-    "regraft.baselines": {"features", "logistic", "on_facts", "protocol", "trees"},
+    "regraft.baselines": {"blind", "features", "logistic", "on_facts", "protocol", "text_ridge", "trees"},
     "regraft.data.readers": {"lines"},
     "regraft.prompts.similarity": {"protocol", "terms"},
 }

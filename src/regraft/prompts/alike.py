@@ -47,6 +47,7 @@ class Alike:
         self._near = np.full((0, NEAREST), -1, dtype=np.int32)  # -1: not looked up yet, or there are fewer
         self._near_s = np.zeros((0, NEAREST), dtype=np.float32)
         self._done = np.zeros(0, dtype=bool)
+        self._turned: Vectors | None = None  # the vectors of all items as columns
 
     def __len__(self) -> int:
         return 0 if self.vectors is None else self.vectors.shape[0]
@@ -68,6 +69,7 @@ class Alike:
         have, more = len(self), n_items - len(self)
         if more <= 0:
             return
+        self._turned = None
         new = on_grid(self.similarity.vectors(self.items[have:n_items]))
         if self.vectors is None:
             self.vectors = new
@@ -110,24 +112,25 @@ class Alike:
         count: np.ndarray, line_item: np.ndarray, line_residual: np.ndarray, found: dict[str, np.ndarray],
     ) -> None:  # fmt: skip
         """Votes and best of the cases of some items: `codes[local]` are those of the cases."""
-        missing = codes[~self._done[codes]]
-        if len(missing):
-            self._look_up(missing)
-        others = np.unique(np.concatenate([np.zeros(0, np.int64), *(line_item[p] for _, p in pairs(start[cases], count[cases]))]))
-        if not len(others):
-            return
+        start, count = start[cases], count[cases]
+        if self._done[codes].all():  # a service that asks again: only the history is compared
+            others = np.unique(np.concatenate([np.zeros(0, np.int64), *(line_item[p] for _, p in pairs(start, count))]))
+            place = np.zeros(len(self), dtype=np.int64)
+            place[others] = np.arange(len(others))
+        else:
+            others = place = np.arange(len(self))
         table = self._cosines(codes, others)
-        place = np.zeros(int(others[-1]) + 1, dtype=np.int64)
-        place[others] = np.arange(len(others))
-        for part, line in pairs(start[cases], count[cases]):
-            n = count[cases][part]
+        if others is place:
+            self._look_up(codes, table)
+        for part, line in pairs(start, count):
+            n = count[part]
             some = np.flatnonzero(n)
             begin = np.concatenate([[0], np.cumsum(n[some])[:-1]])
             other, residual = line_item[line], line_residual[line]
-            s = table[np.repeat(local[part], n), place[other]].astype(np.float64)
+            s = table[np.repeat(local[part], n), place[other]].astype(np.float64) / GRID
             to = cases[part][some]
             found["alike_vote"][to] = faded_mean(s * s, residual, begin)
-            best = np.where((residual > 0) & (other != np.repeat(item[cases][part], n)), s, 0.0)
+            best = np.where((residual > 0) & (other != np.repeat(item[cases[part]], n)), s, 0.0)
             found["alike_best"][to] = np.maximum.reduceat(best, begin)
 
     def _rate(
@@ -150,30 +153,40 @@ class Alike:
             rate[part] = (top + PRIOR * mean[part]) / (mass + PRIOR)
         return rate
 
-    def _look_up(self, codes: np.ndarray) -> None:
-        """Finds the nearest known items of the codes; of equally near ones those that appeared first."""
+    def _look_up(self, codes: np.ndarray, table: np.ndarray) -> None:
+        """Finds the nearest known items of the codes; of equally near ones those that appeared first.
+
+        `table` holds the cosines of the codes with all items.
+        """
         self._done[codes] = True
         n = len(self.known)
         if not n:
             return
-        s = np.rint(self._cosines(codes, self.known) * GRID).astype(np.int64)
-        s[codes[:, None] == self.known] = -1  # not itself
-        rank = s * n + np.arange(n - 1, -1, -1)
+        place = np.full(len(self), -1)
+        place[self.known] = np.arange(n)
+        # One number says how near and which: no two are equal, so what is cut off does not depend on the sorting.
+        rank = np.take(table, self.known, axis=1).astype(np.int32 if n * (GRID + 1) < 2**31 else np.int64)
+        rank *= n
+        rank += np.arange(n - 1, -1, -1, dtype=rank.dtype)
+        own = np.flatnonzero(place[codes] >= 0)
+        rank[own, place[codes[own]]] = 0  # not itself
         k = min(NEAREST, n)
-        best = np.argpartition(-rank, k - 1, axis=1)[:, :k]
-        nearness = np.take_along_axis(s, best, axis=1)
-        self._near[codes, :k] = self.known[best]
-        self._near_s[codes, :k] = np.maximum(nearness, 0) / GRID
+        nearest = np.partition(rank, n - k, axis=1)[:, n - k :]
+        self._near[codes, :k] = self.known[n - 1 - nearest % n]
+        self._near_s[codes, :k] = nearest // n / GRID
 
     def _cosines(self, some: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """float32 [some, others], cut at 0, multiples of 1 / GRID."""
+        """float32 [some, others]: cosines, cut at 0, in whole multiples of 1 / GRID."""
         assert self.vectors is not None
-        product = self.vectors[some] @ self.vectors[others].T
+        whole = len(others) == len(self)
+        if whole and self._turned is None:
+            turned = self.vectors.T
+            self._turned = turned if isinstance(turned, np.ndarray) else turned.tocsr()
+        product = self.vectors[some] @ (self._turned if whole else self.vectors[others].T)
         cosine = product if isinstance(product, np.ndarray) else product.toarray()
         cosine *= np.float32(GRID)
-        np.rint(np.clip(cosine, 0, GRID, out=cosine), out=cosine)
-        cosine /= np.float32(GRID)
-        return cosine
+        np.rint(cosine, out=cosine)
+        return np.clip(cosine, 0, np.float32(GRID), out=cosine)
 
     # -- as plain arrays -------------------------------------------------------------------------
 
