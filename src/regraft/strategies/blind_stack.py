@@ -8,13 +8,14 @@ from regraft.strategies.protocol import Lab
 
 
 def stack_of(lab: Lab) -> Stack:
-    """A stack that is not fitted yet, under the lab's regime and seed."""
-    return Stack(lab.regime, lab.seed)
+    """A stack that is not fitted yet, under the lab's regime, seed and similarity."""
+    return Stack(lab.regime, lab.seed, lab.similarity)
 
 
 def fitted_stack(past: Stream, lab: Lab) -> Stack:
     """The stack fitted on this past, as the baseline `stack` is; the newest few stay with the log."""
-    kept: dict[str, Stack] = past.shared.setdefault(("fitted stack", str(lab.regime), lab.seed), {})
+    key = ("fitted stack", str(lab.regime), lab.seed, lab.similarity)
+    kept: dict[str, Stack] = past.shared.setdefault(key, {})
     if past.fingerprint not in kept:
         stack = stack_of(lab)
         stack.renew(past)

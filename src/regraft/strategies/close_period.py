@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from regraft.baselines.logistic import fit_logistic
-from regraft.baselines.stack import Stack
 from regraft.cost import Cost, Renewal, measured
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend, Calibration
+from regraft.strategies.blind_stack import stack_of
 from regraft.strategies.protocol import Lab, Strategy
 from regraft.strategies.remembered import drop_gone, signed
 
@@ -121,7 +121,7 @@ def _calibrated(
     names: tuple[str, ...] = ()
     columns, fitted = said[:, None], {}
     if kind == "stack":
-        stack = Stack(lab.regime, lab.seed)
+        stack = stack_of(lab)
         stack.renew(past)
         names, fitted = stack.names, stack.arrays()
         columns = np.column_stack([said, stack.seen_before(past, view)])

@@ -15,6 +15,7 @@ from regraft.errors import ModelError
 from regraft.lm.blend import Blend
 from regraft.strategies.close_period import CalibrationKind, Closed, close_period
 from regraft.strategies.contender import described_in, save_contender
+from regraft.strategies.blind_stack import stack_of
 from regraft.strategies.protocol import Lab, Strategy
 
 BLEND = "blend"
@@ -76,7 +77,7 @@ class StrategyContender:
     @cached_property
     def _stack(self) -> Stack:
         """The stack behind the blend's calibration."""
-        stack = Stack(self.lab.regime, self.lab.seed)
+        stack = stack_of(self.lab)
         stack.restore(self._blend.fitted)
         return stack
 
