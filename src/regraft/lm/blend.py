@@ -22,6 +22,7 @@ from safetensors.numpy import load_file, save_file
 from regraft.errors import ModelError
 from regraft.files import whole_folder
 from regraft.lm.adapter import Adapter
+from regraft.lm.anchored import Anchored
 
 STATE, FITTED = "state.safetensors", "fitted.safetensors"
 Mode = Literal["ensemble", "merge"]
@@ -52,10 +53,10 @@ class Blend:
 
     parts: tuple[Part, ...]
     mode: Mode = "ensemble"
-    calibration: Calibration | None = None
+    calibration: Calibration | Anchored | None = None
     state: Mapping[str, np.ndarray] = field(default_factory=dict)
     kept: Mapping[str, Adapter] = field(default_factory=dict)
-    fitted: Mapping[str, np.ndarray] = field(default_factory=dict)  # the stack behind `calibration`
+    fitted: Mapping[str, np.ndarray] = field(default_factory=dict)  # models beside the language model, by prefix
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -144,18 +145,22 @@ class Blend:
             name: Adapter.load(folder / "adapters" / name)
             for name in {*(name for name, _ in saved["parts"] if name), *saved["kept"].values()}
         }
-        found = saved["calibration"]
         return cls(
             parts=tuple((adapters[name] if name else None, weight) for name, weight in saved["parts"]),
             mode=saved["mode"],
-            calibration=Calibration(found["bias"], tuple(found["weights"]), tuple(found["features"]))
-            if found
-            else None,
+            calibration=_calibration(saved["calibration"]),
             state=load_file(folder / STATE) if (folder / STATE).is_file() else {},
             fitted=load_file(folder / FITTED) if (folder / FITTED).is_file() else {},
             kept={k: adapters[name] for k, name in saved["kept"].items()},
             notes=tuple(saved["notes"]),
         )
+
+
+def _calibration(saved: Mapping[str, Any] | None) -> Calibration | Anchored | None:
+    if saved is None:
+        return None
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
+    return Anchored(**plain) if "betas" in plain else Calibration(**plain)
 
 
 def average_probability(log_odds: np.ndarray, weights: np.ndarray) -> np.ndarray:
