@@ -8,7 +8,6 @@ import pytest
 from regraft.baselines.boosting import Boosting
 from regraft.baselines.features import FEATURES, features
 from regraft.baselines.stack import FIT_PERIODS, Stack
-from regraft.cost import Cost
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.testing._ground import learnable, small_stream, turned
@@ -23,7 +22,7 @@ class Watched(Stack):
         super().__init__(FRESH)
         self.pasts: list[Stream] = []
 
-    def _boosting(self, past: Stream) -> tuple[Boosting, Cost]:
+    def _boosting(self, past: Stream) -> Boosting:
         self.pasts.append(past)
         return super()._boosting(past)
 

@@ -175,9 +175,7 @@ def test_a_stack_fitted_once_is_charged_to_everyone_in_full() -> None:
     for _ in range(3):
         past = learnable(stream, 4)
         costs.append(close_period(Never(bare=True), None, past, FakeLab(), "stack").renewal.cost)
-    baseline = BaselineContender("stack", Regime()).renew(learnable(stream, 4)).cost
     assert min(cost.cpu_seconds for cost in costs[1:]) > 0.8 * costs[0].cpu_seconds > 0.01
-    assert baseline.cpu_seconds > 0.1 * costs[0].cpu_seconds  # one boosting of four: older ones are kept
     assert costs[0].stored_interactions == len(learnable(stream, 4).time)
 
 

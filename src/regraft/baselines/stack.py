@@ -10,7 +10,7 @@ from regraft.baselines.boosting import Boosting
 from regraft.baselines.features import FEATURES, features
 from regraft.baselines.logistic import Logistic, fit_logistic
 from regraft.baselines.protocol import named, under
-from regraft.cost import Cost, Renewal, measured
+from regraft.cost import Renewal, measured
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 
@@ -33,8 +33,7 @@ class Stack:
         with measured() as cost:
             x, examples = self.out_of_sample(past)
             self.model = fit_logistic(x, examples.labels, "baseline stack")
-            self.boosting, kept = self._boosting(past)
-        cost = cost + kept
+            self.boosting = self._boosting(past)
         cost.stored_interactions = len(past.time)
         return Renewal(cost)
 
@@ -73,23 +72,19 @@ class Stack:
         return columns
 
     def _blind(self, view: Stream, before: Stream) -> np.ndarray:
-        return np.column_stack([features(view, self.regime), self._boosting(before)[0].score(view)])
+        return np.column_stack([features(view, self.regime), self._boosting(before).score(view)])
 
-    def _boosting(self, past: Stream) -> tuple[Boosting, Cost]:
-        """Boosting fitted on this past, and what that took where it was kept; it is fitted once for all.
-
-        The last few stay with the log, so that the next close and other contenders find them.
-        """
-        fitted: dict[str, tuple[Boosting, Cost]] = past.shared.setdefault(("stack", str(self.regime), self.seed), {})
+    def _boosting(self, past: Stream) -> Boosting:
+        """Boosting fitted on this past; the last few stay with the log, so that the next close finds them."""
+        fitted: dict[str, Boosting] = past.shared.setdefault(("stack", str(self.regime), self.seed), {})
         key = past.fingerprint
-        if key in fitted:
-            return fitted[key]
-        model = Boosting(self.regime, self.seed)
-        took = model.renew(past).cost
-        while len(fitted) > FIT_PERIODS:
-            del fitted[next(iter(fitted))]
-        fitted[key] = model, took
-        return model, Cost()
+        if key not in fitted:
+            model = Boosting(self.regime, self.seed)
+            model.renew(past)
+            while len(fitted) > FIT_PERIODS:
+                del fitted[next(iter(fitted))]
+            fitted[key] = model
+        return fitted[key]
 
     def arrays(self) -> dict[str, np.ndarray]:
         return named("logistic", self.model.arrays()) | named("boosting", self.boosting.arrays())

@@ -159,7 +159,7 @@ class Blend:
 def _calibration(saved: Mapping[str, Any] | None) -> Calibration | Anchored | None:
     if saved is None:
         return None
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
     return Anchored(**plain) if "betas" in plain else Calibration(**plain)
 
 

@@ -20,10 +20,10 @@ def stack_of(lab: Lab) -> Stack:
     return Stack(lab.regime, lab.seed)
 
 
-def fitted_stack(past: Stream, lab: Lab) -> tuple[Stack, Cost]:
-    """The stack fitted on this past, as the baseline `stack` is, and what that took when it was fitted.
+def fitted_stack(past: Stream, lab: Lab) -> Stack:
+    """The stack fitted on this past, as the baseline `stack` is; the newest few stay with the log.
 
-    The newest few stay with the log; whoever gets one is to be charged in full.
+    It is fitted once and charged to the lab's meter in full every time.
     """
     kept: dict[str, tuple[Stack, Cost]] = past.shared.setdefault(("fitted stack", str(lab.regime), lab.seed), {})
     if past.fingerprint not in kept:
@@ -32,7 +32,9 @@ def fitted_stack(past: Stream, lab: Lab) -> tuple[Stack, Cost]:
         while len(kept) > 3:
             del kept[next(iter(kept))]
         kept[past.fingerprint] = stack, cost
-    return kept[past.fingerprint]
+    stack, cost = kept[past.fingerprint]
+    lab.meter.charge(cost)
+    return stack
 
 
 def saved_stack(fitted: Mapping[str, np.ndarray], lab: Lab) -> Stack | None:

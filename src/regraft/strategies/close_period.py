@@ -144,8 +144,8 @@ def _logistic(new: Blend, served: dict[str, np.ndarray], past: Stream, lab: Lab)
 
 
 def _anchored(new: Blend, served: dict[str, np.ndarray], past: Stream, lab: Lab) -> tuple[Blend, Cost]:
-    """(the blend as a correction of the stack, which it carries; what that took, the stack's fit in full)."""
-    stack, took = fitted_stack(past, lab)
+    """(the blend as a correction of the stack, which it carries; what that took beside the fit of the stack)."""
+    stack = fitted_stack(past, lab)
     with measured() as cost:
         at = past.positions(served.get("served.rows", np.zeros(0, np.int64)))
         facts = fact_table(past, lab.regime)[at]
@@ -162,4 +162,4 @@ def _anchored(new: Blend, served: dict[str, np.ndarray], past: Stream, lab: Lab)
         lab.notes.append(f"calibration stack: {why}")
         others = {name: values for name, values in new.fitted.items() if not name.startswith(f"{PREFIX}.")}
         new = replace(new, calibration=calibration, fitted=others | named(PREFIX, stack.arrays()))
-    return new, cost + took
+    return new, cost

@@ -13,7 +13,7 @@ from regraft.cost import Cost, Renewal
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
 from regraft.lm.anchored import Anchored
-from regraft.lm.blend import Blend
+from regraft.lm.blend import Blend, Calibration
 from regraft.prompts.facts import fact_table
 from regraft.strategies.blind_stack import saved_stack, stack_scores
 from regraft.strategies.close_period import CalibrationKind, Closed, close_period
@@ -73,7 +73,7 @@ class StrategyContender:
     def load(self, folder: Path) -> None:
         described_in(folder, "strategy")
         blend = Blend.load(folder / BLEND)
-        if not isinstance(blend.calibration, Anchored) and getattr(blend.calibration, "features", ()):
+        if isinstance(blend.calibration, Calibration) and blend.calibration.features:
             raise ModelError(
                 f"contender '{folder}'", "has a stack calibration of an earlier version, fitted without an anchor",
                 "one that was renewed by this version", "Begin anew: another run folder",
