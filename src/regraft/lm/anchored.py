@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from regraft.metrics.binary import log_loss
 
@@ -20,8 +21,9 @@ ITEM_EDGES = (1, 10, 50)  # of earlier rows of the item: 0, 1-9, 10-49, 50+
 HISTORY_EDGES = (5, 20, 100)  # of earlier rows of the user: 0-4, 5-19, 20-99, 100+
 CELLS = (len(ITEM_EDGES) + 1) * (len(HISTORY_EDGES) + 1)
 LEAST_ROWS, LEAST_PERIODS = 200, 2  # served, below which beta is 0
-# Penalties on beta as the change of the log-odds by one standard deviation of the residual; a row weighs at most 1/4.
-POOLED_PENALTY, CELL_PENALTY = 100.0, 200.0
+# On beta as the change of the log-odds by one standard deviation of the residual. One row's information about it is 1/4
+# or less, so that the penalty weighs as much as 800 rows or more.
+PENALTY = 200.0
 NOTHING = 1e-9  # a residual this small beside the model's log-odds is rounding
 STEPS = 60  # of the search for a beta; it ends within ten
 
@@ -110,27 +112,25 @@ def _fitted(rows: Served) -> tuple[Anchored, float]:
     if scale <= NOTHING * max(1.0, float(np.abs(m).max())):
         return Anchored(), 0.0
     z, cells = residual / scale, Anchored().cells(rows.item_count, rows.history_length)
-    pooled = _shrunk(z, s, rows.label, np.zeros(len(rows), np.int64), np.zeros(1), POOLED_PENALTY)[0]
-    betas = _shrunk(z, s, rows.label, cells, np.full(CELLS, pooled), CELL_PENALTY)
+    pooled = _shrunk(z, s, rows.label, np.zeros(len(rows), np.int64), np.zeros(1))[0]
+    betas = _shrunk(z, s, rows.label, cells, np.full(CELLS, pooled))
     return Anchored(intercept, slope, tuple(map(float, betas / scale))), float(pooled / scale)
 
 
-def _shrunk(
-    z: np.ndarray, offset: np.ndarray, label: np.ndarray, cell: np.ndarray, towards: np.ndarray, penalty: float
-) -> np.ndarray:  # fmt: skip
-    """Per cell the beta that maximises log-likelihood(offset + beta z) - penalty / 2 (beta - towards)^2.
+def _shrunk(z: np.ndarray, offset: np.ndarray, label: np.ndarray, cell: np.ndarray, towards: np.ndarray) -> np.ndarray:
+    """Per cell the beta that maximises log-likelihood(offset + beta z) - PENALTY / 2 (beta - towards)^2.
 
     The derivative falls in beta, so a Newton step that leaves the interval known to hold the root is replaced by a
     halving.
     """
     beta, n = towards.copy(), len(towards)
-    reach = np.bincount(cell, np.abs(z), n) / penalty  # |label - p| <= 1 bounds how far the data can pull
+    reach = np.bincount(cell, np.abs(z), n) / PENALTY  # |label - p| <= 1 bounds how far the data can pull
     low, high = towards - reach, towards + reach
     for _ in range(STEPS):
-        p = 1 / (1 + np.exp(-(offset + beta[cell] * z)))
-        rise = np.bincount(cell, (label - p) * z, n) - penalty * (beta - towards)
+        p = expit(offset + beta[cell] * z)
+        rise = np.bincount(cell, (label - p) * z, n) - PENALTY * (beta - towards)
         low, high = np.where(rise >= 0, beta, low), np.where(rise <= 0, beta, high)
-        step = rise / (np.bincount(cell, p * (1 - p) * z * z, n) + penalty)
+        step = rise / (np.bincount(cell, p * (1 - p) * z * z, n) + PENALTY)
         if np.abs(step).max() < 1e-12:
             break
         inside = (beta + step >= low) & (beta + step <= high)
