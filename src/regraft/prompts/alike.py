@@ -94,7 +94,11 @@ class Alike:
         without dislikes `usual` are the events of an average item then: an item with n events won n of n + usual. The
         history of a case is `line_*[start : start + count]`.
         """
-        found = {"alike_rate": mean.astype(np.float64), "alike_vote": np.zeros(len(item)), "alike_best": np.zeros(len(item))}
+        found = {
+            "alike_rate": mean.astype(np.float64),
+            "alike_vote": np.zeros(len(item)),
+            "alike_best": np.zeros(len(item)),
+        }
         own = np.flatnonzero(item >= 0)
         order = own[np.argsort(item[own], kind="stable")]
         codes, first = np.unique(item[order], return_index=True)
@@ -104,7 +108,9 @@ class Alike:
             cases = order[edges[a] : edges[b]]
             local = np.repeat(np.arange(b - a), np.diff(edges[a : b + 1]))
             self._block(codes[a:b], local, cases, item, start, count, line_item, line_residual, found)
-            found["alike_rate"][cases] = self._rate(item[cases], known[cases], sums, mean[cases], None if usual is None else usual[cases])
+            found["alike_rate"][cases] = self._rate(
+                item[cases], known[cases], sums, mean[cases], None if usual is None else usual[cases]
+            )
         return found
 
     def _block(
@@ -211,5 +217,8 @@ class Alike:
         elif "data" in arrays:
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
             self.vectors = csr_array(parts, shape=tuple(map(int, arrays["shape"])))
-        self._near, self._near_s = np.full((len(self), NEAREST), -1, np.int32), np.zeros((len(self), NEAREST), np.float32)
+        self._near, self._near_s = (
+            np.full((len(self), NEAREST), -1, np.int32),
+            np.zeros((len(self), NEAREST), np.float32),
+        )
         self._done = np.zeros(len(self), dtype=bool)

@@ -73,13 +73,21 @@ FACTS = {
         Fact("user_count", "how many ratings this user gave before", _rounded_count),
         Fact("recent", f"per cent of likes among this user's last {RECENT} ratings", _percent),
         Fact("kin", "how this user rated the items that people rate alike with this one, in points", _signed),
-        Fact("alike_rate", "per cent of earlier ratings of the items with the most similar texts that were likes", _percent),
+        Fact(
+            "alike_rate",
+            "per cent of earlier ratings of the items with the most similar texts that were likes",
+            _percent,
+        ),
         Fact("alike_vote", "how this user rated the items with similar texts, in points", _signed),
         Fact("alike_best", "similarity to the most similar item that this user liked, in per cent", _percent),
     )
 }
 
-COLUMNS = (*(name for name in FACTS if name not in CONTENT), "last_three", "pause")  # the last two are no facts of a prompt: features of baselines alone
+COLUMNS = (
+    *(name for name in FACTS if name not in CONTENT),
+    "last_three",
+    "pause",
+)  # the last two are no facts of a prompt: features of baselines alone
 
 
 def fact_table(
