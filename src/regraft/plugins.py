@@ -27,6 +27,7 @@ KINDS = {
     "strategies": "regraft.strategies",
     "baselines": "regraft.baselines",
     "checks": "regraft.release.checks",
+    "similarities": "regraft.prompts.similarity",
 }
 # Modules in a plug-in folder that are the room's own furniture, not plug-ins.
 FURNITURE = {
@@ -38,8 +39,9 @@ FURNITURE = {
         "remembered",
         "strategy_contender",
     },
-    "regraft.baselines": {"features", "logistic", "on_facts", "protocol", "trees"},
+    "regraft.baselines": {"blind", "features", "logistic", "on_facts", "protocol", "text_ridge", "trees"},
     "regraft.data.readers": {"lines"},
+    "regraft.prompts.similarity": {"protocol", "terms"},
 }
 
 

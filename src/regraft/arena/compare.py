@@ -263,7 +263,13 @@ class Arena:
 
             lab = ModelLab(workshop, cell.seed)
         return new_contender(
-            options.kind, options.use, options.settings, self.regime, cell.seed, options.calibration, lab
+            options.kind,
+            options.use,
+            self.config.settings_of(options),
+            self.regime,
+            cell.seed,
+            options.calibration,
+            lab,
         )
 
     # -- results -------------------------------------------------------------------------------

@@ -37,8 +37,9 @@ class Workbench:
 
             lab = ModelLab(self._reading(options), self.site.options.seed)
         return new_contender(
-            options.kind, options.use, options.settings, self.regime, self.site.options.seed, options.calibration, lab
-        )
+            options.kind, options.use, self.site.options.settings_of(options), self.regime, self.site.options.seed,
+            options.calibration, lab,
+        )  # fmt: skip
 
     def of_version(self, options: ContenderOptions, folder: Path) -> Contender:
         """The contender as a version left it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ from regraft.data.source import DataOptions
 from regraft.errors import ConfigError, RegraftError
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOptions, TimelineOptions
 from regraft.plugins import names, plugin_class
+from regraft.prompts.similarity.protocol import checked
 
 
 class BaseOptions(BaseModel):
@@ -91,6 +93,10 @@ class ModelOptions(BaseModel):
     template: str = "judge-timeline-facts"
     regime: str = "fresh"
     refresh: Literal["event", "day", "period"] = "event"
+    similarity: str = Field(
+        "tfidf",
+        description="how item texts are compared, in facts and baselines: none, columns, tfidf or encoder:PATH",
+    )
     timeline: TimelineOptions = TimelineOptions()
     item_tokens: int = Field(24, ge=1, le=512)
     adapter: AdapterOptions = AdapterOptions()
@@ -102,6 +108,17 @@ class ModelOptions(BaseModel):
     def _readable_regime(cls, value: str) -> str:
         Regime.parse(value)
         return value
+
+    @field_validator("similarity")
+    @classmethod
+    def _known_similarity(cls, value: str) -> str:
+        return checked(value)
+
+    def settings_of(self, contender: ContenderOptions) -> dict[str, Any]:
+        """The contender's settings; one that compares item texts does it as said here, unless it says otherwise."""
+        place = "strategies" if contender.kind == "strategy" else "baselines"
+        given = inspect.signature(plugin_class(place, contender.use)).parameters
+        return ({"similarity": self.similarity} if "similarity" in given else {}) | contender.settings
 
 
 class ArenaConfig(ModelOptions):
