@@ -13,6 +13,7 @@ from regraft.baselines.features import features
 from regraft.baselines.logistic import demand_both_labels
 from regraft.baselines.trees import Trees
 from regraft.cost import Renewal, measured
+from regraft.data.history import Request
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 
@@ -40,7 +41,7 @@ class Boosting:
         cost.stored_interactions = len(past.time)
         return Renewal(cost)
 
-    def score(self, cases: Stream) -> np.ndarray:
+    def score(self, cases: Stream | Request) -> np.ndarray:
         return self.model.decision_function(features(cases, self.regime))
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from regraft.baselines.logistic import Logistic, demand_both_labels, fit_logisti
 from regraft.baselines.protocol import SimilaritySetting, named, under
 from regraft.baselines.text_ridge import TextRidge, restored_ridge, ridge_of
 from regraft.cost import Renewal, measured
+from regraft.data.history import Request
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.prompts.alike import CONTENT
@@ -44,13 +45,13 @@ class Content:
         cost.stored_interactions = len(past.time)
         return Renewal(cost)
 
-    def score(self, cases: Stream) -> np.ndarray:
+    def score(self, cases: Stream | Request) -> np.ndarray:
         return self.model.decision_function(self._columns(cases, self.ridge))
 
     def _blind(self, view: Stream, before: Stream) -> np.ndarray:
         return self._columns(view, self._ridge(before))
 
-    def _columns(self, view: Stream, ridge: TextRidge | None) -> np.ndarray:
+    def _columns(self, view: Stream | Request, ridge: TextRidge | None) -> np.ndarray:
         x = features(view, self.regime, self.names, self.similarity)
         return x if ridge is None else np.column_stack([x, ridge.score(view)])
 

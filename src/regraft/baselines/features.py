@@ -8,8 +8,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from regraft.data.history import Request
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
+from regraft.errors import DataError
 from regraft.prompts.facts import fact_table
 from regraft.prompts.similarity.protocol import NONE
 
@@ -19,8 +21,17 @@ FEATURES = (
 )  # fmt: skip
 
 
-def features(view: Stream, regime: Regime, names: tuple[str, ...] = FEATURES, similarity: str = NONE) -> np.ndarray:
-    """float64 [examples, names]; rates as log-odds, counts and times as logarithms."""
+def features(
+    view: Stream | Request, regime: Regime, names: tuple[str, ...] = FEATURES, similarity: str = NONE
+) -> np.ndarray:
+    """float64 [examples or candidates, names]; rates as log-odds, counts and times as logarithms.
+
+    A request brings the facts of its candidates, worked out under the same regime and similarity.
+    """
+    if isinstance(view, Request):
+        if view.facts is None:
+            raise DataError(f"request for user '{view.history.user}'", "brings no facts", "one row per candidate")
+        return of_table(view.facts, names)
     return of_table(fact_table(view, regime, similarity=similarity)[view.targets], names)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from regraft.baselines.features import features
 from regraft.baselines.logistic import Logistic, fit_logistic
 from regraft.cost import Renewal, measured
+from regraft.data.history import Request
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 
@@ -31,7 +32,7 @@ class OnFacts:
         cost.stored_interactions = len(past.time)
         return Renewal(cost)
 
-    def score(self, cases: Stream) -> np.ndarray:
+    def score(self, cases: Stream | Request) -> np.ndarray:
         return self.model.decision_function(features(cases, self.regime, self.columns))
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from pydantic import Field, validate_call
 
 from regraft.baselines.logistic import Logistic, fit_logistic
 from regraft.cost import Renewal, measured
+from regraft.data.history import Request
 from regraft.data.regimes import UNITS, Regime
 from regraft.data.stream import Stream
 
@@ -38,7 +39,10 @@ class Popularity:
         cost.stored_interactions = len(past.items)
         return Renewal(cost)
 
-    def score(self, cases: Stream) -> np.ndarray:
+    def score(self, cases: Stream | Request) -> np.ndarray:
+        if isinstance(cases, Request):
+            known = np.array([self.counts.get(i, 0.0) for i in cases.candidates["item_id"]], dtype=np.float64)
+            return self.model.decision_function(np.log1p(known)[:, None])
         items, place = np.unique(cases.item[cases.targets], return_inverse=True)
         ids = cases.items["item_id"].gather(items)
         known = np.array([self.counts.get(i, 0.0) for i in ids], dtype=np.float64)[place]

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import AfterValidator
 
 from regraft.cost import Renewal
+from regraft.data.history import Request
 from regraft.data.stream import Stream
 from regraft.prompts.similarity.protocol import checked
 
@@ -30,8 +31,8 @@ class Baseline(Protocol):
     def renew(self, past: Stream) -> Renewal:
         """Learns from the past, which ends at the cut."""
 
-    def score(self, cases: Stream) -> np.ndarray:
-        """Log-odds, one per case; no case is dropped."""
+    def score(self, cases: Stream | Request) -> np.ndarray:
+        """Log-odds, one per case, or per candidate of a request; none is dropped."""
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that was fitted, in numbers and strings: enough to score in another process, to the bit."""

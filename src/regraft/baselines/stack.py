@@ -17,6 +17,7 @@ from regraft.baselines.logistic import Logistic, fit_logistic
 from regraft.baselines.protocol import SimilaritySetting, named, under
 from regraft.baselines.text_ridge import TextRidge, restored_ridge, ridge_of
 from regraft.cost import Renewal, measured
+from regraft.data.history import Request
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.prompts.alike import CONTENT
@@ -50,10 +51,10 @@ class Stack:
         cost.stored_interactions = len(past.time)
         return Renewal(cost)
 
-    def score(self, cases: Stream) -> np.ndarray:
+    def score(self, cases: Stream | Request) -> np.ndarray:
         return self.model.decision_function(self.columns(cases))
 
-    def columns(self, cases: Stream) -> np.ndarray:
+    def columns(self, cases: Stream | Request) -> np.ndarray:
         """float64 [examples, names]."""
         return self._columns(cases, self.ridge, self.boosting)
 
@@ -76,7 +77,7 @@ class Stack:
     def _blind(self, view: Stream, before: Stream) -> np.ndarray:
         return self._columns(view, ridge_of(before, self.regime, self.similarity), self._boosting(before))
 
-    def _columns(self, view: Stream, ridge: TextRidge | None, boosting: Boosting) -> np.ndarray:
+    def _columns(self, view: Stream | Request, ridge: TextRidge | None, boosting: Boosting) -> np.ndarray:
         text = [] if ridge is None else [ridge.score(view)]
         return np.column_stack([features(view, self.regime, self.facts, self.similarity), *text, boosting.score(view)])
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import polars as pl
 from sklearn.linear_model import Ridge
 
 from regraft.baselines.blind import kept
 from regraft.baselines.protocol import named, under
+from regraft.data.history import Request
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.prompts.facts import fact_table
@@ -40,11 +42,16 @@ class TextRidge:
         self.weights, self.bias = model.coef_, np.array([model.intercept_])
         return self
 
-    def score(self, view: Stream) -> np.ndarray:
-        """The expected residual of each example's item."""
+    def score(self, view: Stream | Request) -> np.ndarray:
+        """The expected residual of each example's (or candidate's) item."""
+        if isinstance(view, Request):
+            return self._expected(view.candidates)
         code, example = np.unique(view.item[view.targets], return_inverse=True)
-        vectors = self.similarity.vectors(view.items[code]).astype(np.float64)
-        return (vectors @ self.weights + self.bias[0])[example]
+        return self._expected(view.items[code])[example]
+
+    def _expected(self, items: pl.DataFrame) -> np.ndarray:
+        vectors = self.similarity.vectors(items).astype(np.float64)
+        return np.asarray(vectors @ self.weights + self.bias[0])
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"weights": self.weights, "bias": self.bias} | named("similarity", self.similarity.arrays())
