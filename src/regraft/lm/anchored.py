@@ -114,9 +114,7 @@ def _fitted(rows: Served) -> tuple[Anchored, float]:
         return Anchored(), 0.0
     z, cells = residual / scale, Anchored().cells(rows.item_count, rows.history_length)
     pooled = max(0.0, _shrunk(z, s, rows.label, np.zeros(len(rows), np.int64), np.zeros(1))[0])
-    betas = np.maximum(
-        0.0, _shrunk(z, s, rows.label, cells, np.full(CELLS, pooled))
-    )  # concave: the best that is not < 0
+    betas = np.maximum(0.0, _shrunk(z, s, rows.label, cells, np.full(CELLS, pooled)))  # concave: the best from 0 up
     return Anchored(intercept, slope, tuple(map(float, betas / scale))), float(pooled / scale)
 
 
