@@ -38,8 +38,14 @@ def _small_slices(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReques
         monkeypatch.setattr(fact_sums, "WARM_UP_SLICE", 4)
 
 
-def new(stream: Stream, regime: str = "fresh", refresh: str = "event") -> FactState:
-    return FactState(Regime.parse(regime), refresh, stream.implicit)
+GENRES = {"i0": "crime, spy", "i1": "spy", "i2": "crime", "i3": "family"}
+SIMILARITIES = ["none", "columns", "tfidf"]
+
+
+def new(stream: Stream, regime: str = "fresh", refresh: str = "event", similarity: str = "none") -> FactState:
+    state = FactState(Regime.parse(regime), refresh, stream.implicit, similarity)
+    state.know(stream.items)
+    return state
 
 
 def told(state: FactState, stream: Stream, first: int, end: int) -> pl.DataFrame:
@@ -81,13 +87,13 @@ def contents(state: FactState) -> dict[str, bytes]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(logs(users=4), st.sampled_from(REGIMES), st.sampled_from(REFRESH), st.booleans())
+@given(logs(users=4), st.sampled_from(REGIMES), st.sampled_from(REFRESH), st.booleans(), st.sampled_from(SIMILARITIES))
 def test_told_one_event_at_a_time_it_gives_the_fact_table_to_the_bit(
-    log: str, regime: str, refresh: str, implicit: bool
+    log: str, regime: str, refresh: str, implicit: bool, similarity: str
 ):
-    stream = tiny_stream(log, THREE, label="implicit" if implicit else "rating > 3")
-    table = replayed(new(stream, regime, refresh), stream, size=1)
-    assert bits(table) == bits(fact_table(stream, Regime.parse(regime), refresh))
+    stream = tiny_stream(log, THREE, label="implicit" if implicit else "rating > 3", genres=GENRES)
+    table = replayed(new(stream, regime, refresh, similarity), stream, size=1)
+    assert bits(table) == bits(fact_table(stream, Regime.parse(regime), refresh, similarity=similarity))
 
 
 @settings(max_examples=20, deadline=None)
@@ -99,12 +105,12 @@ def test_batches_of_any_size_give_the_same_table(log: str, regime: str, refresh:
 
 
 @settings(max_examples=40, deadline=None)
-@given(logs(users=4), st.sampled_from(REGIMES), st.sampled_from(REFRESH), st.booleans())
+@given(logs(users=4), st.sampled_from(REGIMES), st.sampled_from(REFRESH), st.booleans(), st.sampled_from(SIMILARITIES))
 def test_asked_just_before_an_event_it_gives_the_facts_of_the_event(
-    log: str, regime: str, refresh: str, implicit: bool
+    log: str, regime: str, refresh: str, implicit: bool, similarity: str
 ):
-    stream = tiny_stream(log, THREE, label="implicit" if implicit else "rating > 3")
-    state = new(stream, regime, refresh)
+    stream = tiny_stream(log, THREE, label="implicit" if implicit else "rating > 3", genres=GENRES)
+    state = new(stream, regime, refresh, similarity)
     for row in range(len(stream.time)):
         while state.period < stream.period[row]:
             state.close_period()

@@ -8,6 +8,7 @@ import pytest
 
 from regraft.baselines.stack import Stack
 from regraft.cost import Renewal
+from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import DataError
 from regraft.lm.blend import Blend
@@ -191,8 +192,8 @@ def test_a_stack_calibration_adds_the_columns_of_the_stack_baseline() -> None:
     for period in (2, 3, 4):
         blend, _ = closed(Never(), blend, learnable(stream, period), lab, "stack")
     assert blend is not None and blend.calibration is not None
-    assert blend.calibration.features == Stack.names
-    assert len(blend.calibration.weights) == 1 + len(Stack.names)
+    assert blend.calibration.features == Stack(Regime()).names
+    assert len(blend.calibration.weights) == 1 + len(blend.calibration.features)
     assert np.isfinite(blend.calibration.weights).all()
 
 

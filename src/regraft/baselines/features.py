@@ -19,9 +19,7 @@ FEATURES = (
 )  # fmt: skip
 
 
-def features(
-    view: Stream, regime: Regime, names: tuple[str, ...] = FEATURES, similarity: str = NONE
-) -> np.ndarray:
+def features(view: Stream, regime: Regime, names: tuple[str, ...] = FEATURES, similarity: str = NONE) -> np.ndarray:
     """float64 [examples, names]; rates as log-odds, counts and times as logarithms."""
     return of_table(fact_table(view, regime, similarity=similarity)[view.targets], names)
 

@@ -78,9 +78,7 @@ class Stack:
 
     def _columns(self, view: Stream, ridge: TextRidge | None, boosting: Boosting) -> np.ndarray:
         text = [] if ridge is None else [ridge.score(view)]
-        return np.column_stack(
-            [features(view, self.regime, self.facts, self.similarity), *text, boosting.score(view)]
-        )
+        return np.column_stack([features(view, self.regime, self.facts, self.similarity), *text, boosting.score(view)])
 
     def _boosting(self, past: Stream) -> Boosting:
         """Boosting fitted on this past."""

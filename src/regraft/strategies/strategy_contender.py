@@ -13,9 +13,9 @@ from regraft.cost import Cost, Renewal
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
 from regraft.lm.blend import Blend
+from regraft.strategies.blind_stack import stack_of
 from regraft.strategies.close_period import CalibrationKind, Closed, close_period
 from regraft.strategies.contender import described_in, save_contender
-from regraft.strategies.blind_stack import stack_of
 from regraft.strategies.protocol import Lab, Strategy
 
 BLEND = "blend"
