@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -100,8 +102,6 @@ def test_a_table_of_a_prefix_is_the_first_part_of_the_table(
 
 def tiny(view: Stream) -> Stream:
     """The view with nothing worked out yet."""
-    from dataclasses import replace
-
     return replace(view, shared={})
 
 

@@ -148,8 +148,8 @@ class Alike:
             row, column = np.nonzero(weight)
             n, likes = sums(near[row, column], known[part][row])
             w = weight[row, column]
-            top = np.bincount(row, w * likes, minlength=len(near))
-            mass = np.bincount(row, w * n, minlength=len(near))
+            top = np.bincount(row, w * likes, minlength=len(near)).astype(np.float64)  # int where there is none
+            mass = np.bincount(row, w * n, minlength=len(near)).astype(np.float64)
             if usual is not None:
                 mass += usual[part] * weight.sum(axis=1)
             rate[part] = (top + PRIOR * mean[part]) / (mass + PRIOR)

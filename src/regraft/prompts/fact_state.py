@@ -31,7 +31,8 @@ class FactState:
     """The facts of a log after the events it was told.
 
     `implicit`: the log has no dislikes. A state begins in the warm-up (period 0); a log without one closes it first.
-    With a `similarity` of items it gives the content facts too, from the texts that it is told with `know`. Threads may ask and tell at the same time: one waits for the other.
+    With a `similarity` of items it gives the content facts too, from the texts that it is told with `know`. Threads
+    may ask and tell at the same time: one waits for the other.
     """
 
     def __init__(self, regime: Regime, refresh: str = "event", implicit: bool = False, similarity: str = NONE) -> None:
