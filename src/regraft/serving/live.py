@@ -1,0 +1,109 @@
+"""What a server knows: facts, histories and items of the site up to its last close, moved on by every event.
+
+Events of the day are taken in under caps, so that no flood can move facts before the gate has seen it: what is above
+a cap is spooled like all others, and counts once its day is closed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from regraft.data.history import History, Request
+from regraft.data.regimes import Regime
+from regraft.data.stream import Stream
+from regraft.prompts.fact_state import FactState
+from regraft.prompts.facts import fact_table
+
+PER_PERSON = 50  # events of one person and day that move facts
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a person did: `label` is 1 where it was liked. `time` in ms."""
+
+    user: str  # uid, or pseudonym of a person who has none yet
+    item: str
+    time: int
+    label: int
+
+
+@dataclass
+class _Today:
+    """Events of one person since the last close."""
+
+    items: list[str] = field(default_factory=list)
+    label: list[int] = field(default_factory=list)
+    time: list[int] = field(default_factory=list)
+    facts: list[pl.DataFrame] = field(default_factory=list)
+
+
+class Live:
+    """Threads may ask and tell at the same time."""
+
+    def __init__(
+        self, stream: Stream, catalogue: pl.DataFrame, regime: Regime, refresh: str, similarity: str, last: int
+    ) -> None:
+        self.stream, self.regime, self.last = stream, regime, last
+        self.catalogue = catalogue
+        self._texts = {row["item_id"]: row for row in catalogue.iter_rows(named=True)}
+        self.facts = FactState.of(stream, regime, refresh, similarity=similarity)
+        self.facts.know(catalogue)
+        self.facts.close_period(stream.cuts[-1])
+        self._table = fact_table(stream, regime, refresh, similarity=similarity)
+        self._users = {name: code for code, name in enumerate(stream.user_ids)}
+        self._today: dict[str, _Today] = {}
+        self._seen: Counter[tuple[str, str]] = Counter()
+        self._newest = int(stream.known_at[-1]) if len(stream.known_at) else 0
+        self._lock = threading.RLock()
+
+    def knows(self, item: str) -> bool:
+        """Whether the item is in the catalogue or was seen in an event."""
+        return item in self._texts
+
+    def tell(self, event: Event) -> bool:
+        """Moves facts and the person's history on; whether it did (False: above a cap, or of an unknown item)."""
+        with self._lock:
+            today = self._today.setdefault(event.user, _Today())
+            if len(today.items) >= PER_PERSON or self._seen[event.user, event.item] or not self.knows(event.item):
+                return False
+            # Facts want time order; an event that arrives late counts as known now.
+            known = self._newest = max(self._newest, event.time)
+            facts = self.facts.take([event.user], [event.item], [event.time], [event.label], known_at=[known])
+            self._seen[event.user, event.item] += 1
+            today.items.append(event.item)
+            today.label.append(event.label)
+            today.time.append(known)
+            today.facts.append(facts)
+            return True
+
+    def history(self, user: str) -> History:
+        """The newest events of a person; empty for a stranger."""
+        with self._lock:
+            code = self._users.get(user)
+            past = History(user) if code is None else History.of(self.stream, code, self._table, last=self.last)
+            today = self._today.get(user)
+            if today is None or not today.items:
+                return past
+            table = pl.concat([*([past.facts] if past.facts is not None else []), *today.facts], how="vertical_relaxed")
+            return History(
+                user, pl.concat([past.items, self.texts(today.items)], how="diagonal_relaxed"),
+                np.concatenate([past.label, np.array(today.label, np.int8)]),
+                np.concatenate([past.time, np.array(today.time, np.int64)]), table, past.before,
+            )  # fmt: skip
+
+    def texts(self, items: list[str]) -> pl.DataFrame:
+        """item_id, title and attributes of the items, in their order."""
+        schema = self.catalogue.schema
+        return pl.DataFrame([self._texts[item] for item in items], schema=schema)
+
+    def request(self, user: str, items: list[str], time: int) -> Request:
+        """The question what the person would think of the items at `time` (ms)."""
+        with self._lock:
+            time = max(time, self._newest + 1)  # what was told before the question is known to it
+            history = self.history(user)
+            return Request(history, self.texts(items), time, self.facts.ask(user, items, time))
