@@ -27,6 +27,7 @@ KINDS = {
     "strategies": "regraft.strategies",
     "baselines": "regraft.baselines",
     "checks": "regraft.release.checks",
+    "candidates": "regraft.serving.candidates",
     "similarities": "regraft.prompts.similarity",
 }
 # Modules in a plug-in folder that are the room's own furniture, not plug-ins.
@@ -41,6 +42,7 @@ FURNITURE = {
     },
     "regraft.baselines": {"blind", "features", "logistic", "on_facts", "protocol", "text_ridge", "trees"},
     "regraft.data.readers": {"lines"},
+    "regraft.serving.candidates": {"protocol"},
     "regraft.prompts.similarity": {"protocol", "terms"},
 }
 

@@ -64,6 +64,11 @@ class LabelRule:
         column = pl.col("event" if field == "event" else "value")
         return COMPARE[sign](column, operand).cast(pl.Int8)
 
+    def of(self, event: str, value: float | None) -> int:
+        """1 or 0 of one event; 0 where it has no value to compare."""
+        row = pl.DataFrame({"event": [event], "value": [value]}, schema={"event": pl.String, "value": pl.Float64})
+        return int(row.select(self.expression().alias("label"))["label"].fill_null(0)[0])
+
     def apply(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`rows` with a `label` column; a rule under which no row or every row is liked is refused."""
         labelled = rows.with_columns(self.expression().alias("label"))

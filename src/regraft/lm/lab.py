@@ -16,11 +16,13 @@ import numpy as np
 
 from regraft import __version__
 from regraft.cost import Cost, CostMeter, measured
+from regraft.data.history import Request
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
 from regraft.files import alone, remove, write_text
 from regraft.lm.adapter import Adapter
+from regraft.lm.ask import score_request
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
 from regraft.lm.encode import Blocks
@@ -202,6 +204,10 @@ class ModelLab:
     def score(self, blend: Blend, view: Stream) -> np.ndarray:
         """Log-odds per example of the view, before the blend's calibration."""
         return blend.average(np.stack([self.score_adapter(adapter, view) for adapter, _ in blend.parts]))
+
+    def score_request(self, blend: Blend, request: Request) -> np.ndarray:
+        """Log-odds per candidate, before the blend's calibration; what was read of a history is kept warm."""
+        return score_request(self.workshop, blend, request, self.workshop.warm)
 
     def score_adapter(self, adapter: Adapter | None, view: Stream) -> np.ndarray:
         """Log-odds per example under one adapter, or under the bare base model.

@@ -20,6 +20,7 @@ from regraft.data.stream import Stream
 from regraft.lm.adapter import Adapter
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks, Encoder
+from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.fit import Progress
 from regraft.lm.graft import Grafts
 from regraft.lm.kept_scores import KeptScores
@@ -57,6 +58,11 @@ class Workshop:
         self._blocks: dict[str, Blocks] = {}
         self._told: set[str] = set()
         self._lock = RLock()  # labs may work in several threads
+
+    @cached_property
+    def warm(self) -> WarmPrefixes:
+        """Histories that requests have read."""
+        return WarmPrefixes(self.base)
 
     def reading(self, template: Template) -> Workshop:
         """The same workshop, where prompts are written with another template."""

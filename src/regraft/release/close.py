@@ -20,9 +20,9 @@ from regraft.files import write_text
 from regraft.metrics.binary import auc
 from regraft.metrics.groups import USER_GROUPS, user_groups
 from regraft.release.evidence import Judged
-from regraft.release.workbench import Workbench
 from regraft.setup.config import ContenderOptions
 from regraft.strategies.contender import DESCRIPTION, Contender
+from regraft.workbench import Workbench
 
 RENEWED, CONTENDER = "renewed.json", "contender"
 

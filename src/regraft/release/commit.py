@@ -12,8 +12,8 @@ from sqlalchemy import Connection, insert, select
 from regraft import __version__
 from regraft.files import remove
 from regraft.release.close import Work
-from regraft.release.publish import publish
 from regraft.release.runs import Outcome, Run, boundary, finish, now
+from regraft.setup.manifest import publish
 from regraft.setup.site import Site
 from regraft.state import files, lease, ledger, versions
 from regraft.state.database import transaction

@@ -18,11 +18,11 @@ from regraft.release import close
 from regraft.release.commit import Closed, commit
 from regraft.release.ingest import ingest
 from regraft.release.runs import Outcome, begin, date_of
-from regraft.release.workbench import Workbench
 from regraft.setup.site import DAY, FILE, Site, days_cuts
 from regraft.state import files, lease
 from regraft.state.database import transaction
 from regraft.state.lease import Lease
+from regraft.workbench import Workbench
 
 DAYS = 7  # closed one by one when a site is made
 Tell = Callable[[str], object]

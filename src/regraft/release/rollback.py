@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from regraft.errors import StateError
-from regraft.release.publish import verify
 from regraft.release.runs import now
+from regraft.setup.manifest import verify
 from regraft.setup.site import Site
 from regraft.state import files, lease, versions
 from regraft.state.database import transaction

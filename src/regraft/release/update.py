@@ -29,12 +29,12 @@ from regraft.release import close, gate
 from regraft.release.commit import Closed, commit
 from regraft.release.evidence import Day, Finding, day_numbers
 from regraft.release.runs import Outcome, Run, begin, boundary, closed_on, date_of, finish, now, outcome_of, waiting
-from regraft.release.workbench import Workbench
 from regraft.setup.site import DAY, Site, days_cuts
 from regraft.state import files, lease, ledger, versions
 from regraft.state.database import transaction
 from regraft.state.lease import Lease
 from regraft.state.tables import batches, periods, runs
+from regraft.workbench import Workbench
 
 EARLIER = 28  # days the gate compares a day with
 Tell = Callable[[str], object]

@@ -61,6 +61,11 @@ class Live:
         self._newest = int(stream.known_at[-1]) if len(stream.known_at) else 0
         self._lock = threading.RLock()
 
+    @property
+    def now(self) -> int:
+        """Time of the newest event told, ms."""
+        return self._newest
+
     def knows(self, item: str) -> bool:
         """Whether the item is in the catalogue or was seen in an event."""
         return item in self._texts

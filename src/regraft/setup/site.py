@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy import Connection, Engine, select
 
-from regraft.data import store
+from regraft.data import spool, store
 from regraft.data.build import build_stream
 from regraft.data.labels import LabelRule
 from regraft.data.periods import EARLIEST, Cuts, Periods
@@ -155,6 +155,18 @@ class Site:
             self.options.data.label, Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
             seed=self.options.seed, name=self.options.name, cuts=cuts,
         )  # fmt: skip
+
+    def catalogue(self) -> pl.DataFrame:
+        """item_id, title and attributes of all items, in the order in which they became known."""
+        with transaction(self.engine) as connection:
+            listed = files.listed(connection, [store.ITEMS])
+        return store.read_items(self.data, listed).unique("item_id", keep="last", maintain_order=True).drop("known_at")
+
+    def spooled_events(self, since: int) -> list[dict[str, Any]]:
+        """Events that servers have spooled and that happened at or after `since` (ms), oldest first."""
+        rows = [row for segment in spool.segments(self.spool / "events") for row in spool.read(segment)]
+        unique = {row["event_id"]: row for row in rows if row["time"] >= since}
+        return sorted(unique.values(), key=lambda row: (row["time"], row["event_id"]))
 
     @cached_property
     def lease_name(self) -> str:

@@ -38,6 +38,11 @@ def uids(
     return found
 
 
+def everybody(connection: Connection) -> dict[str, str]:
+    """uid by pseudonym, of all people."""
+    return {row.pseudonym: row.uid for row in connection.execute(select(vault.c.pseudonym, vault.c.uid))}
+
+
 def forget(connection: Connection, pseudonym: str) -> bool:
     """Deletes a person's row; whether there was one."""
     return connection.execute(delete(vault).where(vault.c.pseudonym == pseudonym)).rowcount == 1

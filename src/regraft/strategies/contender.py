@@ -14,6 +14,7 @@ import numpy as np
 
 from regraft.baselines.protocol import Baseline
 from regraft.cost import Cost, Renewal
+from regraft.data.history import Request
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
@@ -39,6 +40,9 @@ class Contender(Protocol):
 
     def score(self, cases: Stream) -> np.ndarray:
         """Log-odds, one per case; no case is dropped."""
+
+    def score_request(self, request: Request) -> np.ndarray:
+        """Log-odds, one per candidate; the request brings the facts that it needs."""
 
     def charge(self, took: Cost) -> Cost:
         """What the scoring since the last call is charged, where the process itself took `took`."""
@@ -66,6 +70,9 @@ class BaselineContender:
 
     def score(self, cases: Stream) -> np.ndarray:
         return self.model.score(cases)
+
+    def score_request(self, request: Request) -> np.ndarray:
+        return self.model.score(request)
 
     def charge(self, took: Cost) -> Cost:
         return took

@@ -10,8 +10,9 @@ import numpy as np
 
 from regraft.baselines.stack import Stack
 from regraft.cost import Cost, Renewal
+from regraft.data.history import Request
 from regraft.data.stream import Stream
-from regraft.errors import ModelError
+from regraft.errors import DataError, ModelError
 from regraft.lm.anchored import Anchored
 from regraft.lm.blend import Blend, Calibration
 from regraft.prompts.facts import fact_table
@@ -49,6 +50,21 @@ class StrategyContender:
             stack = stack_scores(self._stack, cases, self.lab)
             counts = (facts[name].to_numpy() for name in ("item_count", "user_count"))
             return blend.calibration.apply(scores, stack, *counts)
+        return blend.calibration.apply(scores)
+
+    def score_request(self, request: Request) -> np.ndarray:
+        blend = self._blend
+        lab: Any = self.lab  # one with a base model: strategies themselves never see a request
+        scores = lab.score_request(blend, request)
+        if blend.calibration is None:
+            return scores
+        if isinstance(blend.calibration, Anchored):
+            if request.facts is None:
+                raise DataError(
+                    f"request for user '{request.history.user}'", "brings no facts", "one row per candidate"
+                )
+            counts = (request.facts[name].to_numpy() for name in ("item_count", "user_count"))
+            return blend.calibration.apply(scores, self._stack.score(request), *counts)
         return blend.calibration.apply(scores)
 
     def charge(self, took: Cost) -> Cost:
