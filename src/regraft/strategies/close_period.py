@@ -12,6 +12,7 @@ from regraft.baselines.stack import Stack
 from regraft.cost import Cost, Renewal, measured
 from regraft.data.stream import Stream
 from regraft.lm.blend import Blend, Calibration
+from regraft.strategies.blind_stack import score_in_full
 from regraft.strategies.protocol import Lab, Strategy
 from regraft.strategies.remembered import drop_gone, signed
 
@@ -99,7 +100,7 @@ def _served(old: Blend | None, past: Stream, lab: Lab) -> dict[str, np.ndarray]:
         return {}
     newest, _ = past.split_last()
     rows = np.concatenate([old.state.get("served.rows", np.zeros(0, np.int64)), newest.ids])
-    said = np.concatenate([old.state.get("served.log_odds", np.zeros(0)), lab.score(old, newest)])
+    said = np.concatenate([old.state.get("served.log_odds", np.zeros(0)), score_in_full(old, newest, lab)])
     period = past.period[past.positions(rows)]
     recent = period > past.period[newest.targets[-1]] - CALIBRATION_PERIODS
     return {"served.rows": rows[recent], "served.log_odds": said[recent]}
@@ -117,7 +118,7 @@ def _calibrated(
         if not len(view):
             lab.notes.append(f"calibration {kind}: no row was held out to fit it on yet")
             return new
-        said = lab.score(new, view)
+        said = score_in_full(new, view, lab)
     names: tuple[str, ...] = ()
     columns, fitted = said[:, None], {}
     if kind == "stack":
@@ -127,4 +128,6 @@ def _calibrated(
         columns = np.column_stack([said, stack.seen_before(past, view)])
     bias, weights = fit_logistic(columns, view.labels, f"calibration {kind}").plain
     lab.notes.append(f"calibration {kind}: weight {weights[0]:.3f} on the model's log-odds, {len(view)} rows")
-    return replace(new, calibration=Calibration(bias, tuple(map(float, weights)), names), fitted=fitted)
+    return replace(
+        new, calibration=Calibration(bias, tuple(map(float, weights)), names), fitted={**new.fitted, **fitted}
+    )

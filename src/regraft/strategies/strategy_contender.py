@@ -13,6 +13,7 @@ from regraft.cost import Cost, Renewal
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
 from regraft.lm.blend import Blend
+from regraft.strategies.blind_stack import score_in_full
 from regraft.strategies.close_period import CalibrationKind, Closed, close_period
 from regraft.strategies.contender import described_in, save_contender
 from regraft.strategies.protocol import Lab, Strategy
@@ -38,7 +39,7 @@ class StrategyContender:
 
     def score(self, cases: Stream) -> np.ndarray:
         blend = self._blend
-        scores = self.lab.score(blend, cases)
+        scores = score_in_full(blend, cases, self.lab)
         if blend.calibration is None:
             return scores
         columns = self._stack.columns(cases) if blend.calibration.features else None
