@@ -265,12 +265,11 @@ class ModelLab:
     def _scored(self, adapter: Adapter | None, view: Stream, states: np.ndarray | None) -> tuple[np.ndarray, Cost]:
         """Scores that nobody has kept, and what they took; `states` is filled with what they are read from."""
         shop = self.workshop
-        more = {} if states is None else {"states": states}
         with measured() as cost:
             blocks, trunk = shop.blocks(view), shop.trunk_of(adapter)
             lower = _Lower(trunk)
             with shop.grafts.on(adapter):
-                scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk, **more)
+                scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk, states=states)
         cost.tokens_forward = _tokens(blocks, shop.base, trunk)
         lower.charge(cost, cost.tokens_forward)
         cost.flops = self._flops(cost)

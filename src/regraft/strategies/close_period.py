@@ -128,6 +128,5 @@ def _calibrated(
         columns = np.column_stack([said, stack.seen_before(past, view)])
     bias, weights = fit_logistic(columns, view.labels, f"calibration {kind}").plain
     lab.notes.append(f"calibration {kind}: weight {weights[0]:.3f} on the model's log-odds, {len(view)} rows")
-    return replace(
-        new, calibration=Calibration(bias, tuple(map(float, weights)), names), fitted={**new.fitted, **fitted}
-    )
+    calibration = Calibration(bias, tuple(map(float, weights)), names)
+    return replace(new, calibration=calibration, fitted={**new.fitted, **fitted})

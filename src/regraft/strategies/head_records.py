@@ -31,7 +31,9 @@ class Records:
         return len(self.rows)
 
     def __add__(self, other: Records) -> Records:
-        return Records(*(np.concatenate([mine, theirs]) for mine, theirs in zip(*map(_values, (self, other)))))
+        return Records(
+            *(np.concatenate([mine, theirs]) for mine, theirs in zip(_values(self), _values(other), strict=True))
+        )
 
     def only(self, keep: np.ndarray) -> Records:
         return Records(*(values[keep] for values in _values(self)))
