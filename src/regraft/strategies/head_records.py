@@ -31,9 +31,8 @@ class Records:
         return len(self.rows)
 
     def __add__(self, other: Records) -> Records:
-        return Records(
-            *(np.concatenate([mine, theirs]) for mine, theirs in zip(_values(self), _values(other), strict=True))
-        )
+        both = zip(_values(self), _values(other), strict=True)
+        return Records(*(np.concatenate([mine, theirs]) for mine, theirs in both))
 
     def only(self, keep: np.ndarray) -> Records:
         return Records(*(values[keep] for values in _values(self)))
