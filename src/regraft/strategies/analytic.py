@@ -23,7 +23,7 @@ from regraft.strategies.blind_stack import OFFSET, blind_log_odds, like_log_odds
 from regraft.strategies.head_records import Memory, Records
 from regraft.strategies.protocol import Lab, Settings
 
-RIDGES = (1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
+RIDGES = (1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
 CHEAP = 2e9  # rows times width squared up to which the converged logistic is fitted for comparison: a second or two
 
 
