@@ -242,10 +242,10 @@ def test_states_of_another_model_are_of_no_use_so_the_window_is_read_anew_and_ch
     np.testing.assert_array_equal(theta(closed.blend), theta(fresh))
 
 
-def test_another_set_of_columns_under_the_head_begins_anew_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    blend = closes(Analytic(offset="stack"), last=3)
-    monkeypatch.setattr(Stack, "names", (*Stack.names, "one more"))
-    closed = close(Analytic(offset="stack"), 4, blend)
+def test_another_set_of_columns_under_the_head_begins_anew_as_well() -> None:
+    blend, lab = closes(Analytic(offset="stack"), last=3), FakeLab()
+    lab.similarity = "none"
+    closed = close(Analytic(offset="stack"), 4, blend, lab)
     assert "its window is read anew" in note(closed.blend, "anew")
 
 
