@@ -152,6 +152,7 @@ class FactSums:
 
         The first question after the close of a period begins its neighbour sums, unless they have begun.
         """
+        self.items.reserve(int(item.max(initial=-1)) + 1)  # an item on offer may have no event yet
         known = self._known(time, np.full(len(time), self.rows))
         if self._chunk_begins() and len(known):
             self._begin(int(known.min()), self.rows)
