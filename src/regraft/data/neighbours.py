@@ -7,8 +7,10 @@ Koren 2007). Nothing is fitted: similarities are sums over the people who rated 
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
-from regraft.data.pair_sums import Similarity, pairs
+from regraft.data.pair_sums import PairSums, Similarity, pairs
+from regraft.data.stream import ranges
 
 FLOOR = 0.5  # similarity mass below which the vote fades to 0
 
@@ -31,4 +33,29 @@ def votes(
         first = np.concatenate([[0], np.cumsum(count[part][some])[:-1]])
         top, mass = np.add.reduceat(weight * line_residual[line], first), np.add.reduceat(weight, first)
         found[by_item[part.start + some]] = top / (mass + FLOOR) + 0.0  # -0.0, a vote of no mass, becomes 0.0
+    return found
+
+
+def votes_on_all(
+    sums: PairSums, n_items: int, start: np.ndarray, count: np.ndarray, line_item: np.ndarray, line_residual: np.ndarray
+) -> np.ndarray:
+    """float64 [histories, n_items]: the vote of each history on each item, as `votes` gives it up to rounding (1e-6).
+
+    One sparse product instead of a look-up per pair: for ranking a whole catalogue.
+    """
+    one, other, _, _ = sums.store.cells()
+    own = np.arange(len(sums.square))
+    one, other = np.concatenate([one, own]), np.concatenate([other, own])
+    weight = Similarity(sums, None)(one, other)
+    kept = (weight > 0) & (one < n_items) & (other < n_items)
+    one, other, weight = one[kept], other[kept], weight[kept].astype(np.float64)
+    weight[one == other] /= 2  # it is added to its mirror image
+    half = sparse.csr_array((weight, (one, other)), shape=(n_items, n_items))
+    similar = (half + half.T).tocsr()
+    line = ranges(start, count)
+    owner = np.repeat(np.arange(len(start)), count)
+    shape = (len(start), n_items)
+    top = sparse.csr_array((line_residual[line], (owner, line_item[line])), shape=shape) @ similar
+    mass = sparse.csr_array((np.ones(len(line)), (owner, line_item[line])), shape=shape) @ similar
+    found: np.ndarray = top.toarray() / (mass.toarray() + FLOOR)
     return found

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from regraft.data.asked import ASKED, Asked
 from regraft.data.regimes import Regime
 from regraft.data.stream import ROW_COLUMNS, Stream
 from regraft.errors import ConfigError
@@ -93,11 +94,26 @@ def fact_table(
     key = ("facts", str(regime), refresh)
     kept = stream.shared.get(key)
     if kept is None or len(kept[0]) < len(stream.time) or _address(stream) != kept[1]:
-        sums = FactSums(regime, refresh, stream.implicit)
-        table = pl.DataFrame(replay(sums, stream, progress)).select(COLUMNS)
+        if ASKED in stream.shared:
+            table = _with_asked(stream.shared[ASKED], regime, refresh)
+        else:
+            table = pl.DataFrame(replay(FactSums(regime, refresh, stream.implicit), stream, progress)).select(COLUMNS)
         # The arrays are kept too: as long as they live, no other log can lie at their addresses.
         kept = stream.shared[key] = (table, _address(stream), [getattr(stream, n) for n in ROW_COLUMNS])
     return kept[0][: len(stream.time)]
+
+
+def _with_asked(asked: Asked, regime: Regime, refresh: str) -> pl.DataFrame:
+    """The table of a log and of the pairs that are asked about: what `replay` would give, without a replay for each."""
+    key, log = ("facts", str(regime), refresh), asked.log
+    own = fact_table(log, regime, refresh)
+    if key not in asked.answers:
+        sums = FactSums(regime, refresh, log.implicit)
+        replay(sums, log)
+        asked.answers[key] = pl.DataFrame(sums.ask(asked.user, asked.item, asked.time, asked.at)).select(COLUMNS)
+    n = len(log.time)
+    order = np.insert(np.arange(n), asked.at, n + np.arange(len(asked)))
+    return pl.concat([own, asked.answers[key]])[order]
 
 
 def _address(stream: Stream) -> list[int]:
