@@ -53,7 +53,7 @@ class Asked:
             "label": np.zeros(len(self), dtype=np.int8),
             "happened": np.zeros(len(self), dtype=bool),
         }
-        columns = {
+        columns: dict[str, Any] = {
             name: np.insert(column, self.at, own.get(name, column[self.at]))
             for name, column in ((name, getattr(self.log, name)) for name in ROW_COLUMNS)
         }
