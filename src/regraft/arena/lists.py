@@ -50,6 +50,13 @@ class Lists:
         self.arena, self.options = arena, options
         self._of: dict[int, Questions] = {}  # by update
 
+    def pairs(self, kind: str) -> int:
+        """At most how many pairs of user and item a contender scores per update."""
+        own = self.options
+        if kind == "strategy":
+            return own.language * own.candidates
+        return own.requests * own.candidates + min(own.pairs, own.requests * len(self.arena.stream.items))
+
     def ranks(self, update: int, contender: Contender, kind: str) -> pl.DataFrame:
         """Columns RANKED: the rank of every wanted item in the lists of this contender after the update."""
         if update not in self._of:

@@ -108,8 +108,11 @@ def _with_asked(asked: Asked, regime: Regime, refresh: str) -> pl.DataFrame:
     key, log = ("facts", str(regime), refresh), asked.log
     own = fact_table(log, regime, refresh)
     if key not in asked.answers:
-        sums = FactSums(regime, refresh, log.implicit)
-        replay(sums, log)
+        rows, sums = log.shared.get(("sums", *key), (-1, None))
+        if rows != len(log.time):  # the last ones are kept: several questions are asked at the same time
+            sums = FactSums(regime, refresh, log.implicit)
+            replay(sums, log)
+            log.shared["sums", *key] = len(log.time), sums
         asked.answers[key] = pl.DataFrame(sums.ask(asked.user, asked.item, asked.time, asked.at)).select(COLUMNS)
     n = len(log.time)
     order = np.insert(np.arange(n), asked.at, n + np.arange(len(asked)))
