@@ -201,3 +201,43 @@ def test_a_language_contender_reranks_the_first_requests(tmp_path: Path) -> None
     assert own["request"].n_unique() == 5
     assert set(own["request"]) < set(classical["request"]) and classical["request"].n_unique() == 10
     assert ranks.filter(contender="never", among="all").is_empty()
+
+
+def test_a_cell_that_was_written_before_lists_were_ranked_is_worked_out_again(tmp_path: Path) -> None:
+    config = configured(["rates"], requests=10)
+    arena = Arena(config, tmp_path / "run", shop(120))
+    list(arena.run())
+    before = Results.load(arena.folder).ranks
+    cell = arena.cells()[0]
+    (cell.folder(arena.folder) / "lists.parquet").unlink()
+    again = Arena(config, tmp_path / "run", shop(120))
+    told: list[str] = []
+    again.tell = told.append
+    assert [renewal is not None for _, renewal in again.run()] == [True, False]
+    assert len(told) == 1 and "was written before lists were ranked" in told[0]
+    assert Results.load(arena.folder).ranks.equals(before)
+
+
+def test_damaged_lists_are_named_and_worked_out_again(tmp_path: Path) -> None:
+    arena = Arena(configured(["rates"], requests=10), tmp_path / "run", shop(120))
+    list(arena.run())
+    path = arena.cells()[0].folder(arena.folder) / "lists.parquet"
+    path.write_bytes(b"no parquet")
+    told: list[str] = []
+    arena.tell = told.append
+    list(arena.run())
+    assert len(told) == 1 and told[0].startswith(f"{path}: cannot be read")
+    assert pl.read_parquet(path).height
+
+
+def test_a_log_with_dislikes_ranks_lists_on_request_and_wants_what_was_liked(tmp_path: Path) -> None:
+    rows = " ".join(f"p{n % 9}:i{(n * n) % 13}{'+' if n % 3 else '-'}@{n}h" for n in range(200))
+    stream = tiny_stream(rows, PERIODS)
+    raw = configured(["rates", "popularity"], requests=20).model_dump()
+    asked = ArenaConfig.parse({**raw, "data": {"path": "log.csv", "periods": PERIODS.model_dump()}})
+    assert ArenaConfig.parse({"data": {"path": "log.csv"}}).lists is None
+    arena = Arena(asked, tmp_path / "run", stream)
+    list(arena.run())
+    ranks = Results.load(arena.folder).ranks
+    liked = set(stream.row_id[stream.happened & (stream.label == 1)].tolist())
+    assert ranks.height and set(ranks["request"]) <= liked

@@ -166,7 +166,7 @@ class Arena:
             cell.cost(self.folder)
             cell.lists(self.folder)
             if self.lists and not (cell.folder(self.folder) / LISTS).is_file():
-                return False  # it was written before lists were ranked
+                raise ResultsError(str(cell.folder(self.folder)), "was written before lists were ranked")
             found, wanted = cell.scores(self.folder)["case"].to_numpy(), self._asked(cell.update)
             if not np.array_equal(found, wanted):
                 raise ResultsError(
