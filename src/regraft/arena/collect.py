@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from regraft.arena.lists import RETRIEVER
 from regraft.data.negatives import in_words
 from regraft.errors import ResultsError
 from regraft.files import whole, write_text
@@ -101,7 +102,7 @@ def _described(arena: Arena, finished: bool) -> dict[str, Any]:
             "information": config.data.information, "regime": str(arena.regime), "fingerprint": stream.fingerprint,
             "negatives": in_words(config.data.sampler, config.data.negatives) if stream.implicit else None,
         },
-        "ranking": config.lists.model_dump() | {"retriever": "item-knn"} if config.lists else None,
+        "ranking": config.lists.model_dump() | {"retriever": RETRIEVER} if config.lists else None,
         "base": arena.base or _base(arena),
         "template": {"name": arena.template.name, "hash": arena.template.hash},
         "timeline": [config.timeline.context, config.timeline.targets],

@@ -17,19 +17,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from regraft.baselines.features import log_odds
-from regraft.baselines.item_knn import ItemKnn
 from regraft.data.asked import Asked
 from regraft.data.draws import uniform
 from regraft.data.neighbours import votes_on_all
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.metrics.ranking import target_ranks
+from regraft.plugins import plugin_class
 from regraft.prompts.fact_sums import FactSums, replay
 from regraft.prompts.facts import fact_table
 from regraft.report.lists import RANKED
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from regraft.setup.config import RankingOptions
     from regraft.strategies.contender import Contender
 
+RETRIEVER = "item-knn"  # the baseline whose weights it has
 DRAW_KEY = 13  # of the draw of requests
 BLOCK = 64  # requests whose votes on all items are held at once
 
@@ -179,7 +180,7 @@ def _ranks_in(items: np.ndarray, scores: np.ndarray, wanted: np.ndarray) -> np.n
 def retrieved(requests: Requests, past: Stream, regime: Regime, n: int) -> Iterator[np.ndarray]:
     """Per request the codes of the `n` best candidates by the common retriever, best first."""
     log = requests.log
-    model = ItemKnn(regime)
+    model: Any = plugin_class("baselines", RETRIEVER)(regime)
     model.renew(past)
     by_rate, _, by_kin = model.model.plain[1]
     sums, began = FactSums(regime, "event", log.implicit), int(log.cuts[-2])

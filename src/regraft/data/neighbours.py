@@ -7,7 +7,6 @@ Koren 2007). Nothing is fitted: similarities are sums over the people who rated 
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from regraft.data.pair_sums import PairSums, Similarity, pairs
 from regraft.data.stream import ranges
@@ -43,6 +42,8 @@ def votes_on_all(
 
     One sparse product instead of a look-up per pair: for ranking a whole catalogue.
     """
+    from scipy import sparse  # here, as it takes longer to load than to read most logs
+
     one, other, _, _ = sums.store.cells()
     own = np.arange(len(sums.square))
     one, other = np.concatenate([one, own]), np.concatenate([other, own])
