@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from regraft.baselines.popularity import Popularity
 from regraft.baselines.stack import Stack
 from regraft.data.asked import Asked
-from regraft.data.neighbours import votes, votes_on_all
+from regraft.data.neighbours import similarities, votes, votes_on_all
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -76,7 +76,7 @@ def test_votes_on_all_items_are_those_on_each(text: str) -> None:
     lines, n = sums.users, int(stream.item.max()) + 1
     users = np.arange(int(stream.user.max()) + 1)
     start, count = lines.start[users], lines.size[users]
-    whole = votes_on_all(sums.sums, n, start, count, lines["item"], lines["residual"])
+    whole = votes_on_all(similarities(sums.sums, n), start, count, lines["item"], lines["residual"])
     each = votes(
         sums.sums.similarity(0), np.tile(np.arange(n), len(users)), np.repeat(start, n), np.repeat(count, n),
         lines["item"], lines["residual"],

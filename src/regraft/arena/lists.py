@@ -25,7 +25,7 @@ import polars as pl
 from regraft.baselines.features import log_odds
 from regraft.data.asked import Asked
 from regraft.data.draws import uniform
-from regraft.data.neighbours import votes_on_all
+from regraft.data.neighbours import similarities, votes_on_all
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.metrics.ranking import target_ranks
@@ -189,13 +189,13 @@ def retrieved(requests: Requests, past: Stream, regime: Regime, n: int) -> Itera
     n_items = len(log.items)
     every = np.arange(n_items, dtype=np.int32)
     rate = sums.ask(np.full(n_items, -1, dtype=np.int32), every, np.full(n_items, began))["item_rate"]
-    order, rows = log.order, requests.row
+    similar, order, rows = similarities(sums.sums, n_items), log.order, requests.row
     residual = log.label - fact_table(log, regime)["item_rate"].to_numpy()
     count = order.known(log.user[rows], regime.known(log, rows))
     for first in range(0, len(rows), BLOCK):
         part = slice(first, first + BLOCK)
         start, lengths = order.start[log.user[rows[part]]], count[part]
-        kin = votes_on_all(sums.sums, n_items, start, lengths, log.item[order.rows], residual[order.rows])
+        kin = votes_on_all(similar, start, lengths, log.item[order.rows], residual[order.rows])
         scores = by_rate * log_odds(rate) + by_kin * kin
         for request, own in enumerate(scores, start=first):
             pool = int(requests.pool[request])

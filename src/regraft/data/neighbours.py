@@ -6,6 +6,8 @@ Koren 2007). Nothing is fitted: similarities are sums over the people who rated 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from regraft.data.pair_sums import PairSums, Similarity, pairs
@@ -35,13 +37,8 @@ def votes(
     return found
 
 
-def votes_on_all(
-    sums: PairSums, n_items: int, start: np.ndarray, count: np.ndarray, line_item: np.ndarray, line_residual: np.ndarray
-) -> np.ndarray:
-    """float64 [histories, n_items]: the vote of each history on each item, as `votes` gives it up to rounding (1e-6).
-
-    One sparse product instead of a look-up per pair: for ranking a whole catalogue.
-    """
+def similarities(sums: PairSums, n_items: int) -> Any:
+    """SciPy CSR array [n_items, n_items], float64: the positive similarities of all pairs of items."""
     from scipy import sparse  # here, as it takes longer to load than to read most logs
 
     one, other, _, _ = sums.store.cells()
@@ -52,10 +49,21 @@ def votes_on_all(
     one, other, weight = one[kept], other[kept], weight[kept].astype(np.float64)
     weight[one == other] /= 2  # it is added to its mirror image
     half = sparse.csr_array((weight, (one, other)), shape=(n_items, n_items))
-    similar = (half + half.T).tocsr()
+    return (half + half.T).tocsr()
+
+
+def votes_on_all(
+    similar: Any, start: np.ndarray, count: np.ndarray, line_item: np.ndarray, line_residual: np.ndarray
+) -> np.ndarray:
+    """float64 [histories, items]: the vote of each history on each item, as `votes` gives it up to rounding (1e-6).
+
+    `similar` is what `similarities` gave: one sparse product instead of a look-up per pair.
+    """
+    from scipy import sparse
+
     line = ranges(start, count)
     owner = np.repeat(np.arange(len(start)), count)
-    shape = (len(start), n_items)
+    shape = (len(start), similar.shape[0])
     top = sparse.csr_array((line_residual[line], (owner, line_item[line])), shape=shape) @ similar
     mass = sparse.csr_array((np.ones(len(line)), (owner, line_item[line])), shape=shape) @ similar
     found: np.ndarray = top.toarray() / (mass.toarray() + FLOOR)
