@@ -152,6 +152,9 @@ def _strategy(
             for view in _scored_views(cases, update):
                 lab.score(blend, view)
                 rows += len(view)
+            if arena.lists:  # a candidate is read as one event, and its user's history once per request
+                requests, own = arena.lists.options.language, arena.lists.pairs("strategy")
+                lab.work.scored += len(blend.parts) * (own + requests * arena.config.timeline.context)
             adapters = {a.hash for a, _ in blend.parts if a is not None} | {a.hash for a in blend.kept.values()}
             disk += len(adapters) * reader.speed.adapter_bytes
             disk += len(blend.state.get("records.rows", ())) * reader.speed.width * RECORD_BYTES
@@ -189,6 +192,7 @@ def _baseline(arena: Arena, cases: list[Cases], contender: ContenderOptions) -> 
     per_row = (perf_counter() - began) / max(1, sum(map(len, views[:2])))
     rows = sum(len(view) for update in arena.updates for view in _scored_views(cases, update))
     cells = len(arena.updates)
+    rows += cells * arena.lists.pairs("baseline") if arena.lists else 0
     seconds = took[0] + later + rows * per_row + cells * CELL_SECONDS
     return Line(contender.label, cells, 0, 0, 0, seconds, rows * SCORE_BYTES)
 
