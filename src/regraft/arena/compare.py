@@ -29,7 +29,8 @@ from regraft.errors import ConfigError, DataError, ModelError, ResultsError
 from regraft.files import remove, whole_folder, write_text
 from regraft.prompts.facts import fact_table
 from regraft.prompts.template import Template
-from regraft.setup.config import ArenaConfig, ContenderOptions, plugin
+from regraft.rungs import height
+from regraft.setup.config import ArenaConfig, ContenderOptions, plugin, rung_of
 from regraft.setup.inputs import inputs
 from regraft.strategies.contender import BaselineContender, Contender
 
@@ -74,14 +75,24 @@ class Arena:
         return range(self.first, self.last + 1)
 
     def cells(self) -> list[Cell]:
-        """In the order they run: one whole seed after the other, contenders inside, updates in time order."""
+        """In the order they run: one whole seed after the other; inside, cheap rungs first, updates in time order."""
         return [
             Cell(contender, seed, update)
             for seed in self.config.seeds
-            for contender in self.config.contenders
+            for contender in self.up_the_ladder
             if contender.kind == "strategy" or seed == self.config.seeds[0]
             for update in self.updates
         ]
+
+    @cached_property
+    def rungs(self) -> dict[str, str]:
+        """The rung of each contender, by label, in the order of the configuration."""
+        return {c.label: rung_of(c) for c in self.config.contenders}
+
+    @cached_property
+    def up_the_ladder(self) -> list[ContenderOptions]:
+        """Contenders by rung, the cheapest first; inside a rung in the order of the configuration."""
+        return sorted(self.config.contenders, key=lambda c: height(self.rungs[c.label]))
 
     @cached_property
     def eval_rows(self) -> np.ndarray:

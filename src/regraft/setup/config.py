@@ -14,6 +14,7 @@ from regraft.data.source import DataOptions
 from regraft.errors import ConfigError, RegraftError
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOptions, TimelineOptions
 from regraft.plugins import names, plugin_class
+from regraft.rungs import RUNGS
 
 
 class BaseOptions(BaseModel):
@@ -67,6 +68,9 @@ class ContenderOptions(BaseModel):
         raise ConfigError(
             f"contender '{self.use}'", "is neither a strategy nor a baseline", "one of " + ", ".join(known)
         )
+
+
+UNSAID_RUNG = {"baseline": "neighbours", "strategy": "renewed"}  # of a plug-in that has no `rung`
 
 
 DEFAULT_CONTENDERS = (
@@ -179,6 +183,16 @@ def plugin(options: ContenderOptions) -> Any:
         told = re.sub(r"^\w+\.__init__\(\) ", "", str(error))
         raise ConfigError(where, told, "settings that the plug-in has") from error
     return found
+
+
+def rung_of(options: ContenderOptions) -> str:
+    """The contender's place on the ladder: one of RUNGS, as its plug-in says with these settings."""
+    found: Any = plugin(options)
+    model = found(Regime(), 0, **options.settings) if options.kind == "baseline" else found
+    rung = str(getattr(model, "rung", UNSAID_RUNG[options.kind]))
+    if rung not in RUNGS:
+        raise ConfigError(f"contender '{options.label}'", f"has the rung '{rung}'", "one of " + ", ".join(RUNGS))
+    return rung
 
 
 def _placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""The ladder as a picture: what each rung's best contender costs per 1,000 requests, and its AUC with interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from regraft.report.drawing import BASELINE, INK, LABELLED, LLM, MUTED, PAPER, canvas, labels_apart, svg
+from regraft.report.report_words import Words
+from regraft.report.standings import Summary
+
+WIDE, NARROW = (920, 380), (350, 320)  # pixels
+LEAST = 1e-3  # seconds: where something that took no measurable time stands
+LETTER = 0.62  # width of a letter, in font sizes
+
+
+class Colours(NamedTuple):
+    """What is drawn in which colour; by default those of the page's theme."""
+
+    ink: str = INK
+    muted: str = MUTED
+    paper: str = PAPER
+    llm: str = LLM
+    baseline: str = BASELINE
+
+
+class Point(NamedTuple):
+    """One rung's best contender; `served`: the last rung that pays."""
+
+    label: str
+    classical: bool
+    cost: float  # CPU seconds per 1,000 requests
+    auc: float
+    low: float  # NaN without an interval
+    high: float
+    served: bool
+
+
+def points(summary: Summary, words: Words) -> list[Point]:
+    """The rungs whose costs are known, from the lowest to the highest."""
+    served = summary.served.rung if summary.served and summary.few_users() is None else ""
+    return [
+        Point(words.rung(s.rung), s.classical, s.best.cpu_per_1000, *s.best.auc[:3], s.rung == served)
+        for s in summary.ladder
+        if np.isfinite(s.best.cpu_per_1000)
+    ]
+
+
+def ladder(summary: Summary, words: Words, wide: bool) -> Markup:
+    """The figure of the report."""
+    width, height, size = (*WIDE, 13) if wide else (*NARROW, 11)
+    with canvas(width, height, size, LABELLED._replace(right=1.6, top=1.0)) as (figure, axes):
+        draw_ladder(axes, points(summary, words), size)
+        axes.set(xlabel=words("cpu per 1,000"), ylabel="AUC")
+        return svg(figure, f"ladder-{width}", words("figure ladder"))
+
+
+def draw_ladder(axes: Any, shown: Sequence[Point], size: float, colours: Colours | None = None) -> None:
+    """Draws onto axes whose size is final: labels are placed in pixels. Circles: a language model, squares: none."""
+    own = colours or Colours()
+    cost = np.array([max(p.cost, LEAST) for p in shown])
+    auc = np.array([p.auc for p in shown])
+    axes.set_xscale("log")
+    axes.plot(cost, auc, color=own.muted, lw=1, ls=":", zorder=1)
+    for x, p in zip(cost, shown, strict=True):
+        color = own.baseline if p.classical else own.llm
+        axes.plot([x, x], [p.low, p.high], color=color, lw=1.6, alpha=0.6, zorder=2)
+        axes.plot(
+            x, p.auc, marker="s" if p.classical else "o", ms=12 if p.served else 7, ls="none", mew=1.6, mec=color,
+            mfc=color if p.served else own.paper, zorder=4,
+        )  # fmt: skip
+    axes.set_xlim(cost.min() / 4, cost.max() * 4)
+    ends = np.array([[p.auc, p.low, p.high] for p in shown])
+    low, high = np.nanmin(ends), np.nanmax(ends)
+    air = 0.18 * (high - low) or 0.01
+    axes.set_ylim(low - air, high + air)
+    axes.xaxis.set_major_locator(LogLocator(10))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value > LEAST else f"≤ {LEAST:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    _labels(axes, np.column_stack([cost, auc]), shown, size, own)
+
+
+def _labels(axes: Any, at: np.ndarray, shown: Sequence[Point], size: float, own: Colours) -> None:
+    """The name of each rung beside its point, with a thread to it."""
+    axes.get_figure().canvas.draw_idle()
+    frame = axes.get_window_extent()
+    scale = axes.get_figure().dpi / 72
+    pixels = axes.transData.transform(at)
+    width = max(len(p.label) for p in shown) * LETTER * size * scale
+    places = labels_apart(pixels, (width, 1.7 * size * scale), (frame.x0, frame.y0, frame.x1, frame.y1))
+    for point, place, p in zip(at, places, shown, strict=True):
+        axes.annotate(
+            p.label, point, axes.transData.inverted().transform(place), ha="center", va="center", color=own.ink,
+            weight="bold" if p.served else "normal", zorder=5,
+            arrowprops={"arrowstyle": "-", "color": own.muted, "lw": 0.8, "shrinkA": 2, "shrinkB": 5},
+        )  # fmt: skip
