@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
+from transformers import CohereConfig, CohereForCausalLM
 
 from arena.small_runs import SMALL_BASE, config
-from lm.models import adapter_into, mamba, saved_base
+from lm.models import adapter_into, mamba, saved_base, sizes, tokenizer
 from regraft.arena.compare import Arena
 from regraft.arena.plan import plan_run
 from regraft.errors import ModelError
@@ -46,3 +48,28 @@ def test_a_run_without_a_language_model_needs_no_base(tmp_path: Path) -> None:
     run = arena(tmp_path, tmp_path / "nothing", ["popularity"])
     assert run.preflight() == []
     assert len(list(run.run())) == len(run.cells())
+
+
+def test_a_base_is_refused_or_found_good_without_reading_its_weights(tmp_path: Path) -> None:
+    run = arena(tmp_path, saved_base(tmp_path / "base"))
+    assert run.preflight() == []
+    assert "workshop" not in vars(run)
+
+
+def test_a_base_that_lacks_weights_is_refused_before_a_cell(tmp_path: Path) -> None:
+    base = saved_base(tmp_path / "base")
+    weights = load_file(base / "model.safetensors")
+    del weights[sorted(weights)[0]]
+    save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="lacks 1 of its weights"):
+        next(arena(tmp_path, base).run())
+    assert not (tmp_path / "run" / "cells").exists()
+
+
+def test_a_base_whose_logits_are_scaled_is_refused_before_a_cell(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    CohereForCausalLM(CohereConfig(**sizes(len(tokenizer())), logit_scale=0.1)).save_pretrained(base)
+    tokenizer().save_pretrained(base)
+    with pytest.raises(ModelError, match="its logits differ by"):
+        next(arena(tmp_path, base).run())
+    assert not (tmp_path / "run" / "cells").exists()

@@ -57,7 +57,7 @@ def test_the_best_contender_of_a_rung_stands_for_it(tmp_path: Path) -> None:
 def test_the_first_sentence_is_what_to_serve_and_says_that_it_is_classical(classical: Summary) -> None:
     said = verdict(classical)
     assert said[0] == "Advice: serve stack, a classical model: text vectors is the last rung that pays here."
-    assert said[1].startswith("stack (text vectors) pays: +0.") and "against rates (rates)" in said[1]
+    assert said[1].startswith("stack (text vectors) pays: +0.") and "against rates, the best" in said[1]
     assert re.match(r"No rung above it pays. Against it: bare \(model as it came\) -0\.\d+ \[", said[2])
     assert verdict(classical, "ja")[0].startswith("助言：stack を使ってください。言語モデルを使わない古典的なモデル")
 
@@ -141,7 +141,7 @@ def test_the_page_shows_the_ladder_as_a_picture_and_a_table(classical: Summary, 
     section = page.partition('<section id="ladder">')[2].partition("</section>")[0]
     assert section.count("<svg viewBox") == 2  # wide and narrow
     for step in classical.ladder:
-        assert f"{step.rung}</text>" in section and f"<td>{step.rung}</td>" in section
+        assert f">{step.rung}" in section and f"<td>{step.rung}</td>" in section
     assert section.count("serve this") == 1
 
 
@@ -149,7 +149,7 @@ def test_a_brief_page_has_no_figures_of_single_contenders_and_says_where_they_ar
     folder = write_results(tmp_path, (RATES, STACK), seeds=(0,), n_periods=6, first_update=4)
     whole = write_report(folder, folder / "whole.html", n_resamples=50).read_text(encoding="utf-8")
     brief = write_report(folder, folder / "brief.html", n_resamples=50, brief=True).read_text(encoding="utf-8")
-    assert whole.count("<svg viewBox") > 20 > brief.count("<svg viewBox") > 3
+    assert whole.count("<svg viewBox") > 20 > brief.count("<svg viewBox") >= 2
     assert "regraft arena report" in brief and "regraft arena report" not in whole
 
 

@@ -12,8 +12,10 @@ from regraft.arena.run_report import REPORT
 from regraft.cost import Renewal
 from regraft.report.report import write_report
 from regraft.report.results import Results
-from regraft.report.summary import summarise, verdict
+from regraft.report.summary import DRAWS_PER_CONTENDER, summarise, verdict
 from regraft.rungs import CLASSICAL
+
+DRAWS = 400  # resamples of users behind a report between two rungs: enough for Holm's correction over its groups
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def _rungs(arena: Arena) -> list[tuple[str, set[str]]]:
 def _report(arena: Arena, rung: str, classical: bool, lang: str, kept: dict[Any, Any]) -> RungDone:
     arena.collect()
     results = Results.load(arena.folder)
-    summary = summarise(results, kept=kept)
+    draws = max(DRAWS, DRAWS_PER_CONTENDER * len(arena.config.contenders))  # the same for every rung: what is kept holds
+    summary = summarise(results, draws, kept=kept)
     path = write_report(results, arena.folder / REPORT, lang, summary=summary, brief=True)
     return RungDone(rung, classical, str(path), verdict(summary, lang)[0])

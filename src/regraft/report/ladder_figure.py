@@ -15,6 +15,7 @@ from regraft.report.standings import Summary
 
 WIDE, NARROW = (920, 380), (350, 320)  # pixels
 LEAST = 1e-3  # seconds: where something that took no measurable time stands
+FAR = 2.0  # times the span of the others: how far below them a point is drawn where it is
 LETTER = 0.62  # width of a letter, in font sizes
 
 
@@ -63,38 +64,50 @@ def draw_ladder(axes: Any, shown: Sequence[Point], size: float, colours: Colours
     """Draws onto axes whose size is final: labels are placed in pixels. Circles: a language model, squares: none."""
     own = colours or Colours()
     cost = np.array([max(p.cost, LEAST) for p in shown])
-    auc = np.array([p.auc for p in shown])
+    floor = _floor(shown)
+    auc = np.array([max(p.auc, floor) for p in shown])
     axes.set_xscale("log")
     axes.plot(cost, auc, color=own.muted, lw=1, ls=":", zorder=1)
-    for x, p in zip(cost, shown, strict=True):
+    for x, y, p in zip(cost, auc, shown, strict=True):
         color = own.baseline if p.classical else own.llm
-        axes.plot([x, x], [p.low, p.high], color=color, lw=1.6, alpha=0.6, zorder=2)
+        if p.auc == y:
+            axes.plot([x, x], [p.low, p.high], color=color, lw=1.6, alpha=0.6, zorder=2)
         axes.plot(
-            x, p.auc, marker="s" if p.classical else "o", ms=12 if p.served else 7, ls="none", mew=1.6, mec=color,
+            x, y, marker="s" if p.classical else "o", ms=12 if p.served else 7, ls="none", mew=1.6, mec=color,
             mfc=color if p.served else own.paper, zorder=4,
         )  # fmt: skip
     axes.set_xlim(cost.min() / 4, cost.max() * 4)
-    ends = np.array([[p.auc, p.low, p.high] for p in shown])
+    ends = np.array([[p.auc, p.low, p.high] for p in shown if p.auc >= floor])
     low, high = np.nanmin(ends), np.nanmax(ends)
     air = 0.18 * (high - low) or 0.01
     axes.set_ylim(low - air, high + air)
     axes.xaxis.set_major_locator(LogLocator(10))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value > LEAST else f"≤ {LEAST:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{'≤ ' if value == cost.min() == LEAST else ''}{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    _labels(axes, np.column_stack([cost, auc]), shown, size, own)
+    named = [p.label if p.auc >= floor else f"{p.label} ▾ {p.auc:.2f}" for p in shown]
+    _labels(axes, np.column_stack([cost, auc]), named, [p.served for p in shown], size, own)
 
 
-def _labels(axes: Any, at: np.ndarray, shown: Sequence[Point], size: float, own: Colours) -> None:
+def _floor(shown: Sequence[Point]) -> float:
+    """Where the axis ends for points so far below the others that they would flatten them: they stand on its edge."""
+    rest = sorted(shown, key=lambda p: p.auc)
+    while len(rest) > 2 and rest[1].auc - rest[0].auc > FAR * (rest[-1].auc - rest[1].auc):
+        rest = rest[1:]
+    return float(np.nanmin([[p.auc, p.low] for p in rest])) if len(rest) < len(shown) else -np.inf
+
+
+def _labels(
+    axes: Any, at: np.ndarray, names: Sequence[str], served: Sequence[bool], size: float, own: Colours
+) -> None:  # fmt: skip
     """The name of each rung beside its point, with a thread to it."""
-    axes.get_figure().canvas.draw_idle()
     frame = axes.get_window_extent()
     scale = axes.get_figure().dpi / 72
     pixels = axes.transData.transform(at)
-    width = max(len(p.label) for p in shown) * LETTER * size * scale
+    width = max(map(len, names)) * LETTER * size * scale
     places = labels_apart(pixels, (width, 1.7 * size * scale), (frame.x0, frame.y0, frame.x1, frame.y1))
-    for point, place, p in zip(at, places, shown, strict=True):
+    for point, place, name, bold in zip(at, places, names, served, strict=True):
         axes.annotate(
-            p.label, point, axes.transData.inverted().transform(place), ha="center", va="center", color=own.ink,
-            weight="bold" if p.served else "normal", zorder=5,
+            name, point, axes.transData.inverted().transform(place), ha="center", va="center", color=own.ink,
+            weight="bold" if bold else "normal", zorder=5,
             arrowprops={"arrowstyle": "-", "color": own.muted, "lw": 0.8, "shrinkA": 2, "shrinkB": 5},
         )  # fmt: skip

@@ -46,8 +46,7 @@ def _why(summary: Summary, serves: Step, words: Words) -> list[str]:
         return []
     said = []
     if serves.below is not None and serves.paired is not None:
-        below = f"{serves.below.name} ({words.rung(serves.below.rung)})"
-        values = {"name": serves.best.name, "rung": words.rung(serves.rung), "below": below}
+        values = {"name": serves.best.name, "rung": words.rung(serves.rung), "below": serves.below.name}
         said.append(words("ladder_gain", **values, **_gap(words, serves.paired)))
     above = [
         words("ladder_step", name=step.best.name, rung=words.rung(step.rung), **_gap(words, step.paired))

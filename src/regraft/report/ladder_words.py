@@ -72,8 +72,8 @@ LADDER: dict[str, tuple[str, str]] = {
         "（対応のある区間、候補全体での Holm 補正）。縦線は 95 % 区間です。",
     ),
     "brief": (
-        "A report between two rungs: figures of single contenders and groups are drawn at the end, or now by: {command}",
-        "段と段の間の報告書です。候補ごと・グループごとの図は最後に描きます。今すぐ描くには：{command}",
+        "A report between two rungs: its other figures are drawn at the end of the run, or now by: {command}",
+        "段と段の間の報告書です。ほかの図は実行の最後に描きます。今すぐ描くには：{command}",
     ),
     "rung": ("Rung", "段"),
     "against below": ("AUC against the best below", "下の段の最良との AUC の差"),

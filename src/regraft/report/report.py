@@ -43,7 +43,7 @@ def write_report(
     """Writes the report and returns its path: `out`, or `report.html` inside `out` if that is a folder.
 
     `lang` is "en" or "ja". Pass `summary` to write several reports from one computation. A `brief` one has all
-    numbers, without the figures of single contenders and groups, which take most of the time.
+    numbers and the ladder, without the other figures, which take most of the time.
     """
     if not isinstance(results, Results):
         results = Results.load(results)
@@ -135,7 +135,7 @@ def _drawn(auc: Interval) -> Interval:
 def _figures(summary: Summary, words: Words, brief: bool) -> dict[str, Any]:
     """Every figure; those of the whole page as (wide, narrow), None where there is nothing to draw.
 
-    A brief page has the whole page's figures alone.
+    A brief page has the ladder alone.
     """
 
     def both(draw: Callable[[Summary, Words, bool], Markup], when: bool) -> tuple[Markup, Markup] | None:
@@ -157,13 +157,13 @@ def _figures(summary: Summary, words: Words, brief: bool) -> dict[str, Any]:
         "key": legend("swatch"),
         "key_late": legend("late"),
         "ladder": both(ladder_figure.ladder, len(ladder_figure.points(summary, words)) > 1),
-        "periods": both(figures.over_periods, bool(summary.standings)),
+        "periods": both(figures.over_periods, bool(summary.standings) and not brief),
         "period": each(panels.period_panel, summary.periods),
         "heat": each(panels.heat_panel, summary.cells),
         "heat_scale": panels.heat_scale(summary, words) if summary.cells.height and not brief else None,
-        "staleness": both(figures.staleness, late),
-        "cost": both(figures.quality_and_cost, bool(figures.priced(summary))),
-        "memory": both(figures.forgetting_and_learning, bool(figures.remembering(summary))),
+        "staleness": both(figures.staleness, late and not brief),
+        "cost": both(figures.quality_and_cost, bool(figures.priced(summary)) and not brief),
+        "memory": both(figures.forgetting_and_learning, bool(figures.remembering(summary)) and not brief),
         "group": {
             (row["kind"], row["group"]): panels.group_panel(summary, row["kind"], row["group"], words)
             for row in full.iter_rows(named=True)

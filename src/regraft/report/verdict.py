@@ -90,7 +90,7 @@ def _llm_or_baseline(summary: Summary, words: Words) -> list[str]:
     if baseline is None:
         return [words("no_baseline")]
     if llm is None:
-        return [words("no_llm")]
+        return [words("no_llm")] if summary.finished else []
     winner, key = beats_every_llm(summary), "baseline_beats_all"
     if winner is not None:
         baseline = winner
