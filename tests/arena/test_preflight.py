@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
-from transformers import CohereConfig, CohereForCausalLM
 
 from arena.small_runs import SMALL_BASE, config
-from lm.models import adapter_into, mamba, saved_base, sizes, tokenizer
+from lm.models import adapter_into, mamba, saved_base
 from regraft.arena.compare import Arena
 from regraft.arena.plan import plan_run
 from regraft.errors import ModelError
@@ -62,14 +61,5 @@ def test_a_base_that_lacks_weights_is_refused_before_a_cell(tmp_path: Path) -> N
     del weights[sorted(weights)[0]]
     save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match="lacks 1 of its weights"):
-        next(arena(tmp_path, base).run())
-    assert not (tmp_path / "run" / "cells").exists()
-
-
-def test_a_base_whose_logits_are_scaled_is_refused_before_a_cell(tmp_path: Path) -> None:
-    base = tmp_path / "base"
-    CohereForCausalLM(CohereConfig(**sizes(len(tokenizer())), logit_scale=0.1)).save_pretrained(base)
-    tokenizer().save_pretrained(base)
-    with pytest.raises(ModelError, match="its logits differ by"):
         next(arena(tmp_path, base).run())
     assert not (tmp_path / "run" / "cells").exists()
