@@ -88,7 +88,7 @@ class Arena:
     @cached_property
     def rungs(self) -> dict[str, str]:
         """The rung of each contender, by label, in the order of the configuration."""
-        return {c.label: rung_of(c) for c in self.config.contenders}
+        return {c.label: rung_of(c, self.config.settings_of(c)) for c in self.config.contenders}
 
     @cached_property
     def up_the_ladder(self) -> list[ContenderOptions]:
@@ -279,7 +279,7 @@ class Arena:
     def _new(self, cell: Cell) -> Contender:
         options = cell.contender
         if options.kind == "baseline":
-            return BaselineContender(options.use, self.regime, cell.seed, options.settings)
+            return BaselineContender(options.use, self.regime, cell.seed, self.config.settings_of(options))
         workshop = self.workshop_of(options)  # first: it says what to install where PyTorch is missing
         from regraft.lm.lab import ModelLab
         from regraft.strategies.strategy_contender import StrategyContender

@@ -10,7 +10,7 @@ import resource
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -107,14 +107,20 @@ def plan_run(
     known: dict[str, tuple[DoneWork, Throughput]] = {}  # by template
     if reader:
         known[arena.template.hash] = _done_work(counter, reader), reader
-    cases, lines = _cases(arena), []
+    cases, stacked = _cases(arena), False
+    lines: list[Line] = []
     for contender in arena.up_the_ladder:
         if contender.kind == "strategy":
             template = arena.templates[contender.label]
             if template.hash not in known:
                 own = measure(arena, template)
                 known[template.hash] = _done_work(_counter(arena, template, own), own), own
-            lines.append(_strategy(arena, cases, contender, *known[template.hash]))
+            line = _strategy(arena, cases, contender, *known[template.hash])
+            if contender.calibration == "stack" and not stacked:  # fitted once for all that build on it
+                stacked = True
+                alone = _baseline(arena, cases, ContenderOptions(use="stack")).seconds
+                line = replace(line, seconds=line.seconds + len(arena.config.seeds) * alone)
+            lines.append(line)
         elif classical:
             lines.append(_baseline(arena, cases, contender))
     build, build_tokens, size = _build(arena, counter, reader)
@@ -173,7 +179,7 @@ def _strategy(
     seeds = arena.config.seeds
     for seed in seeds:
         strategy: Any = plugin(contender)
-        lab = CountingLab(done_work, arena.config.fit, arena.regime, seed)
+        lab = CountingLab(done_work, arena.config.fit, arena.regime, seed, arena.config.similarity)
         blend = None
         for update in arena.updates:
             closed = close_period(
@@ -193,15 +199,13 @@ def _strategy(
         seconds += lower / reader.speed.trunk
         disk += min(lower * reader.speed.state_bytes, arena.config.cache.bytes)
     cells = len(seeds) * len(arena.updates)
-    if contender.calibration == "stack":
-        seconds += len(seeds) * _baseline(arena, cases, ContenderOptions(use="stack")).seconds
     disk += work.fits * reader.speed.adapter_bytes + work.rows * KEPT_BYTES + rows * SCORE_BYTES
     return Line(contender.label, cells, work.fits, trained, scored, seconds + cells * CELL_SECONDS, disk, False)
 
 
 def _baseline(arena: Arena, cases: list[Cases], contender: ContenderOptions) -> Line:
     """Two renewals are timed; the others are reckoned by the number of examples they learn from."""
-    timed: Any = plugin(contender)(arena.regime, arena.config.seeds[0], **contender.settings)
+    timed: Any = plugin(contender)(arena.regime, arena.config.seeds[0], **arena.config.settings_of(contender))
     took, sizes = [], [len(arena.past(update)) for update in arena.updates]
     for update in list(arena.updates)[:2]:
         past = arena.past(update)
