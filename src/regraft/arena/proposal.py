@@ -27,16 +27,16 @@ def ladder(items: pl.DataFrame) -> list[Proposed]:
         Proposed("popularity", "without a language model, cheapest first: counts, rates, neighbours"),
         Proposed("rates"),
         Proposed("item-knn"),
-        Proposed({**stack("none"), "name": "stack-ids"}),
-        *([Proposed({**stack("columns"), "name": "stack-columns"}, "item columns")] if columns and titled else []),
+        Proposed(stack("none", "stack-ids")),
+        *([Proposed(stack("columns", "stack-columns"), "item columns")] if columns and titled else []),
         *([Proposed(text, "item texts" if titled else "item columns")] if columns or titled else []),
         *_llms(),
     ]
 
 
-def stack(similarity: str) -> dict[str, Any]:
+def stack(similarity: str, name: str = "stack") -> dict[str, Any]:
     """The stack baseline that compares items in this way."""
-    return {"use": "stack", "settings": {"similarity": similarity}}
+    return {"use": "stack", "name": name, "settings": {"similarity": similarity}}
 
 
 def _llms() -> list[Proposed]:

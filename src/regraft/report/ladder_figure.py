@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from regraft.report.drawing import BASELINE, INK, LABELLED, LLM, MUTED, PAPER, canvas, labels_apart, svg
+from regraft.report.drawing import BASELINE, INK, LABELLED, LLM, MUTED, PAPER, canvas, spread, svg
 from regraft.report.report_words import Words
 from regraft.report.standings import Summary
 
@@ -99,15 +99,20 @@ def _floor(shown: Sequence[Point]) -> float:
 def _labels(
     axes: Any, at: np.ndarray, names: Sequence[str], served: Sequence[bool], size: float, own: Colours
 ) -> None:  # fmt: skip
-    """The name of each rung beside its point, with a thread to it."""
+    """The name of each rung beside its point, not on its interval; names of points at about one cost stand apart."""
     frame = axes.get_window_extent()
-    scale = axes.get_figure().dpi / 72
+    unit = size * axes.get_figure().dpi / 72  # pixels of a letter's height
     pixels = axes.transData.transform(at)
-    width = max(map(len, names)) * LETTER * size * scale
-    places = labels_apart(pixels, (width, 1.7 * size * scale), (frame.x0, frame.y0, frame.x1, frame.y1))
-    for point, place, name, bold in zip(at, places, names, served, strict=True):
-        axes.annotate(
-            name, point, axes.transData.inverted().transform(place), ha="center", va="center", color=own.ink,
-            weight="bold" if bold else "normal", zorder=5,
-            arrowprops={"arrowstyle": "-", "color": own.muted, "lw": 0.8, "shrinkA": 2, "shrinkB": 5},
-        )  # fmt: skip
+    width = max(map(len, names)) * LETTER * unit
+    order = np.argsort(pixels[:, 0], kind="stable")
+    starts = np.flatnonzero(np.diff(pixels[order, 0], prepend=-np.inf) > width)
+    for together in np.split(order, starts[1:]):
+        heights = spread(pixels[together, 1], 1.5 * unit, frame.y0 + unit, frame.y1 - unit)
+        right = pixels[together, 0].max() + width + 2 * unit <= frame.x1
+        x = pixels[together, 0].max() + 1.2 * unit if right else pixels[together, 0].min() - 1.2 * unit
+        for number, y in zip(together, heights, strict=True):
+            axes.annotate(
+                names[number], at[number], axes.transData.inverted().transform((x, y)), va="center", color=own.ink,
+                ha="left" if right else "right", weight="bold" if served[number] else "normal", zorder=5,
+                arrowprops={"arrowstyle": "-", "color": own.muted, "lw": 0.8, "shrinkA": 1, "shrinkB": 5},
+            )  # fmt: skip
