@@ -47,5 +47,5 @@ def test_without_titles_items_are_compared_by_their_columns() -> None:
 def test_every_language_model_corrects_the_stack() -> None:
     models = [c for c in options(GENRES) if c.kind == "strategy"]
     assert {c.calibration for c in models} == {"stack"}
-    assert [c.label for c in models][0] == "bare+stack"
+    assert models[0].label == "bare+stack"
     assert ("analytic" in {c.use for c in models}) == ("analytic" in names("strategies"))

@@ -69,7 +69,10 @@ def test_a_rung_that_is_not_on_the_ladder_is_refused(monkeypatch: pytest.MonkeyP
 def test_the_rungs_are_written_down_with_the_run_in_the_order_of_the_configuration(tmp_path: Path) -> None:
     arena = Arena(config(["rates", "popularity"]), tmp_path / "run")
     list(arena.run())
-    assert [(c["name"], c["rung"]) for c in described(arena)["contenders"]] == [("rates", "rates"), ("popularity", "counts")]
+    assert [(c["name"], c["rung"]) for c in described(arena)["contenders"]] == [
+        ("rates", "rates"),
+        ("popularity", "counts"),
+    ]
     results = Results.load(arena.folder)
     assert results.rungs == arena.rungs
     assert results.cases["item_count"].min() == 0 and results.cases["item_count"].max() > 10

@@ -1,4 +1,4 @@
-"""The ladder of a run whose contenders are known: which rungs pay, what that is said to cost, and where else one pays."""
+"""The ladder of a run whose contenders are known: which rungs pay, what they cost, and where else one pays."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def test_a_rung_that_pays_on_new_items_only_is_found_there(tmp_path: Path) -> No
     assert place.difference.estimate == pytest.approx(aucs["reader"] - aucs["stack"])
     assert place.difference.n == in_group["n"][0]
     said = " ".join(verdict(summary))
-    assert "Where a higher rung pays although the mean does not show it: reader (model as it came) on items with 0" in said
+    assert (
+        "Where a higher rung pays although the mean does not show it: reader (model as it came) on items with 0" in said
+    )
     assert f"n = {place.difference.n:,}" in said
 
 
@@ -112,7 +114,9 @@ def test_a_run_that_does_not_know_item_counts_has_no_groups_of_them(tmp_path: Pa
     results = Results.load(folder)
     summary = summarise(results, 60)
     assert set(summary.groups["kind"]) == {"user", "item", "history"}
-    assert "Earlier rows of the item" not in write_report(results, tmp_path, summary=summary, brief=True).read_text(encoding="utf-8")
+    assert "Earlier rows of the item" not in write_report(results, tmp_path, summary=summary, brief=True).read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_rungs_of_an_older_run_are_guessed_from_its_plug_ins(tmp_path: Path) -> None:

@@ -19,7 +19,19 @@ from regraft.report.summary import summarise, verdict
 from regraft.report.verdict_words import VERDICT
 from report.synthetic_results import DEFAULT, Player, unfinish, write_results
 
-SECTIONS = ["verdict", "ladder", "seeds", "leaderboard", "periods", "matrix", "cost", "memory", "groups", "calibration", "run"]
+SECTIONS = [
+    "verdict",
+    "ladder",
+    "seeds",
+    "leaderboard",
+    "periods",
+    "matrix",
+    "cost",
+    "memory",
+    "groups",
+    "calibration",
+    "run",
+]
 HOSTILE = '<script>alert("1")</script>&amp;{{7*7}}$x_1$ 日本語'
 
 

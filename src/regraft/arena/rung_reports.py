@@ -72,7 +72,9 @@ def _rungs(arena: Arena) -> list[tuple[str, set[str]]]:
 def _report(arena: Arena, rung: str, classical: bool, lang: str, kept: dict[Any, Any]) -> RungDone:
     arena.collect()
     results = Results.load(arena.folder)
-    draws = max(DRAWS, DRAWS_PER_CONTENDER * len(arena.config.contenders))  # the same for every rung: what is kept holds
+    draws = max(
+        DRAWS, DRAWS_PER_CONTENDER * len(arena.config.contenders)
+    )  # the same for every rung: what is kept holds
     summary = summarise(results, draws, kept=kept)
     path = write_report(results, arena.folder / REPORT, lang, summary=summary, brief=True)
     return RungDone(rung, classical, str(path), verdict(summary, lang)[0])

@@ -106,7 +106,9 @@ def _told(found: Inspection, out: Path, share: float, seconds: float, plan: Plan
         if plan.seconds > 1.5 * seconds:
             said.append("warning   even so it takes longer: with fewer users a period would hold too few examples")
     if plan.first_answer is not None:
-        said.append(f"answers   the first, of classical models, after about {_time(plan.first_answer)}; more as rungs run")
+        said.append(
+            f"answers   the first, of classical models, after about {_time(plan.first_answer)}; more as rungs run"
+        )
     if not _has_lm():
         said.append("warning   PyTorch is not installed: strategies are commented out, baselines run")
     return [*said, f"\n{out} was written; every line in it says why.\n"]

@@ -22,8 +22,8 @@ def demo(
     from time import monotonic
 
     from regraft.arena.demo import open_demo
-    from regraft.cli.arena import conclude
     from regraft.arena.rung_reports import reported
+    from regraft.cli.arena import conclude
     from regraft.cli.live import follow, rung_done
 
     began = monotonic()

@@ -71,10 +71,12 @@ def higher(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(steps[paying + 1 :])
 
 
-def places(step: Step, own: Bootstrap, below: Bootstrap, groups: Sequence[tuple[str, str]], alpha: float) -> list[Place]:
-    """Groups in which the step's best contender is above the one below; `groups` are (kind, group), names of statistics.
+def places(
+    step: Step, own: Bootstrap, below: Bootstrap, groups: Sequence[tuple[str, str]], alpha: float
+) -> list[Place]:
+    """Groups in which the step's best contender is above the one below; `groups` are (kind, group).
 
-    Holm's correction goes over all groups in which the difference has an interval.
+    The statistics of both are named "KIND GROUP". Holm's correction goes over all groups in which the difference has an interval.
     """
     gaps = [own.minus(below, f"{kind} {group}") for kind, group in groups]
     found = [

@@ -82,7 +82,9 @@ def draw_ladder(axes: Any, shown: Sequence[Point], size: float, colours: Colours
     air = 0.18 * (high - low) or 0.01
     axes.set_ylim(low - air, high + air)
     axes.xaxis.set_major_locator(LogLocator(10))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{'≤ ' if value == cost.min() == LEAST else ''}{value:g}"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{'≤ ' if value == cost.min() == LEAST else ''}{value:g}")
+    )
     axes.xaxis.set_minor_formatter(NullFormatter())
     named = [p.label if p.auc >= floor else f"{p.label} ▾ {p.auc:.2f}" for p in shown]
     _labels(axes, np.column_stack([cost, auc]), named, [p.served for p in shown], size, own)

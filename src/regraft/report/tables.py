@@ -35,7 +35,8 @@ def results_csv(
 
     What is not given is taken from the run: `history` is the regime, `base` and `template` are empty for
     baselines, which have neither. `seeds` is how many; costs are sums over the updates, averaged over
-    seeds. `pays` is given for the best contender of each rung. `ece` is as measured, `ece_excess` what is left of it above its noise floor. Unknown: empty.
+    seeds. `pays` is given for the best contender of each rung. `ece` is as measured, `ece_excess` what is left of
+    it above its noise floor. Unknown: empty.
     """
     run, stream = summary.run, summary.run["stream"]
     of_run: dict[str, Any] = {
@@ -51,7 +52,13 @@ def results_csv(
     pays = {step.best.name: "yes" if step.pays else "no" for step in summary.ladder}
     for standing in summary.compared:
         place = of_run | (of_llm if standing.is_llm else dict.fromkeys(of_llm))
-        row = {"contender": standing.name} | place | _numbers(standing) | {"pays": pays.get(standing.name)} | _differences(summary, standing)
+        row = (
+            {"contender": standing.name}
+            | place
+            | _numbers(standing)
+            | {"pays": pays.get(standing.name)}
+            | _differences(summary, standing)
+        )
         rows.append({name: row[name] for name in [*CSV_COLUMNS, *(n for n in row if n not in CSV_COLUMNS)]})
     frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=list(CSV_COLUMNS))
     floats = pl.selectors.float()
