@@ -76,7 +76,7 @@ def places(
 ) -> list[Place]:
     """Groups in which the step's best contender is above the one below; `groups` are (kind, group).
 
-    The statistics of both are named "KIND GROUP". Holm's correction goes over all groups in which the difference has an interval.
+    The statistics of both are named "KIND GROUP". Holm's correction goes over all groups with an interval.
     """
     gaps = [own.minus(below, f"{kind} {group}") for kind, group in groups]
     found = [
