@@ -59,7 +59,7 @@ def reported(
 def _rungs(arena: Arena) -> list[tuple[str, set[str]]]:
     """Rungs in the order they run, once per seed, with their cells."""
     found: list[tuple[str, set[str]]] = []
-    seed = None
+    seed: int | None = None
     for cell in arena.cells():
         rung = arena.rungs[cell.contender.label]
         if not found or (rung, cell.seed) != (found[-1][0], seed):

@@ -139,7 +139,7 @@ def _examined(
     if key not in kept:
         bands = measures.by_period_and_group(rows, draws, seed)
         kept[key] = measures.drawn(rows, draws, seed), bands, measures.calibration(rows, seed)
-    (boot, per_seed), bands, (error, floor, curve) = kept[key]
+    (boot, per_seed), (periods, groups), (error, floor, curve) = kept[key]
     churned = churn_of(results.by_cell, one.name, one.seeds)
     memory = continual_metrics(tables, churned, baseline, bool(results.cases["eval_row"].any()))
     standing = Standing(
@@ -160,7 +160,7 @@ def _examined(
         spent=spent(results.costs, one.name, one.seeds),
         **memory._asdict(),
     )
-    return Examined(standing, boot, *bands, curve)
+    return Examined(standing, boot, periods, groups, curve)
 
 
 def _rows(results: Results, name: str, seeds: Sequence[int]) -> measures.Rows:
