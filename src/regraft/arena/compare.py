@@ -29,6 +29,7 @@ from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, ModelError, ResultsError
 from regraft.files import remove, whole_folder, write_text
 from regraft.prompts.facts import fact_table
+from regraft.prompts.similarity.protocol import NONE
 from regraft.prompts.template import Template
 from regraft.rungs import height
 from regraft.setup.config import ArenaConfig, ContenderOptions, plugin, rung_of
@@ -284,8 +285,18 @@ class Arena:
             self._write(before, contender)
         return contender
 
+    def _work_out_content(self, contender: ContenderOptions) -> None:
+        """The content facts that a contender asks for, for the whole log at once: views take their first rows."""
+        settings, similarity = self.config.settings_of(contender), self.config.similarity
+        asked = {settings.get("similarity", NONE)}
+        if contender.kind == "strategy" and "stack" in (contender.calibration, settings.get("offset")):
+            asked.add(similarity)
+        for one in asked - {NONE}:
+            fact_table(self.stream, self.regime, similarity=one)
+
     def _new(self, cell: Cell) -> Contender:
         options = cell.contender
+        self._work_out_content(options)
         if options.kind == "baseline":
             return BaselineContender(options.use, self.regime, cell.seed, self.config.settings_of(options))
         workshop = self.workshop_of(options)  # first: it says what to install where PyTorch is missing
