@@ -36,6 +36,7 @@ FURNITURE = {
         "blind_stack",
         "close_period",
         "contender",
+        "head_records",
         "protocol",
         "remembered",
         "strategy_contender",

@@ -10,7 +10,7 @@ from regraft.data.stream import Stream
 from regraft.errors import MissingExtraError
 from regraft.prompts.template import Template
 from regraft.setup.build import nano_options, nano_place
-from regraft.setup.config import ModelOptions
+from regraft.setup.config import ArenaConfig, ModelOptions, plugin
 
 if TYPE_CHECKING:
     from regraft.lm.base_model import BaseModel
@@ -28,11 +28,25 @@ def open_workshop(config: ModelOptions, stream: Stream, template: Template, regi
     base = BaseModel.load(path, config.base.dtype, config.base.device, config.base.trust_remote_code)
     encoder = encoder_of(base.tokenizer, base.longest, config, template, regime)
     cache = config.cache.model_copy(update={"folder": config.cache.folder or str(folder.parent)})
+    on_states = any(getattr(plugin(c), "reads_states", False) for c in config.at_work if c.kind == "strategy")
     workshop = Workshop(
-        base, encoder, config.adapter, config.fit, folder / "kept", cache=cache, similarity=config.similarity
-    )
+        base, encoder, config.adapter, config.fit, folder / "kept", cache=cache, similarity=config.similarity,
+        keeps_states=on_states,
+    )  # fmt: skip
     workshop.grafts.check(config.adapter)
     return workshop
+
+
+def check_base(config: ArenaConfig) -> list[str] | None:
+    """Notes on the base model that the configuration names, its weights unread; None where only opening it can tell.
+
+    Raises ModelError where it cannot be used, MissingExtraError without PyTorch.
+    """
+    try:
+        from regraft.lm.early_check import early_check
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("strategies that adapt a language model", "lm", error.name or "torch") from error
+    return early_check(str(config.base.path), config.adapter, config.base.trust_remote_code)
 
 
 def encoder_of(

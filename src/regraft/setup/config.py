@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from regraft.data.labels import LabelRule
 from regraft.data.regimes import Regime
 from regraft.data.source import DataOptions
 from regraft.errors import ConfigError, RegraftError
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOptions, TimelineOptions
 from regraft.plugins import names, plugin_class
 from regraft.prompts.similarity.protocol import checked
+from regraft.rungs import RUNGS
 
 
 class BaseOptions(BaseModel):
@@ -71,6 +73,23 @@ class ContenderOptions(BaseModel):
         )
 
 
+class RankingOptions(BaseModel):
+    """Ranked lists: how high the chosen items stand among those on offer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests: int = Field(500, ge=0, description="per period, drawn by row id; 0: nothing is ranked")
+    language: int = Field(50, ge=1, description="of them, how many a contender with a language model reranks")
+    k: int = Field(10, ge=1, description="places of a list that count")
+    candidates: int = Field(100, ge=1, description="items that the common retriever finds per request")
+    pairs: int = Field(
+        500_000, ge=1, description="requests x items per period that a classical contender scores to rank all on offer"
+    )
+
+
+UNSAID_RUNG = {"baseline": "neighbours", "strategy": "renewed"}  # of a plug-in that has no `rung`
+
+
 DEFAULT_CONTENDERS = (
     "never",
     "full-retrain",
@@ -109,6 +128,11 @@ class ModelOptions(BaseModel):
         Regime.parse(value)
         return value
 
+    @property
+    def at_work(self) -> tuple[ContenderOptions, ...]:
+        """The contenders that share a base model."""
+        return ()
+
     @field_validator("similarity")
     @classmethod
     def _known_similarity(cls, value: str) -> str:
@@ -132,6 +156,9 @@ class ArenaConfig(ModelOptions):
         None, ge=1, description="close of the period at which renewal begins; None: half way"
     )
     last_update: int | None = Field(None, ge=1)
+    ranking: RankingOptions | None = Field(
+        None, description="ranked lists; None: as by default under the label rule `implicit`, none otherwise"
+    )
     eval_share: float = Field(
         0.1, ge=0, lt=0.5, description="share of the examples never trained on, for the table by period"
     )
@@ -159,6 +186,17 @@ class ArenaConfig(ModelOptions):
         if not value or len(set(value)) < len(value):
             raise ConfigError("seeds", f"found {list(value)}", "one or more different whole numbers")
         return value
+
+    @property
+    def at_work(self) -> tuple[ContenderOptions, ...]:
+        return self.contenders
+
+    @property
+    def lists(self) -> RankingOptions | None:
+        """How lists are ranked in this run; None where they are not."""
+        implicit = LabelRule(self.data.label).implicit and self.data.preset is None
+        found = self.ranking or (RankingOptions() if implicit else None)
+        return found if found and found.requests else None
 
     @classmethod
     def read(cls, path: Path) -> ArenaConfig:
@@ -201,6 +239,20 @@ def plugin(options: ContenderOptions) -> Any:
         told = re.sub(r"^\w+\.__init__\(\) ", "", str(error))
         raise ConfigError(where, told, "settings that the plug-in has") from error
     return found
+
+
+def rung_of(options: ContenderOptions, settings: dict[str, Any] | None = None) -> str:
+    """The contender's place on the ladder: one of RUNGS, as its plug-in says with its settings.
+
+    `settings` are those of a baseline in its run (`ArenaConfig.settings_of`); without them, its own alone.
+    """
+    model: Any = plugin(options)
+    if options.kind == "baseline":
+        model = model(Regime(), 0, **(options.settings if settings is None else settings))
+    rung = str(getattr(model, "rung", UNSAID_RUNG[options.kind]))
+    if rung not in RUNGS:
+        raise ConfigError(f"contender '{options.label}'", f"has the rung '{rung}'", "one of " + ", ".join(RUNGS))
+    return rung
 
 
 def _placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -82,6 +82,10 @@ class SiteOptions(ModelOptions):
         """The champion's and the challengers', each name once."""
         return tuple({c.label: c for c in (self.champion, *self.challengers)}.values())
 
+    @property
+    def at_work(self) -> tuple[ContenderOptions, ...]:
+        return self.contenders
+
     @classmethod
     def read(cls, path: Path) -> SiteOptions:
         """From the YAML file of a site."""
