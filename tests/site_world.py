@@ -1,0 +1,52 @@
+"""A simulated log by day, and the site in it: what tests of release and serving work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from regraft.release.ingest import ingest
+from regraft.setup.site import Site
+from regraft.state import lease
+from regraft.state.files import Counts
+
+FIRST = 12  # days in the log that the site is made from
+
+
+@dataclass
+class SiteWorld:
+    """The site lies in folder/shop."""
+
+    folder: Path
+    rows: pl.DataFrame
+    items: pl.DataFrame
+
+    @property
+    def days(self) -> list[str]:
+        return sorted(self.rows["timestamp"].dt.strftime("%Y-%m-%d").unique().to_list())
+
+    def of(self, *days: str) -> pl.DataFrame:
+        return self.rows.filter(self.rows["timestamp"].dt.strftime("%Y-%m-%d").is_in(list(days)))
+
+    def write(self, name: str, rows: pl.DataFrame) -> Path:
+        """A log file with its item file beside it."""
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        rows.drop("line").write_csv(folder / "interactions.csv")
+        self.items.write_csv(folder / "items.csv")
+        return folder / "interactions.csv"
+
+    @property
+    def site(self) -> Site:
+        return Site.open(self.folder / "shop")
+
+    def ingest(self, rows: pl.DataFrame, name: str = "day") -> Counts:
+        """Takes rows into the site."""
+        site = self.site
+        held = lease.take(site.engine, site.lease_name)
+        try:
+            return ingest(site, self.write(name, rows), held)
+        finally:
+            lease.give_back(site.engine, held)
