@@ -9,23 +9,48 @@ $REGRAFT_MODELS, or in ../shared/models, then in models/, where `make smollm2` p
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import yaml
 from common import ROOT, data_file, model_folder
+from goals import told
 
 from regraft.arena.compare import Arena
 from regraft.report.report import write_report
 from regraft.report.results import Results
-from regraft.report.summary import markdown_table, results_csv, summarise
+from regraft.report.summary import Summary, markdown_table, results_csv, summarise
 from regraft.report.verdict import verdict
 from regraft.setup.config import ArenaConfig
 
 
 def read(study: Path) -> ArenaConfig:
     """The configuration, its data path looked up in the data folder."""
+    return _config(yaml.safe_load(study.read_text(encoding="utf-8")), study)
+
+
+def parts(study: Path) -> dict[str, ArenaConfig]:
+    """The runs of a study by kind: several, where it names `parts`, each with settings of its own; else one, called "".
+
+    Parts differ in their share of the users and in their contenders: a dear one is run on fewer users.
+    """
     raw = yaml.safe_load(study.read_text(encoding="utf-8"))
+    given = raw.pop("parts", None)
+    if given is None:
+        return {"": _config(raw, study)}
+    return {kind: _config(_joined(raw, {"name": f"{raw['name']}-{kind}"} | own), study) for kind, own in given.items()}
+
+
+def _joined(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a part: sections are joined, all else is replaced."""
+    sections = {key: common[key] | own[key] for key in own if isinstance(own[key], dict) and key in common}
+    return copy.deepcopy(common | own | sections)
+
+
+def _config(raw: dict[str, Any], study: Path) -> ArenaConfig:
     if "path" in raw["data"]:  # else the log is simulated
         raw["data"]["path"] = str(data_file(raw["data"]["path"]))
     base = raw.get("base", {})
@@ -39,46 +64,66 @@ def main() -> None:
     parser.add_argument("study", type=Path)
     parser.add_argument("--runs", type=Path, default=ROOT / "runs")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
+    parser.add_argument("--only", nargs="+", default=None, help="kinds to run; the page shows all that are there")
     parser.add_argument("--budget", type=float, default=None, help="seconds after which no new cell is begun")
     options = parser.parse_args()
-    config = read(options.study)
-    folder = options.runs / config.name
+    began, folders = time.monotonic(), {}
+    for kind, config in parts(options.study).items():
+        folders[kind] = options.runs / config.name
+        if options.only is None or kind in options.only:
+            run(config, folders[kind], options.budget)
+    there = {kind: folder for kind, folder in folders.items() if (folder / "run.json").is_file()}
+    write(options.study, there, options.out, time.monotonic() - began)
+
+
+def run(config: ArenaConfig, folder: Path, budget: float | None) -> None:
+    """One arena, cell by cell."""
     began = time.monotonic()
     arena = Arena(config, folder)
     print(arena.stream.describe(), flush=True)
     cells = len(arena.cells())
-    for number, (cell, renewal) in enumerate(arena.run(options.budget), start=1):
+    for number, (cell, renewal) in enumerate(arena.run(budget), start=1):
         state = "there" if renewal is None else f"{renewal.cost.cpu_seconds:.1f} CPU s {'; '.join(renewal.notes)}"
         spent = time.monotonic() - began
         print(
             f"{number}/{cells} {spent:.0f} s {cell.contender.label} seed {cell.seed} update {cell.update}: {state}",
             flush=True,
         )
-    write(config, folder, options.out, time.monotonic() - began)
 
 
-def write(config: ArenaConfig, folder: Path, out: Path, seconds: float) -> None:
-    """The page and the table of a study, and its report beside the run."""
-    results = Results.load(folder)
-    summary = summarise(results)
-    run = results.run
+def write(study: Path, folders: dict[str, Path], out: Path, seconds: float) -> None:
+    """The page and the table of a study, and the report of each of its runs beside the run."""
     out.mkdir(parents=True, exist_ok=True)
-    stream, base = run["stream"], run["base"] or {}
-    kind = ", ".join(filter(None, (base.get("objective", "-"), base.get("original"))))
-    results_csv(
-        summary, out / f"{config.name}.csv",
-        information=stream["information"], share=stream["share"], template=run["template"]["name"],
-        base=f"{base.get('path', '-')} ({kind})", history=stream["regime"],
-    )  # fmt: skip
-    machine = run["machine"]
-    page = [
-        f"# {config.name}",
-        "",
-        f"`python bench/study.py bench/studies/{config.name}.yaml`",
-        "",
+    page, tables = [f"# {study.stem}", "", f"`python bench/study.py bench/studies/{study.name}`", ""], []
+    for kind, folder in folders.items():
+        results = Results.load(folder)
+        summary = summarise(results)
+        run, table = results.run, folder / "table.csv"
+        stream, base = run["stream"], run["base"] or {}
+        objective = ", ".join(filter(None, (base.get("objective", "-"), base.get("original"))))
+        results_csv(
+            summary, table,
+            information=stream["information"], share=stream["share"], template=run["template"]["name"],
+            base=f"{base.get('path', '-')} ({objective})", history=stream["regime"],
+        )  # fmt: skip
+        tables.append(pl.read_csv(table, infer_schema=False).with_columns(kind=pl.lit(kind or "all")))
+        page += _section(kind, results, summary, objective)
+        print(write_report(results, folder / "report.html"))
+    page += [f"Last invocation: {seconds:,.0f} s of wall time (finished cells are not repeated).", ""]
+    joined = pl.concat(tables, how="diagonal")
+    (joined if len(folders) > 1 or "" not in folders else joined.drop("kind")).write_csv(out / f"{study.stem}.csv")
+    (out / f"{study.stem}.md").write_text("\n".join(page), encoding="utf-8")
+    print("\n".join(page))
+
+
+def _section(kind: str, results: Results, summary: Summary, objective: str) -> list[str]:
+    """What one run of a study says: what was run, the verdict, goals, the table."""
+    run, stream, base, machine = results.run, results.run["stream"], results.run["base"] or {}, results.run["machine"]
+    return [
+        *([f"## {kind}", ""] if kind else []),
         f"{stream['describe']}. Share of users: {stream['share']:g}. Information: {stream['information']}. "
         f"Regime: {stream['regime']}. W = {run['timeline'][0]}, H = {run['timeline'][1]}. "
-        f"Template {run['template']['name']}. Base: {base.get('path', '-')}, objective {kind}, "
+        f"Template {run['template']['name']}. Base: {base.get('path', '-')}, objective {objective}, "
         f"{base.get('parameters', 0):,} weights outside the embeddings, {base.get('dtype', '-')}. "
         f"Seeds: {', '.join(map(str, run['seeds']))}. Periods scored: {run['scored_periods'][0]} to "
         f"{run['scored_periods'][-1]}. Machine: {machine['cpu']}, {machine['cores']} cores"
@@ -86,15 +131,11 @@ def write(config: ArenaConfig, folder: Path, out: Path, seconds: float) -> None:
         f"{'' if run['finished'] else '. **The run is not finished**'}.",
         "",
         *[f"- {sentence}" for sentence in verdict(summary, "en")],
+        *told(results),
         "",
         markdown_table(summary),
         "",
-        f"Last invocation: {seconds:,.0f} s of wall time (finished cells are not repeated).",
-        "",
     ]
-    (out / f"{config.name}.md").write_text("\n".join(page), encoding="utf-8")
-    print("\n".join(page))
-    print(write_report(results, folder / "report.html"))
 
 
 if __name__ == "__main__":

@@ -485,3 +485,31 @@ def test_a_request_is_scored_like_rows_of_its_log_and_holds_the_same_in_every_lo
     assert [row.measure for row in rows if row.target] == [
         f"CPU s, request, 100 candidates, 29 events, {name}, log of 3,000 rows" for name in ("cold", "warm")
     ]
+
+
+def test_a_study_of_several_parts_is_one_page_with_their_kinds_and_goals(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tmp_path / "small.yaml"
+    study.write_text(
+        "name: small\n"
+        'data: {drift_world: {users: 60, items: 30, periods: 8, seed: 1}, label: event == "click", '
+        "periods: {n: 5, warm_up: 0.3}}\n"
+        "base: {nano: {vocabulary: 400, width: 32, heads: 2, layers: 4, epochs: 1}}\n"
+        "timeline: {context: 2, targets: 10}\nseeds: [0]\nfirst_update: 2\neval_share: 0\n"
+        "parts:\n"
+        "  classical: {contenders: [rates, stack]}\n"
+        "  frozen:\n"
+        "    data: {share: 0.5}\n"
+        "    contenders: [rates, stack, {use: never, name: bare+stack, settings: {bare: true}, calibration: stack}]\n"
+    )
+    module = bench("study")
+    monkeypatch.setattr(sys, "argv", ["study.py", str(study), "--runs", str(tmp_path), "--out", str(tmp_path)])
+    module.main()
+    page = (tmp_path / "small.md").read_text(encoding="utf-8")
+    assert "## classical" in page and "## frozen" in page and "Share of users: 0.5" in page
+    assert "- G0: bare+stack (best with a language model on periods 3 to 3)" in page
+    assert "- G2: bare+stack minus stack" in page
+    with (tmp_path / "small.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["kind"] for row in rows].count("classical") == 2 and len(rows) == 5

@@ -26,6 +26,7 @@ KINDS = {
     "readers": "regraft.data.readers",
     "strategies": "regraft.strategies",
     "baselines": "regraft.baselines",
+    "similarities": "regraft.prompts.similarity",
 }
 # Modules in a plug-in folder that are the room's own furniture, not plug-ins.
 FURNITURE = {
@@ -37,8 +38,9 @@ FURNITURE = {
         "remembered",
         "strategy_contender",
     },
-    "regraft.baselines": {"features", "logistic", "on_facts", "protocol", "trees"},
+    "regraft.baselines": {"blind", "features", "logistic", "on_facts", "protocol", "text_ridge", "trees"},
     "regraft.data.readers": {"lines"},
+    "regraft.prompts.similarity": {"protocol", "terms"},
 }
 
 

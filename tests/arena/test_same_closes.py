@@ -9,6 +9,7 @@ import pytest
 
 from arena.small_runs import SMALL_BASE, config, run
 from regraft.arena.compare import CONTENDER, Arena, Cell
+from regraft.lm.anchored import Anchored
 from regraft.lm.blend import Blend
 from regraft.strategies.close_period import close_period
 from regraft.strategies.replay import Replay
@@ -71,7 +72,8 @@ def test_the_blends_hold_what_was_asked_for(arena: Arena) -> None:
     ]
     assert len({blend.hash for blend in blends}) == len(blends) == 2
     for blend in blends:
-        assert blend.calibration is not None and blend.calibration.features and blend.fitted
+        assert isinstance(blend.calibration, Anchored)
+        assert blend.fitted and all(name.startswith("stack.") for name in blend.fitted)
         assert len(blend.state["reservoir.rows"]) == 200
         rows = arena.stream.positions(blend.state["reservoir.rows"])
         assert not arena.eval_rows[rows].any() and (np.diff(rows) > 0).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from regraft.errors import ModelError
 from regraft.lm.adapter import Adapter, AdapterShape
+from regraft.lm.anchored import CELLS, Anchored
 from regraft.lm.blend import Blend, Calibration, average_probability
 
 
@@ -102,6 +104,7 @@ def test_state_is_added_without_changing_the_blend():
         {"mode": "merge"},
         {"calibration": None},
         {"calibration": Calibration(-0.1, (1.2, 0.6), ("recent",))},
+        {"calibration": Anchored(-0.1, 1.2)},
         {"state": {"heard.rows": np.arange(5), "share": np.array(0.5)}},
         {"kept": {"long": adapter(3)}},
         {"kept": {"short": adapter(2)}},
@@ -133,6 +136,15 @@ def test_numbers_of_numpy_survive_the_way_to_disk(tmp_path: Path):
     blend = Blend(((adapter(1), share), (None, 1 - share)), calibration=Calibration(np.float32(0.1), (np.float64(2),)))
     blend.save(tmp_path / "b")
     assert Blend.load(tmp_path / "b").hash == blend.hash
+
+
+def test_an_anchored_calibration_comes_back_to_the_bit(tmp_path: Path):
+    anchored = Anchored(0.1, 1 / 3, tuple(map(float, np.random.default_rng(0).normal(size=CELLS))))
+    blend = rich(calibration=anchored)
+    assert blend.hash != rich(calibration=replace(anchored, item_edges=(1, 10, 51))).hash
+    blend.save(tmp_path / "b")
+    again = Blend.load(tmp_path / "b")
+    assert (again.calibration, again.hash) == (anchored, blend.hash)
 
 
 def test_an_adapter_used_twice_is_stored_once(tmp_path: Path):
@@ -206,3 +218,13 @@ def test_a_changed_blend_is_refused_with_both_hashes(tmp_path: Path):
         f"blend '{tmp_path / 'b'}': has the hash {rich(mode='merge').hash}\n"
         f"Expected {rich().hash}, the one that was saved"
     )
+
+
+def test_texts_that_a_fitted_model_carries_come_back_as_they_were(tmp_path):
+    texts = np.array(["brand=ünïque", "", "two words", "語"])
+    blend = Blend.of(None, fitted={"stack.terms": texts, "stack.none": np.array([], dtype="U1"), "stack.w": np.ones(2)})
+    blend.save(tmp_path / "b")
+    again = Blend.load(tmp_path / "b")
+    assert again.hash == blend.hash
+    assert again.fitted["stack.terms"].tolist() == texts.tolist()
+    assert again.fitted["stack.none"].tolist() == []

@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from regraft.baselines.stack import Stack
 from regraft.cost import Renewal
 from regraft.data.stream import Stream
 from regraft.errors import DataError
@@ -184,16 +183,6 @@ def test_rows_of_one_label_cannot_calibrate() -> None:
     assert str(caught.value) == (
         "calibration logistic: 3 examples, all with one label\nExpected likes and dislikes to learn from"
     )
-
-
-def test_a_stack_calibration_adds_the_columns_of_the_stack_baseline() -> None:
-    stream, lab, blend = small_stream(), FakeLab(), None
-    for period in (2, 3, 4):
-        blend, _ = closed(Never(), blend, learnable(stream, period), lab, "stack")
-    assert blend is not None and blend.calibration is not None
-    assert blend.calibration.features == Stack.names
-    assert len(blend.calibration.weights) == 1 + len(Stack.names)
-    assert np.isfinite(blend.calibration.weights).all()
 
 
 @pytest.mark.parametrize("kind", ["logistic", "stack"])

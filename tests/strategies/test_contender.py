@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regraft.baselines.stack import Stack
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
@@ -56,22 +55,6 @@ def test_a_calibration_is_applied_to_the_scores_of_the_blend() -> None:
     raw = FakeLab().score(calibrated.blend, STREAM.cases(4))
     found = calibrated.blend.calibration
     np.testing.assert_allclose(calibrated.score(STREAM.cases(4)), found.bias + found.weights[0] * raw)
-
-
-def test_a_stack_reads_facts_under_the_regime_of_the_lab() -> None:
-    scores = []
-    for regime in (Regime("frozen"), Regime()):
-        found = contender("stack", regime=regime)
-        for period in (2, 3):
-            found.renew(learnable(STREAM, period))
-        stack, expected = Stack(regime), found.blend
-        stack.renew(learnable(STREAM, 3))
-        assert expected is not None and expected.calibration is not None
-        cases = STREAM.cases(4)
-        said = expected.calibration.apply(FakeLab().score(expected, cases), stack.columns(cases))
-        np.testing.assert_allclose(found.score(cases), said, rtol=1e-12)
-        scores.append(said)
-    assert not np.allclose(scores[0], scores[1])
 
 
 def test_the_stack_it_needs_is_charged_too() -> None:

@@ -258,7 +258,7 @@ class Arena:
     def _new(self, cell: Cell) -> Contender:
         options = cell.contender
         if options.kind == "baseline":
-            return BaselineContender(options.use, self.regime, cell.seed, options.settings)
+            return BaselineContender(options.use, self.regime, cell.seed, self.config.settings_of(options))
         workshop = self.workshop_of(options)  # first: it says what to install where PyTorch is missing
         from regraft.lm.lab import ModelLab
         from regraft.strategies.strategy_contender import StrategyContender

@@ -59,9 +59,12 @@ class DoneWork:
 class CountingLab:
     """Has what `regraft.lm.lab.Lab` offers to a strategy; `work` is what its calls would take anew."""
 
-    def __init__(self, done_work: DoneWork, options: FitOptions, regime: Regime, seed: int = 0) -> None:
+    def __init__(
+        self, done_work: DoneWork, options: FitOptions, regime: Regime, seed: int = 0, similarity: str = "tfidf"
+    ) -> None:
         self.done_work, self.options, self.regime, self.seed = done_work, options, regime, seed
         self.base_path = ""
+        self.similarity = similarity
         self.rng = np.random.default_rng([seed, 1])
         self.meter = CostMeter()
         self.notes: list[str] = []
@@ -71,7 +74,7 @@ class CountingLab:
 
     def with_seed(self, seed: int) -> CountingLab:
         """Another lab that draws differently and counts in the same place."""
-        other = CountingLab(self.done_work, self.options, self.regime, seed)
+        other = CountingLab(self.done_work, self.options, self.regime, seed, self.similarity)
         other.meter, other.notes, other.trained, other.work = self.meter, self.notes, self.trained, self.work
         return other
 

@@ -141,7 +141,7 @@ def _strategy(
     seeds = arena.config.seeds
     for seed in seeds:
         strategy: Any = plugin(contender)
-        lab = CountingLab(done_work, arena.config.fit, arena.regime, seed)
+        lab = CountingLab(done_work, arena.config.fit, arena.regime, seed, arena.config.similarity)
         blend = None
         for update in arena.updates:
             closed = close_period(
@@ -169,7 +169,7 @@ def _strategy(
 
 def _baseline(arena: Arena, cases: list[Cases], contender: ContenderOptions) -> Line:
     """Two renewals are timed; the others are reckoned by the number of examples they learn from."""
-    timed: Any = plugin(contender)(arena.regime, arena.config.seeds[0], **contender.settings)
+    timed: Any = plugin(contender)(arena.regime, arena.config.seeds[0], **arena.config.settings_of(contender))
     took, sizes = [], [len(arena.past(update)) for update in arena.updates]
     for update in list(arena.updates)[:2]:
         past = arena.past(update)

@@ -11,6 +11,7 @@ import polars as pl
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.prompts.facts import fact_table
+from regraft.prompts.similarity.protocol import NONE
 
 FEATURES = (
     "item_rate", "item_count", "item_age", "user_rate", "user_lean",
@@ -18,9 +19,9 @@ FEATURES = (
 )  # fmt: skip
 
 
-def features(view: Stream, regime: Regime, names: tuple[str, ...] = FEATURES) -> np.ndarray:
+def features(view: Stream, regime: Regime, names: tuple[str, ...] = FEATURES, similarity: str = NONE) -> np.ndarray:
     """float64 [examples, names]; rates as log-odds, counts and times as logarithms."""
-    return of_table(fact_table(view, regime)[view.targets], names)
+    return of_table(fact_table(view, regime, similarity=similarity)[view.targets], names)
 
 
 def of_table(table: pl.DataFrame, names: tuple[str, ...] = FEATURES) -> np.ndarray:
@@ -28,7 +29,7 @@ def of_table(table: pl.DataFrame, names: tuple[str, ...] = FEATURES) -> np.ndarr
     columns = []
     for name in names:
         values = table[name].to_numpy()
-        if name in ("item_rate", "user_rate"):
+        if name in ("item_rate", "user_rate", "alike_rate"):
             values = log_odds(values)
         elif name in ("item_count", "item_age", "user_count", "pause"):
             values = np.log1p(np.maximum(values, 0))

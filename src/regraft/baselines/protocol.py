@@ -7,12 +7,17 @@ loading and what scoring is charged are not its business (strategies/contender.p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
+from pydantic import AfterValidator
 
 from regraft.cost import Renewal
 from regraft.data.stream import Stream
+from regraft.prompts.similarity.protocol import checked
+
+# A baseline with a setting of this name and no value for it gets that of the run.
+SimilaritySetting = Annotated[str, AfterValidator(checked)]
 
 
 class Baseline(Protocol):

@@ -1,39 +1,52 @@
-"""A logistic regression on every causal feature and on boosting: what rates alone can do, the honest control."""
+"""A logistic regression on every causal feature, on item texts and on boosting: all that a classical model can do here.
+
+It is the honest control of every contender with a language model.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+from pydantic import validate_call
 
+from regraft.baselines.blind import kept, out_of_sample
 from regraft.baselines.boosting import Boosting
 from regraft.baselines.features import FEATURES, features
 from regraft.baselines.logistic import Logistic, fit_logistic
-from regraft.baselines.protocol import named, under
+from regraft.baselines.protocol import SimilaritySetting, named, under
+from regraft.baselines.text_ridge import TextRidge, restored_ridge, ridge_of
 from regraft.cost import Renewal, measured
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
-
-FIT_PERIODS = 3  # newest periods on which the logistic is fitted
+from regraft.prompts.alike import CONTENT
+from regraft.prompts.similarity.protocol import NONE, similarity_of
 
 
 class Stack:
-    """Boosting enters by what it predicted *before* a period: its scores on rows it has not seen.
+    """Boosting and the text ridge enter by what they predicted *before* a period: their scores on rows not seen.
 
-    `columns(cases)` are the inputs of the logistic, which a blend's stack calibration uses too.
+    `similarity` says how item texts are compared; `none` leaves them out. `columns(cases)` are the inputs of the
+    logistic, `names` their names, which a blend's stack calibration uses too.
     """
 
-    names = (*FEATURES, "boosting")
-    rung = "neighbours"
+    @validate_call(config={"arbitrary_types_allowed": True})
+    def __init__(self, regime: Regime, seed: int = 0, similarity: SimilaritySetting = "tfidf") -> None:
+        self.regime, self.seed, self.similarity = regime, seed, similarity
+        self.facts = FEATURES if similarity == NONE else (*FEATURES, *CONTENT)
+        self.names = (*self.facts, *(() if similarity == NONE else ("text_ridge",)), "boosting")
 
-    def __init__(self, regime: Regime, seed: int = 0) -> None:
-        self.regime, self.seed = regime, seed
+    @property
+    def rung(self) -> str:
+        """Its place on the ladder (regraft.rungs)."""
+        return "neighbours" if self.similarity == NONE else similarity_of(self.similarity).rung
 
     def renew(self, past: Stream) -> Renewal:
         with measured() as cost:
             x, examples = self.out_of_sample(past)
             self.model = fit_logistic(x, examples.labels, "baseline stack")
             self.boosting = self._boosting(past)
+            self.ridge = ridge_of(past, self.regime, self.similarity)
         cost.stored_interactions = len(past.time)
         return Renewal(cost)
 
@@ -42,25 +55,14 @@ class Stack:
 
     def columns(self, cases: Stream) -> np.ndarray:
         """float64 [examples, names]."""
-        return np.column_stack([features(cases, self.regime), self.boosting.score(cases)])
+        return self._columns(cases, self.ridge, self.boosting)
 
     def out_of_sample(self, past: Stream) -> tuple[np.ndarray, Stream]:
-        """(columns, examples) of the newest FIT_PERIODS periods, boosting fitted before each of them."""
-        present = np.unique(past.period[past.targets])
-        blocks, views = [], []
-        for period in present[1:][-FIT_PERIODS:]:
-            view = past.in_periods(int(period), int(period))
-            before = past.until(int(period))
-            blocks.append(self._blind(view, before))
-            views.append(view.targets)
-        if not blocks:  # one period only: boosting is judged on rows held out of it
-            rest, held = past.hold_out(0.3)
-            return self._blind(held, rest), held
-        wanted = np.concatenate(views)
-        return np.concatenate(blocks), past.only(np.isin(past.targets, wanted))
+        """(columns, examples) of the newest periods, boosting and ridge fitted before each of them."""
+        return out_of_sample(past, self._blind)
 
     def seen_before(self, past: Stream, view: Stream) -> np.ndarray:
-        """Columns of examples of the past, boosting fitted on the periods before each example's own."""
+        """Columns of examples of the past, boosting and ridge fitted on the periods before each example's own."""
         columns = np.zeros((len(view), len(self.names)))
         period = view.period[view.targets]
         for number in np.unique(period):
@@ -72,24 +74,29 @@ class Stack:
         return columns
 
     def _blind(self, view: Stream, before: Stream) -> np.ndarray:
-        return np.column_stack([features(view, self.regime), self._boosting(before).score(view)])
+        return self._columns(view, ridge_of(before, self.regime, self.similarity), self._boosting(before))
+
+    def _columns(self, view: Stream, ridge: TextRidge | None, boosting: Boosting) -> np.ndarray:
+        text = [] if ridge is None else [ridge.score(view)]
+        return np.column_stack([features(view, self.regime, self.facts, self.similarity), *text, boosting.score(view)])
 
     def _boosting(self, past: Stream) -> Boosting:
-        """Boosting fitted on this past; the last few stay with the log, so that the next close finds them."""
-        fitted: dict[str, Boosting] = past.shared.setdefault(("stack", str(self.regime), self.seed), {})
-        key = past.fingerprint
-        if key not in fitted:
+        """Boosting fitted on this past."""
+
+        def fitted() -> Boosting:
             model = Boosting(self.regime, self.seed)
             model.renew(past)
-            while len(fitted) > FIT_PERIODS:
-                del fitted[next(iter(fitted))]
-            fitted[key] = model
-        return fitted[key]
+            return model
+
+        found: Boosting = kept(past, ("stack", str(self.regime), self.seed), fitted)
+        return found
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return named("logistic", self.model.arrays()) | named("boosting", self.boosting.arrays())
+        ridge = {} if self.ridge is None else named("ridge", self.ridge.arrays())
+        return named("logistic", self.model.arrays()) | named("boosting", self.boosting.arrays()) | ridge
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         self.model = Logistic.restored(under("logistic", arrays))
         self.boosting = Boosting(self.regime, self.seed)
         self.boosting.restore(under("boosting", arrays))
+        self.ridge = restored_ridge(arrays, self.similarity)

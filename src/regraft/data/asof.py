@@ -110,6 +110,8 @@ class AsOf:
 
     def count(self, group: np.ndarray, known: np.ndarray) -> np.ndarray:
         """Rows of the group among the first `known` rows of the log."""
+        if len(group) > self.row.n:
+            return self._count_many(group, known)
         row, start = self.row.values, self.start[group]
         low, high = start.copy(), start + self.size[group]
         all_known = row[high - 1] < known  # mostly so
@@ -122,6 +124,14 @@ class AsOf:
             high[open_[~below]] = middle[~below]
             open_ = open_[low[open_] < high[open_]]
         return low - start
+
+    def _count_many(self, group: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """As `count`, by one search in all rows: faster where there are more questions than rows."""
+        owner = np.repeat(np.arange(len(self.size)), self.size)
+        span = np.int64(max(int(self.row.values.max()), int(known.max())) + 1)
+        keys = owner * span + self.row.values[ranges(self.start, self.size)]
+        before = np.cumsum(self.size) - self.size
+        return np.searchsorted(keys, group.astype(np.int64) * span + known) - before[group]
 
     def first(self, group: np.ndarray) -> np.ndarray:
         """First row of each group; 0 for a group without rows."""

@@ -29,6 +29,14 @@ def votes(
         weight = similar(np.repeat(item[part], count[part]), line_item[line]).astype(np.float64)
         some = np.flatnonzero(count[part])
         first = np.concatenate([[0], np.cumsum(count[part][some])[:-1]])
-        top, mass = np.add.reduceat(weight * line_residual[line], first), np.add.reduceat(weight, first)
-        found[by_item[part.start + some]] = top / (mass + FLOOR) + 0.0  # -0.0, a vote of no mass, becomes 0.0
+        found[by_item[part.start + some]] = faded_mean(weight, line_residual[line], first)
     return found
+
+
+def faded_mean(weight: np.ndarray, residual: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The vote of each part: weighted mean of its residuals, faded to 0 where the weights are small.
+
+    A part begins at each of `first`, ascending.
+    """
+    top, mass = np.add.reduceat(weight * residual, first), np.add.reduceat(weight, first)
+    return top / (mass + FLOOR) + 0.0  # -0.0, a vote of no mass, becomes 0.0

@@ -245,6 +245,12 @@ class Stream:
         digest.update(np.ascontiguousarray(self.targets).tobytes())
         return digest.hexdigest()
 
+    def texts(self, time: int) -> pl.DataFrame:
+        """The items with the texts that were known before `time` (ms), in code order."""
+        if self.item_versions is None:
+            return self.items
+        return newest(self.item_versions.filter(pl.col("known_at") < time))
+
     def warm_up(self) -> Stream:
         """The warm-up rows as examples: what a small base model is built from.
 

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from regraft.errors import ModelError
 from regraft.files import whole_folder
 from regraft.lm.adapter import Adapter
+from regraft.lm.anchored import Anchored
 
 STATE, FITTED = "state.safetensors", "fitted.safetensors"
 Mode = Literal["ensemble", "merge"]
@@ -52,10 +53,10 @@ class Blend:
 
     parts: tuple[Part, ...]
     mode: Mode = "ensemble"
-    calibration: Calibration | None = None
+    calibration: Calibration | Anchored | None = None
     state: Mapping[str, np.ndarray] = field(default_factory=dict)
     kept: Mapping[str, Adapter] = field(default_factory=dict)
-    fitted: Mapping[str, np.ndarray] = field(default_factory=dict)  # the stack behind `calibration`
+    fitted: Mapping[str, np.ndarray] = field(default_factory=dict)  # models beside the language model, by prefix
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -119,7 +120,7 @@ class Blend:
                 adapter.save(staging / "adapters" / adapter.hash, base_path)
             for name, arrays in ((STATE, self.state), (FITTED, self.fitted)):
                 if arrays:
-                    save_file({k: np.asarray(v, order="C") for k, v in arrays.items()}, staging / name)
+                    save_file({k: _plain(v) for k, v in arrays.items()}, staging / name, _texts(arrays))
             (staging / "blend.json").write_text(json.dumps(described, indent=2))
 
     @classmethod
@@ -144,18 +145,46 @@ class Blend:
             name: Adapter.load(folder / "adapters" / name)
             for name in {*(name for name, _ in saved["parts"] if name), *saved["kept"].values()}
         }
-        found = saved["calibration"]
         return cls(
             parts=tuple((adapters[name] if name else None, weight) for name, weight in saved["parts"]),
             mode=saved["mode"],
-            calibration=Calibration(found["bias"], tuple(found["weights"]), tuple(found["features"]))
-            if found
-            else None,
-            state=load_file(folder / STATE) if (folder / STATE).is_file() else {},
-            fitted=load_file(folder / FITTED) if (folder / FITTED).is_file() else {},
+            calibration=_calibration(saved["calibration"]),
+            state=_load(folder / STATE),
+            fitted=_load(folder / FITTED),
             kept={k: adapters[name] for k, name in saved["kept"].items()},
             notes=tuple(saved["notes"]),
         )
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """The array as safetensors can hold it: texts as UTF-8 bytes, with a NUL behind each."""
+    if array.dtype.kind != "U":
+        return np.asarray(array, order="C")
+    return np.frombuffer("".join(f"{text}\0" for text in array.tolist()).encode(), dtype=np.uint8)
+
+
+def _texts(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Names of the arrays that hold texts, as metadata of the file."""
+    return {name: "texts" for name, array in arrays.items() if array.dtype.kind == "U"}
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    """What was saved under the path; nothing where there is no file."""
+    if not path.is_file():
+        return {}
+    found = load_file(path)
+    with safe_open(path, framework="numpy") as file:
+        texts = file.metadata() or {}
+    for name in texts.keys() & found.keys():
+        found[name] = np.array(found[name].tobytes().decode().split("\0")[:-1], dtype=np.str_)
+    return found
+
+
+def _calibration(saved: Mapping[str, Any] | None) -> Calibration | Anchored | None:
+    if saved is None:
+        return None
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
+    return Anchored(**plain) if "betas" in plain else Calibration(**plain)
 
 
 def average_probability(log_odds: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -64,6 +64,10 @@ class ModelLab:
         return self.workshop.encoder.regime
 
     @property
+    def similarity(self) -> str:
+        return self.workshop.similarity
+
+    @property
     def base_path(self) -> str:
         return self.workshop.base.path
 

@@ -45,6 +45,7 @@ class Workshop:
     folder: Path | None = None  # kept fits and scores; None: kept in memory only
     progress: Progress | None = None
     cache: CacheOptions = field(default_factory=CacheOptions)
+    similarity: str = "tfidf"  # how stacks compare item texts
 
     def __post_init__(self) -> None:
         self.grafts = Grafts(self.base)

@@ -4,7 +4,9 @@
 table of a log (facts.py) is what it gives when it takes the whole log; a service keeps one with names and files
 (fact_state.py). An answer costs the user's history and the candidates: every other look-up is a binary search.
 
-The sums behind `kin` are those as of the start of a chunk: a period, or a slice of the warm-up (period 0).
+The sums behind `kin` are those as of the start of a chunk: a period, or a slice of the warm-up (period 0). What the
+content facts are fitted on (alike.py) is as of the start of a period; in the warm-up it is renewed when the known rows
+have doubled.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
+import polars as pl
 
 from regraft.data.asof import AsOf, Grown
 from regraft.data.neighbours import votes
@@ -20,6 +23,8 @@ from regraft.data.pair_sums import PairSums
 from regraft.data.regimes import UNITS, Regime
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError
+from regraft.prompts.alike import Alike
+from regraft.prompts.similarity.protocol import NONE
 
 PRIOR_ITEM = 10.0  # average ratings added to an item's own, so that one like is not "100 %"
 PRIOR_IMPLICIT = 0.5  # choices added on both sides where there are no dislikes
@@ -36,14 +41,19 @@ Progress = Callable[[int, int], None]  # (rows done, all rows)
 class FactSums:
     """State of all facts after the events taken so far.
 
-    `implicit`: the log has no dislikes. `period` counts the periods closed; rows are numbered as they are taken.
-    Not for use by several threads at once.
+    `implicit`: the log has no dislikes. With a `similarity` it gives the content facts too and wants to know the
+    items' texts. Without `kin` it leaves that column out, and the work behind it. `period` counts the periods closed;
+    rows are numbered as they are taken. Not for use by several threads at once.
     """
 
-    def __init__(self, regime: Regime, refresh: str = "event", implicit: bool = False) -> None:
+    def __init__(
+        self, regime: Regime, refresh: str = "event", implicit: bool = False, similarity: str = NONE, kin: bool = True
+    ) -> None:
         if refresh not in REFRESH:
             raise ConfigError(f"facts.refresh '{refresh}'", "is unknown", "one of " + ", ".join(REFRESH))
         self.regime, self.refresh, self.implicit = regime, refresh, implicit
+        self.alike = None if similarity == NONE else Alike(similarity)
+        self.kin = kin
         self.period = 0
         self.opened = 0  # row at which the current period began
         self.begun = -1  # row at which the current chunk began; -1: it has not yet
@@ -64,6 +74,11 @@ class FactSums:
         return self.known_at.n
 
     # -- what it is told -------------------------------------------------------------------------
+
+    def know(self, items: pl.DataFrame) -> None:
+        """The texts of all items by code, item_id among them; needed before their events if there is a similarity."""
+        if self.alike is not None:
+            self.alike.know(items)
 
     def take(
         self, user: np.ndarray, item: np.ndarray, time: np.ndarray, known_at: np.ndarray,
@@ -110,7 +125,8 @@ class FactSums:
         known = self._known(known_at, row)
         if renews and len(known):
             self._begin(int(known[0]), int(row[0]))
-        found = self._item_facts(item, time, self._refreshed(known_at, known))
+        about_items = self._refreshed(known_at, known)
+        found = self._item_facts(item, time, about_items)
         residual = label - found["item_rate"]
         index = np.zeros(len(time), dtype=np.int64)
         index[real] = self.users.append(
@@ -118,7 +134,7 @@ class FactSums:
         )
         self.index.extend(index)
         self.user.extend(np.where(happened, user, -1))
-        return found | self._user_facts(user, item, time, known, found.pop("average"))
+        return self._with_user_facts(found, user, item, time, known, about_items)
 
     def close_period(self, at: int | None = None) -> None:
         """Begins the next period: rows to come belong to it.
@@ -138,12 +154,26 @@ class FactSums:
 
     def _begin(self, known: int, row: int) -> None:
         """Begins a chunk at `row`: the neighbour sums take all rows below `known`."""
+        if self.alike is not None and (self.period > 0 or known >= 2 * self.alike.fitted):
+            self._fit_alike(known)
+        if self.kin:
+            self._sum_pairs(known)
+        self.begun = row
+
+    def _fit_alike(self, known: int) -> None:
+        assert self.alike is not None
+        code = np.flatnonzero(self.items.size[:-1])
+        first = self.items.first(code)
+        order = np.argsort(first)
+        self.alike.fit(code[order][first[order] < known], known)
+
+    def _sum_pairs(self, known: int) -> None:
         new = np.arange(self.summed, max(self.summed, known))
         new = new[self.user.values[new] >= 0]
         start, index = self.users.start[self.user.values[new]], self.index.values[new]
         item, residual = self.users["item"], self.users["residual"]
         self.sums.add(item[start + index], residual[start + index], start, index, item, residual)
-        self.summed, self.begun = max(self.summed, known), row
+        self.summed = max(self.summed, known)
 
     # -- what it is asked ------------------------------------------------------------------------
 
@@ -155,8 +185,17 @@ class FactSums:
         known = self._known(time, np.full(len(time), self.rows))
         if self._chunk_begins() and len(known):
             self._begin(int(known.min()), self.rows)
-        found = self._item_facts(item, time, self._refreshed(time, known))
-        return found | self._user_facts(user, item, time, known, found.pop("average"))
+        about_items = self._refreshed(time, known)
+        return self._with_user_facts(self._item_facts(item, time, about_items), user, item, time, known, about_items)
+
+    def _with_user_facts(
+        self, found: Columns, user: np.ndarray, item: np.ndarray, time: np.ndarray, known: np.ndarray,
+        about_items: np.ndarray,
+    ) -> Columns:  # fmt: skip
+        average = found.pop("average")
+        count = self.users.count(user, known)
+        found |= self._user_facts(user, item, time, count, average)
+        return found | self._content_facts(user, item, count, about_items, average)
 
     def _known(self, time: np.ndarray, row: np.ndarray) -> np.ndarray:
         """How many leading rows are known at each time, as Regime.known says of a stream."""
@@ -182,7 +221,7 @@ class FactSums:
         average = (self.likes.values[known] + 1) / (rated + 2)
         count = self.items.count(item, known)
         if self.implicit:
-            usual = rated / np.maximum(np.searchsorted(self.appeared.values, known), 1)
+            usual = self._usual(rated, known)
             rate = (count + PRIOR_IMPLICIT) / (count + usual + 2 * PRIOR_IMPLICIT)
         else:
             rate = (self.items.sum("likes", item, count) + PRIOR_ITEM * average) / (count + PRIOR_ITEM)
@@ -195,23 +234,46 @@ class FactSums:
         }
 
     def _user_facts(
-        self, user: np.ndarray, item: np.ndarray, time: np.ndarray, known: np.ndarray, average: np.ndarray
+        self, user: np.ndarray, item: np.ndarray, time: np.ndarray, count: np.ndarray, average: np.ndarray
     ) -> Columns:
         mine = self.users
-        count = mine.count(user, known)
-        line = np.where(item >= 0, count, 0)  # nothing is similar to an unknown item
         newest = self.time.data[mine.row.values[mine.start[user] + np.maximum(count - 1, 0)]] if self.rows else time
-        return {
+        voted = {"kin": self._votes(user, item, count)} if self.kin else {}
+        return voted | {
             "user_rate": (mine.sum("likes", user, count) + PRIOR_USER * average) / (count + PRIOR_USER),
             "user_lean": mine.sum("lean", user, count) / (count + PRIOR_USER),
             "user_count": count.astype(np.float64),
             "recent": (mine.sum("likes", user, count, RECENT) + average) / (np.minimum(count, RECENT) + 1),
-            "kin": votes(
-                self.sums.similarity(int(line.sum())), item, mine.start[user], line, mine["item"], mine["residual"]
-            ),
             "last_three": (mine.sum("likes", user, count, 3) + 0.5) / (np.minimum(count, 3) + 1),
             "pause": np.where(count > 0, (time - newest) / UNITS["h"], NEVER),
         }
+
+    def _votes(self, user: np.ndarray, item: np.ndarray, count: np.ndarray) -> np.ndarray:
+        mine, line = self.users, np.where(item >= 0, count, 0)  # nothing is similar to an unknown item
+        similar = self.sums.similarity(int(line.sum()))
+        return votes(similar, item, mine.start[user], line, mine["item"], mine["residual"])
+
+    def _content_facts(
+        self, user: np.ndarray, item: np.ndarray, count: np.ndarray, known: np.ndarray, average: np.ndarray
+    ) -> Columns:
+        if self.alike is None:
+            return {}
+        rated = self.rated.values[known]
+        usual = self._usual(rated, known) if self.implicit else None
+        mine, mean = self.users, average if usual is None else np.full(len(item), 0.5)
+        self.alike.reserve(int(item.max(initial=-1)) + 1)
+        return self.alike.facts(
+            item, known, mean, usual, self._item_sums, mine.start[user], count, mine["item"], mine["residual"]
+        )
+
+    def _item_sums(self, item: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(ratings, likes) of each item among the first `known` rows."""
+        count = self.items.count(item, known)
+        return count, count if self.implicit else self.items.sum("likes", item, count)
+
+    def _usual(self, rated: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Events of an average item."""
+        return rated / np.maximum(np.searchsorted(self.appeared.values, known), 1)
 
     # -- as plain arrays -------------------------------------------------------------------------
 
@@ -219,7 +281,9 @@ class FactSums:
         """Everything it holds but the settings."""
         own = {n: getattr(self, n).values for n in GROWN}
         own["places"] = np.array([self.period, self.opened, self.begun, self.summed])
-        parts: dict[str, AsOf | PairSums] = {"items": self.items, "users": self.users, "sums": self.sums}
+        parts: dict[str, AsOf | PairSums | Alike] = {"items": self.items, "users": self.users, "sums": self.sums}
+        if self.alike is not None:
+            parts["alike"] = self.alike
         return own | {f"{part}.{n}": a for part, held in parts.items() for n, a in held.arrays().items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> FactSums:
@@ -234,6 +298,8 @@ class FactSums:
         self.items.restore(items)
         self.users.restore(users)
         self.sums = PairSums.restored(sums)
+        if self.alike is not None:
+            self.alike.restore({n.removeprefix("alike."): a for n, a in arrays.items() if n.startswith("alike.")})
         return self
 
 
@@ -244,6 +310,8 @@ def replay(sums: FactSums, stream: Stream, progress: Progress | None = None) -> 
     for first, end in itertools.pairwise(edges):
         while end > first and sums.period < stream.period[first]:
             sums.close_period()
+        if end > first:  # in the warm-up, items are called by what they were called first
+            sums.know(stream.texts(stream.cuts[sums.period - 1] if sums.period else int(stream.known_at[0])))
         rows = slice(first, end)
         columns = ("user", "item", "time", "known_at", "label", "happened")
         found.append(sums.take(*(getattr(stream, name)[rows] for name in columns)))

@@ -18,7 +18,9 @@ import polars as pl
 from regraft.data.regimes import Regime
 from regraft.data.stream import ROW_COLUMNS, Stream
 from regraft.errors import ConfigError
+from regraft.prompts.alike import CONTENT
 from regraft.prompts.fact_sums import RECENT, FactSums, Progress, replay
+from regraft.prompts.similarity.protocol import NONE
 
 
 @dataclass(frozen=True)
@@ -71,16 +73,29 @@ FACTS = {
         Fact("user_count", "how many ratings this user gave before", _rounded_count),
         Fact("recent", f"per cent of likes among this user's last {RECENT} ratings", _percent),
         Fact("kin", "how this user rated the items that people rate alike with this one, in points", _signed),
+        Fact(
+            "alike_rate",
+            "per cent of earlier ratings of the items with the most similar texts that were likes",
+            _percent,
+        ),
+        Fact("alike_vote", "how this user rated the items with similar texts, in points", _signed),
+        Fact("alike_best", "similarity to the most similar item that this user liked, in per cent", _percent),
     )
 }
 
-COLUMNS = (*FACTS, "last_three", "pause")  # the last two are no facts of a prompt: features of baselines alone
+COLUMNS = (
+    *(name for name in FACTS if name not in CONTENT),
+    "last_three",
+    "pause",
+)  # the last two are no facts of a prompt: features of baselines alone
 
 
 def fact_table(
-    stream: Stream, regime: Regime, refresh: str = "event", progress: Progress | None = None
+    stream: Stream, regime: Regime, refresh: str = "event", progress: Progress | None = None, similarity: str = NONE
 ) -> pl.DataFrame:
     """One Float64 column per name in COLUMNS, one row per row of the stream, each as of that row.
+
+    With a `similarity` of items (prompts/similarity) there are the columns of CONTENT too, behind the others.
 
     `refresh` says how old the numbers about *items* may be: as of the event, the start of its day, or of
     its period. The warm-up is no period that begins: with "period" its rows are served as with "day".
@@ -90,11 +105,21 @@ def fact_table(
     A row's facts do not depend on later rows, so the longest table computed for a log is kept in `stream.shared`
     and serves all its views. `progress` is called with (rows done, all rows) after every period.
     """
-    key = ("facts", str(regime), refresh)
+    plain = _kept(stream, regime, refresh, NONE, COLUMNS, progress)
+    if similarity == NONE:
+        return plain
+    return plain.hstack(_kept(stream, regime, refresh, similarity, CONTENT, progress))
+
+
+def _kept(
+    stream: Stream, regime: Regime, refresh: str, similarity: str, columns: tuple[str, ...], progress: Progress | None
+) -> pl.DataFrame:
+    """The columns as kept, or worked out anew; the content columns by themselves, without the work behind `kin`."""
+    key = ("facts", str(regime), refresh, similarity)
     kept = stream.shared.get(key)
     if kept is None or len(kept[0]) < len(stream.time) or _address(stream) != kept[1]:
-        sums = FactSums(regime, refresh, stream.implicit)
-        table = pl.DataFrame(replay(sums, stream, progress)).select(COLUMNS)
+        sums = FactSums(regime, refresh, stream.implicit, similarity, kin=similarity == NONE)
+        table = pl.DataFrame(replay(sums, stream, progress)).select(columns)
         # The arrays are kept too: as long as they live, no other log can lie at their addresses.
         kept = stream.shared[key] = (table, _address(stream), [getattr(stream, n) for n in ROW_COLUMNS])
     return kept[0][: len(stream.time)]

@@ -28,7 +28,9 @@ def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regim
     base = BaseModel.load(path, config.base.dtype, config.base.device, config.base.trust_remote_code)
     encoder = encoder_of(base.tokenizer, base.longest, config, template, regime)
     cache = config.cache.model_copy(update={"folder": config.cache.folder or str(folder.parent)})
-    workshop = Workshop(base, encoder, config.adapter, config.fit, folder / "kept", cache=cache)
+    workshop = Workshop(
+        base, encoder, config.adapter, config.fit, folder / "kept", cache=cache, similarity=config.similarity
+    )
     workshop.grafts.check(config.adapter)
     return workshop
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ from regraft.data.source import DataOptions
 from regraft.errors import ConfigError, RegraftError
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOptions, TimelineOptions
 from regraft.plugins import names, plugin_class
+from regraft.prompts.similarity.protocol import checked
 
 
 class BaseOptions(BaseModel):
@@ -93,6 +95,10 @@ class ArenaConfig(BaseModel):
     template: str = "judge-timeline-facts"
     regime: str = "fresh"
     refresh: Literal["event", "day", "period"] = "event"
+    similarity: str = Field(
+        "tfidf",
+        description="how item texts are compared, for content facts and baselines: none, columns, tfidf or encoder:PATH",
+    )
     timeline: TimelineOptions = TimelineOptions()
     item_tokens: int = Field(24, ge=1, le=512)
     adapter: AdapterOptions = AdapterOptions()
@@ -131,12 +137,23 @@ class ArenaConfig(BaseModel):
         Regime.parse(value)
         return value
 
+    @field_validator("similarity")
+    @classmethod
+    def _known_similarity(cls, value: str) -> str:
+        return checked(value)
+
     @field_validator("seeds")
     @classmethod
     def _some_seed(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         if not value or len(set(value)) < len(value):
             raise ConfigError("seeds", f"found {list(value)}", "one or more different whole numbers")
         return value
+
+    def settings_of(self, contender: ContenderOptions) -> dict[str, Any]:
+        """The contender's settings; a plug-in that compares item texts does it as the run says, unless told otherwise."""
+        place = "strategies" if contender.kind == "strategy" else "baselines"
+        given = inspect.signature(plugin_class(place, contender.use)).parameters
+        return ({"similarity": self.similarity} if "similarity" in given else {}) | contender.settings
 
     @classmethod
     def read(cls, path: Path) -> ArenaConfig:

@@ -8,10 +8,13 @@ from typing import Literal
 import numpy as np
 
 from regraft.baselines.logistic import fit_logistic
-from regraft.baselines.stack import Stack
+from regraft.baselines.protocol import named
 from regraft.cost import Cost, Renewal, measured
 from regraft.data.stream import Stream
+from regraft.lm.anchored import Served, fit_anchored
 from regraft.lm.blend import Blend, Calibration
+from regraft.prompts.facts import fact_table
+from regraft.strategies.blind_stack import PREFIX, fitted_stack, saved_stack, stack_scores
 from regraft.strategies.protocol import Lab, Strategy
 from regraft.strategies.remembered import drop_gone, signed
 
@@ -41,9 +44,10 @@ def close_period(
     """The new blend and what it took. `past` ends at the cut; equal arguments give equal blends, to the bit.
 
     The lab's generator is seeded by lab.seed and the period. A calibration is fitted on what the served blends said
-    about earlier periods before they learnt from them: `logistic` on the log-odds alone, `stack` on the log-odds
-    beside the columns of the stack baseline, which is renewed here and goes into the blend. `fit_calibration`
-    False scores what a calibration would be fitted on and fits none: for counting what a close would ask for.
+    about earlier periods before they learnt from them: `logistic` is a scale and a shift of the model's log-odds;
+    `stack` makes the model a shrunken correction of the stack baseline (lm/anchored.py), which is fitted here on the
+    whole past and goes into the blend. `fit_calibration` False asks the model for what a calibration would be fitted
+    on and fits none: for counting what a close would ask for.
 
     Raises ModelError where the blend remembers rows of another log.
     """
@@ -59,19 +63,21 @@ def close_period(
             blend = drop_gone(blend, past, lab.notes)
             if tuple(_until(past)) <= tuple(blend.state.get(UNTIL, [-(2**62), 0])):
                 return _unchanged(blend, past, kept_rows, lab)
-        served = {} if calibration == "none" else _served(blend, past, lab)
+        stacked = calibration == "stack" and fit_calibration
+        served = {} if calibration == "none" else _served(blend, past, lab, stacked)
         cost = lab.meter.reset()
         new = strategy.update(blend, past, lab)
         cost = cost + lab.meter.reset()
     if calibration != "none" and fit_calibration:
-        with measured() as fitting:
-            new = _calibrated(new, served, past, lab, calibration)
+        new, fitting = (_anchored if stacked else _logistic)(new, served, past, lab)
         cost = cost + lab.meter.reset() + fitting
     cost.peak_memory = max(cost.peak_memory, other.peak_memory)
     cost.adapter_bytes = new.bytes
-    cost.stored_interactions = kept_rows
+    cost.stored_interactions = max(kept_rows, cost.stored_interactions)
     witnesses = np.unique(np.linspace(0, len(past) - 1, WITNESSES).astype(np.int64))
-    new = new.with_state(**served, **{UNTIL: _until(past), "closed.rows": past.ids[witnesses]})
+    carried = {name: values for name, values in new.state.items() if not name.startswith("served.")}
+    marks = {UNTIL: _until(past), "closed.rows": past.ids[witnesses]}
+    new = replace(new, state=carried | served | marks)
     new = replace(signed(new, past), notes=tuple(lab.notes))
     return Closed(new, Renewal(cost, tuple(lab.notes)), _held(past, lab))
 
@@ -93,38 +99,67 @@ def _held(past: Stream, lab: Lab) -> np.ndarray:
     return newest.ids[~np.isin(newest.ids, trained)]
 
 
-def _served(old: Blend | None, past: Stream, lab: Lab) -> dict[str, np.ndarray]:
-    """Rows of the last CALIBRATION_PERIODS and the log-odds, not calibrated, that served blends gave them."""
-    if old is None:
+def _served(old: Blend | None, past: Stream, lab: Lab, stacked: bool) -> dict[str, np.ndarray]:
+    """Rows of the last CALIBRATION_PERIODS and the log-odds, not calibrated, that served blends gave them.
+
+    `stacked`: beside them those of the stacks in the served blends.
+    """
+    stack = saved_stack(old.fitted, lab) if old is not None and stacked else None
+    if old is None or (stacked and stack is None):
         return {}
-    newest, _ = past.split_last()
-    rows = np.concatenate([old.state.get("served.rows", np.zeros(0, np.int64)), newest.ids])
-    said = np.concatenate([old.state.get("served.log_odds", np.zeros(0)), lab.score(old, newest)])
-    period = past.period[past.positions(rows)]
+    newest = _not_seen(old, past.split_last()[0])
+    said = {"served.rows": newest.ids, "served.log_odds": lab.score(old, newest)}
+    if stack is not None:
+        said["served.stack"] = stack_scores(stack, newest, lab)
+    if said.keys() <= old.state.keys():
+        said = {name: np.concatenate([old.state[name], values]) for name, values in said.items()}
+    period = past.period[past.positions(said["served.rows"])]
     recent = period > past.period[newest.targets[-1]] - CALIBRATION_PERIODS
-    return {"served.rows": rows[recent], "served.log_odds": said[recent]}
+    return {name: values[recent] for name, values in said.items()}
 
 
-def _calibrated(
-    new: Blend, served: dict[str, np.ndarray], past: Stream, lab: Lab, kind: CalibrationKind
-) -> Blend:  # fmt: skip
-    if served:
-        view = past.only(np.isin(past.ids, served["served.rows"]))
-        at = past.positions(served["served.rows"])
-        said = served["served.log_odds"][np.searchsorted(at, view.targets)]
-    else:  # nothing was served yet: the rows held out of training stand in
-        _, view = past.hold_out(lab.options.hold_out)
-        if not len(view):
-            lab.notes.append(f"calibration {kind}: no row was held out to fit it on yet")
-            return new
-        said = lab.score(new, view)
-    names: tuple[str, ...] = ()
-    columns, fitted = said[:, None], {}
-    if kind == "stack":
-        stack = Stack(lab.regime, lab.seed)
-        stack.renew(past)
-        names, fitted = stack.names, stack.arrays()
-        columns = np.column_stack([said, stack.seen_before(past, view)])
-    bias, weights = fit_logistic(columns, view.labels, f"calibration {kind}").plain
-    lab.notes.append(f"calibration {kind}: weight {weights[0]:.3f} on the model's log-odds, {len(view)} rows")
-    return replace(new, calibration=Calibration(bias, tuple(map(float, weights)), names), fitted=fitted)
+def _not_seen(old: Blend, newest: Stream) -> Stream:
+    """The examples that came after those the old blend was renewed with: all, unless its period went on."""
+    known_at, row = old.state.get(UNTIL, (-(2**62), 0))
+    at = newest.known_at[newest.targets]
+    return newest.only((at > known_at) | ((at == known_at) & (newest.ids > row)))
+
+
+def _logistic(new: Blend, served: dict[str, np.ndarray], past: Stream, lab: Lab) -> tuple[Blend, Cost]:
+    """(the blend with a scale and a shift, what fitting them took)."""
+    with measured() as cost:
+        if served:
+            view = past.only(np.isin(past.ids, served["served.rows"]))
+            at = past.positions(served["served.rows"])
+            said = served["served.log_odds"][np.searchsorted(at, view.targets)]
+        else:  # nothing was served yet: the rows held out of training stand in
+            _, view = past.hold_out(lab.options.hold_out)
+            if not len(view):
+                lab.notes.append("calibration logistic: no row was held out to fit it on yet")
+                return new, cost
+            said = lab.score(new, view)
+        bias, weights = fit_logistic(said[:, None], view.labels, "calibration logistic").plain
+    lab.notes.append(f"calibration logistic: weight {weights[0]:.3f} on the model's log-odds, {len(view)} rows")
+    return replace(new, calibration=Calibration(bias, tuple(map(float, weights)))), cost
+
+
+def _anchored(new: Blend, served: dict[str, np.ndarray], past: Stream, lab: Lab) -> tuple[Blend, Cost]:
+    """(the blend as a correction of the stack, which it carries; what that took beside the fit of the stack)."""
+    stack = fitted_stack(past, lab)
+    with measured() as cost:
+        at = past.positions(served.get("served.rows", np.zeros(0, np.int64)))
+        facts = fact_table(past, lab.regime)[at]
+        calibration, why = fit_anchored(
+            Served(
+                log_odds=served.get("served.log_odds", np.zeros(0)),
+                stack=served.get("served.stack", np.zeros(0)),
+                label=past.label[at],
+                item_count=facts["item_count"].to_numpy(),
+                history_length=facts["user_count"].to_numpy(),
+                period=past.period[at],
+            )
+        )
+        lab.notes.append(f"calibration stack: {why}")
+        others = {name: values for name, values in new.fitted.items() if not name.startswith(f"{PREFIX}.")}
+        new = replace(new, calibration=calibration, fitted=others | named(PREFIX, stack.arrays()))
+    return new, cost

@@ -45,6 +45,10 @@ class Lab(Protocol):
         """What is known when."""
 
     @property
+    def similarity(self) -> str:
+        """How item texts are compared: the setting of prompts/similarity that stacks use."""
+
+    @property
     def base_path(self) -> str:
         """Where the base model lies; empty where there is none."""
 

@@ -12,7 +12,10 @@ from regraft.baselines.stack import Stack
 from regraft.cost import Cost, Renewal
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
-from regraft.lm.blend import Blend
+from regraft.lm.anchored import Anchored
+from regraft.lm.blend import Blend, Calibration
+from regraft.prompts.facts import fact_table
+from regraft.strategies.blind_stack import saved_stack, stack_scores
 from regraft.strategies.close_period import CalibrationKind, Closed, close_period
 from regraft.strategies.contender import described_in, save_contender
 from regraft.strategies.protocol import Lab, Strategy
@@ -41,11 +44,15 @@ class StrategyContender:
         scores = self.lab.score(blend, cases)
         if blend.calibration is None:
             return scores
-        columns = self._stack.columns(cases) if blend.calibration.features else None
-        return blend.calibration.apply(scores, columns)
+        if isinstance(blend.calibration, Anchored):
+            facts = fact_table(cases, self.lab.regime)[cases.targets]
+            stack = stack_scores(self._stack, cases, self.lab)
+            counts = (facts[name].to_numpy() for name in ("item_count", "user_count"))
+            return blend.calibration.apply(scores, stack, *counts)
+        return blend.calibration.apply(scores)
 
     def charge(self, took: Cost) -> Cost:
-        """In full also for scores that the lab had kept."""
+        """In full also for scores that the lab had kept, and for those of the stack."""
         return self.lab.meter.reset()
 
     @property
@@ -65,7 +72,13 @@ class StrategyContender:
 
     def load(self, folder: Path) -> None:
         described_in(folder, "strategy")
-        self._take(Blend.load(folder / BLEND))
+        blend = Blend.load(folder / BLEND)
+        if isinstance(blend.calibration, Calibration) and blend.calibration.features:
+            raise ModelError(
+                f"contender '{folder}'", "has a stack calibration of an earlier version, fitted without an anchor",
+                "one that was renewed by this version", "Begin anew: another run folder",
+            )  # fmt: skip
+        self._take(blend)
 
     @property
     def _blend(self) -> Blend:
@@ -76,8 +89,9 @@ class StrategyContender:
     @cached_property
     def _stack(self) -> Stack:
         """The stack behind the blend's calibration."""
-        stack = Stack(self.lab.regime, self.lab.seed)
-        stack.restore(self._blend.fitted)
+        stack = saved_stack(self._blend.fitted, self.lab)
+        if stack is None:
+            raise ModelError("blend", "is calibrated beside a stack that it does not carry", "a blend of close_period")
         return stack
 
     def _take(self, blend: Blend) -> None:

@@ -46,6 +46,7 @@ class FakeLab:
         self.options = options or FitOptions()
         self.regime = regime or Regime()
         self.base_path = ""
+        self.similarity = "tfidf"
         self.rng = np.random.default_rng([seed, 1])
         self.meter = CostMeter()
         self.notes: list[str] = []

@@ -1,0 +1,42 @@
+"""Fitting on columns that were computed as in service: before each period, by what was fitted before it.
+
+A fitted column, such as a model's score, fits the rows it was fitted on better than any other row. A logistic that is
+to use it must therefore see it on rows that it had not seen. Furniture of this room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from regraft.data.stream import Stream
+
+FIT_PERIODS = 3  # newest periods on which the logistic is fitted
+Columns = Callable[[Stream, Stream], np.ndarray]  # (view, what was known before it) -> float64 [examples, columns]
+
+
+def out_of_sample(past: Stream, columns: Columns) -> tuple[np.ndarray, Stream]:
+    """(columns, examples) of the newest FIT_PERIODS periods, each with what was fitted before it."""
+    present = np.unique(past.period[past.targets])
+    blocks, views = [], []
+    for period in present[1:][-FIT_PERIODS:]:
+        view = past.in_periods(int(period), int(period))
+        blocks.append(columns(view, past.until(int(period))))
+        views.append(view.targets)
+    if not blocks:  # one period only: what is fitted is judged on rows held out of it
+        rest, held = past.hold_out(0.3)
+        return columns(held, rest), held
+    return np.concatenate(blocks), past.only(np.isin(past.targets, np.concatenate(views)))
+
+
+def kept(past: Stream, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    """What `make` fits on this past; the last few stay with the log, so that the next close finds them."""
+    fitted: dict[str, Any] = past.shared.setdefault(key, {})
+    if past.fingerprint not in fitted:
+        made = make()
+        while len(fitted) > FIT_PERIODS:
+            del fitted[next(iter(fitted))]
+        fitted[past.fingerprint] = made
+    return fitted[past.fingerprint]

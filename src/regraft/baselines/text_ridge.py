@@ -1,0 +1,72 @@
+"""A ridge regression from an item's text vector to its mean residual. Furniture of this room, not a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import Ridge
+
+from regraft.baselines.blind import kept
+from regraft.baselines.protocol import named, under
+from regraft.data.regimes import Regime
+from regraft.data.stream import Stream
+from regraft.prompts.facts import fact_table
+from regraft.prompts.similarity.protocol import NONE, similarity_of
+
+STRENGTH = 10.0  # of the penalty
+PRIOR = 5.0  # examples without a residual added to an item's own
+
+
+class TextRidge:
+    """What the words of an item led to expect in the past, beyond what its users like; one number per item."""
+
+    def __init__(self, similarity: str) -> None:
+        self.setting, self.similarity = similarity, similarity_of(similarity)
+
+    def fit(self, past: Stream, regime: Regime) -> TextRidge:
+        """On the examples of the past: a residual is a label minus the user's rate as of the example."""
+        rows = past.targets
+        expected = past.labels.mean() if past.implicit else fact_table(past, regime)["user_rate"].to_numpy()[rows]
+        n = np.bincount(past.item[rows], minlength=len(past.items)).astype(np.float64)
+        residual = np.bincount(past.item[rows], past.labels - expected, minlength=len(past.items))
+        known = np.flatnonzero(n)
+        items = past.items[known]
+        self.similarity.fit(items)
+        model = Ridge(alpha=STRENGTH, solver="lsqr").fit(
+            self.similarity.vectors(items).astype(np.float64), residual[known] / (n[known] + PRIOR), n[known]
+        )
+        self.weights, self.bias = model.coef_, np.array([model.intercept_])
+        return self
+
+    def score(self, view: Stream) -> np.ndarray:
+        """The expected residual of each example's item."""
+        code, example = np.unique(view.item[view.targets], return_inverse=True)
+        vectors = self.similarity.vectors(view.items[code]).astype(np.float64)
+        return (vectors @ self.weights + self.bias[0])[example]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"weights": self.weights, "bias": self.bias} | named("similarity", self.similarity.arrays())
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.weights, self.bias = arrays["weights"], arrays["bias"]
+        self.similarity.restore(under("similarity", arrays))
+
+
+def ridge_of(past: Stream, regime: Regime, similarity: str) -> TextRidge | None:
+    """The ridge fitted on this past; None for the similarity `none`."""
+    if similarity == NONE:
+        return None
+    key: tuple[Any, ...] = ("text ridge", str(regime), similarity)
+    found: TextRidge = kept(past, key, lambda: TextRidge(similarity).fit(past, regime))
+    return found
+
+
+def restored_ridge(arrays: Mapping[str, np.ndarray], similarity: str) -> TextRidge | None:
+    """The ridge that gave the arrays under `ridge.`."""
+    if similarity == NONE:
+        return None
+    ridge = TextRidge(similarity)
+    ridge.restore(under("ridge", arrays))
+    return ridge
