@@ -21,7 +21,8 @@ def made_of(
 ) -> dict[str, Any]:
     """All that tells one nano base from another, as its lineage.json writes it down."""
     return {
-        "options": options.model_dump(),
+        # The default of a later setting is left out: bases built before it keep their names.
+        "options": options.model_dump(exclude={"merges"} if options.merges == "phrases" else None),
         "data": warm_up.fingerprint,
         "template": template.hash,
         "regime": str(regime),
