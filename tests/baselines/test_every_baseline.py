@@ -23,12 +23,23 @@ def made(name: str, regime: Regime | None = None) -> Any:
 
 
 def test_the_list_holds_every_baseline_and_nothing_else() -> None:
-    assert plugins.names("baselines") == ["boosting", "item-knn", "popularity", "rates", "stack"]
+    assert plugins.names("baselines") == ["boosting", "content", "item-knn", "popularity", "rates", "stack"]
 
 
 @every_baseline
 def test_a_baseline_keeps_the_contract_under_every_regime(name: str) -> None:
     check_baseline(plugin(ContenderOptions(use=name)))
+
+
+@pytest.mark.parametrize("similarity", ["none", "columns"])
+@pytest.mark.parametrize("name", ["content", "stack"])
+def test_a_baseline_that_compares_texts_keeps_the_contract_with_any_similarity(name: str, similarity: str) -> None:
+    found = plugin(ContenderOptions(use=name))
+
+    def make(regime: Regime, seed: int) -> Any:
+        return found(regime, seed, similarity=similarity)
+
+    check_baseline(make, regimes=("fresh", "delayed 6h"))
 
 
 @every_baseline

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from regraft.baselines.blind import FIT_PERIODS
 from regraft.baselines.boosting import Boosting
 from regraft.baselines.features import FEATURES, features
-from regraft.baselines.stack import FIT_PERIODS, Stack
+from regraft.baselines.stack import Stack
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
+from regraft.prompts.alike import CONTENT
 from regraft.testing._ground import learnable, small_stream, turned
 
 STREAM, FRESH = small_stream(), Regime()
@@ -38,7 +40,8 @@ def test_the_logistic_is_fitted_on_the_newest_periods_as_boosting_saw_them_befor
     x, examples = Stack(FRESH).out_of_sample(past)
     assert sorted(set(past.period[examples.targets].tolist())) == [3, 4, 5]
     assert FIT_PERIODS == 3
-    np.testing.assert_array_equal(x[:, :-1], features(examples, FRESH))
+    facts = (*FEATURES, *CONTENT)
+    np.testing.assert_array_equal(x[:, : len(facts)], features(examples, FRESH, facts, "tfidf"))
     said = [boosting_before(past, p).score(past.in_periods(p, p)) for p in (3, 4, 5)]
     np.testing.assert_array_equal(x[:, -1], np.concatenate(said))
 
@@ -63,7 +66,7 @@ def test_columns_of_examples_of_the_past_were_said_before_their_own_period() -> 
     past = learnable(STREAM, 5)
     view = past.only(np.isin(past.period[past.targets], (2, 4)))
     columns = Stack(FRESH).seen_before(past, view)
-    assert columns.shape == (len(view), len(Stack.names))
+    assert columns.shape == (len(view), len(Stack(FRESH).names))
     period = past.period[view.targets]
     for number in (2, 4):
         expected = boosting_before(past, number).score(view.only(period == number))
@@ -84,7 +87,7 @@ def test_columns_of_cases_come_from_boosting_on_the_whole_past() -> None:
     model = Boosting(FRESH)
     model.renew(past)
     np.testing.assert_array_equal(stack.columns(cases)[:, -1], model.score(cases))
-    assert stack.names == (*FEATURES, "boosting")
+    assert stack.names == (*FEATURES, *CONTENT, "text_ridge", "boosting")
 
 
 def test_boosting_that_was_fitted_at_an_earlier_renewal_is_not_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -243,13 +243,13 @@ def test_with_merges_of_words_a_title_nobody_has_seen_is_made_of_known_words(lan
     drawn = simulate(DriftWorld(users=100, items=500, periods=3, language=language))
     view = build_stream(drawn.interactions, drawn.items, 'event == "click"', Periods(by="time", n=2, warm_up=0.3))
     assert title not in view.items["title"]
-    tokenizer = train_tokenizer(view, Template.load("judge-brief"), 1500, Regime(), "event", "words")
+    tokenizer = train_tokenizer(view, Template.load("judge-brief"), 1500, Regime(), "event", merges="words")
     assert [tokenizer.decode([token]) for token in token_ids(tokenizer, title)] == words
 
 
 @pytest.mark.parametrize("text", ["夜と霧", "naïve café", "a\tb  c", "🎬 film", " 100 +5 2k", "<|end|>", "\x00\x7f"])
 def test_any_text_comes_back_from_tokens_that_are_words(text: str):
-    tokenizer = train_tokenizer(world().warm_up(), FACTS, 400, Regime(), "event", "words")
+    tokenizer = train_tokenizer(world().warm_up(), FACTS, 400, Regime(), "event", merges="words")
     assert tokenizer.decode(token_ids(tokenizer, text)) == text
 
 

@@ -55,7 +55,9 @@ base_of: Callable[..., BaseModel] = lru_cache(tiny_base)
 
 def requests(view: Stream, encoder: Encoder, last: int | None = None) -> list[tuple[np.ndarray, Request]]:
     """All examples of the view as requests, with facts where the template shows any."""
-    facts = fact_table(view, encoder.regime, encoder.refresh) if encoder.template.facts else None
+    facts = None
+    if encoder.template.facts:
+        facts = fact_table(view, encoder.regime, encoder.refresh, similarity=encoder.compares)
     return list(requests_of(view, encoder.regime, facts, last))
 
 
@@ -151,7 +153,9 @@ def test_every_fact_can_be_asked_for():
     names = " ".join(f"{{{{ facts.{name} }}}}" for name in FACTS)
     template = Template(TIMELINE.source.replace("{{ item.title }}", "{{ item.title }} " + names), "all facts")
     assert template.facts == list(FACTS)
-    assert_equal_tokens(random_world(6, events=30, periods=THREE), encoder_for(tokenizer(), template))
+    assert_equal_tokens(
+        random_world(6, events=30, periods=THREE), encoder_for(tokenizer(), template, similarity="columns")
+    )
 
 
 def test_facts_kept_as_a_state_give_the_tokens_of_the_log():

@@ -38,8 +38,14 @@ def _small_slices(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReques
         monkeypatch.setattr(fact_sums, "WARM_UP_SLICE", 4)
 
 
-def new(stream: Stream, regime: str = "fresh", refresh: str = "event") -> FactState:
-    return FactState(Regime.parse(regime), refresh, stream.implicit)
+GENRES = {"i0": "crime, spy", "i1": "spy", "i2": "crime", "i3": "family"}
+SIMILARITIES = ["columns", "tfidf"]
+
+
+def new(stream: Stream, regime: str = "fresh", refresh: str = "event", similarity: str = "none") -> FactState:
+    state = FactState(Regime.parse(regime), refresh, stream.implicit, similarity)
+    state.know(stream.items)
+    return state
 
 
 def told(state: FactState, stream: Stream, first: int, end: int) -> pl.DataFrame:
@@ -80,14 +86,26 @@ def contents(state: FactState) -> dict[str, bytes]:
 # -- the fact table ----------------------------------------------------------------------------------
 
 
+def assert_told_as_the_table(log: str, regime: str, refresh: str, implicit: bool, similarity: str) -> None:
+    stream = tiny_stream(log, THREE, label="implicit" if implicit else "rating > 3", genres=GENRES)
+    table = replayed(new(stream, regime, refresh, similarity), stream, size=1)
+    assert bits(table) == bits(fact_table(stream, Regime.parse(regime), refresh, similarity=similarity))
+
+
 @settings(max_examples=60, deadline=None)
 @given(logs(users=4), st.sampled_from(REGIMES), st.sampled_from(REFRESH), st.booleans())
 def test_told_one_event_at_a_time_it_gives_the_fact_table_to_the_bit(
     log: str, regime: str, refresh: str, implicit: bool
 ):
-    stream = tiny_stream(log, THREE, label="implicit" if implicit else "rating > 3")
-    table = replayed(new(stream, regime, refresh), stream, size=1)
-    assert bits(table) == bits(fact_table(stream, Regime.parse(regime), refresh))
+    assert_told_as_the_table(log, regime, refresh, implicit, "none")
+
+
+@settings(max_examples=8, deadline=None)
+@given(logs(users=4), st.sampled_from(REGIMES), st.sampled_from(REFRESH), st.booleans(), st.sampled_from(SIMILARITIES))
+def test_told_the_texts_of_items_too_it_gives_the_content_facts_of_the_table(
+    log: str, regime: str, refresh: str, implicit: bool, similarity: str
+):
+    assert_told_as_the_table(log, regime, refresh, implicit, similarity)
 
 
 @settings(max_examples=20, deadline=None)
@@ -98,19 +116,31 @@ def test_batches_of_any_size_give_the_same_table(log: str, regime: str, refresh:
     assert bits(table) == bits(fact_table(stream, Regime.parse(regime), refresh))
 
 
-@settings(max_examples=40, deadline=None)
-@given(logs(users=4), st.sampled_from(REGIMES), st.sampled_from(REFRESH), st.booleans())
-def test_asked_just_before_an_event_it_gives_the_facts_of_the_event(
-    log: str, regime: str, refresh: str, implicit: bool
-):
-    stream = tiny_stream(log, THREE, label="implicit" if implicit else "rating > 3")
-    state = new(stream, regime, refresh)
+def assert_asked_as_told(log: str, regime: str, refresh: str, implicit: bool, similarity: str) -> None:
+    stream = tiny_stream(log, THREE, label="implicit" if implicit else "rating > 3", genres=GENRES)
+    state = new(stream, regime, refresh, similarity)
     for row in range(len(stream.time)):
         while state.period < stream.period[row]:
             state.close_period()
         user, item = stream.user_ids[int(stream.user[row])], stream.items["item_id"][int(stream.item[row])]
         asked = state.ask(user, [item], int(stream.time[row]))
         assert bits(asked) == bits(told(state, stream, row, row + 1))
+
+
+@settings(max_examples=40, deadline=None)
+@given(logs(users=4), st.sampled_from(REGIMES), st.sampled_from(REFRESH), st.booleans())
+def test_asked_just_before_an_event_it_gives_the_facts_of_the_event(
+    log: str, regime: str, refresh: str, implicit: bool
+):
+    assert_asked_as_told(log, regime, refresh, implicit, "none")
+
+
+@settings(max_examples=8, deadline=None)
+@given(logs(users=4), st.sampled_from(REGIMES), st.sampled_from(REFRESH), st.booleans(), st.sampled_from(SIMILARITIES))
+def test_asked_just_before_an_event_it_gives_the_content_facts_of_the_event(
+    log: str, regime: str, refresh: str, implicit: bool, similarity: str
+):
+    assert_asked_as_told(log, regime, refresh, implicit, similarity)
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -162,6 +192,29 @@ def test_the_state_of_a_stream_answers_as_one_told_event_by_event():
 
 
 # -- questions ---------------------------------------------------------------------------------------
+
+
+def test_an_item_that_nobody_saw_is_known_by_its_text():
+    state = FactState.of(tiny_stream(DAILY, genres={"heat": "crime", "up": "family"}), Regime(), similarity="columns")
+    state.close_period()
+    state.know(pl.DataFrame({"item_id": ["ronin", "babe"], "title": ["Ronin", "Babe"], "genres": ["crime", "family"]}))
+    table = state.ask("ann", ["ronin", "babe", "nothing"], 5 * 86_400_000)
+    assert table["alike_best"].to_list() == [pytest.approx(1, abs=1e-3), 0, 0]
+    assert table["alike_vote"][0] > 0 > table["alike_vote"][1] and table["alike_vote"][2] == 0
+    assert table["alike_rate"][0] > table["alike_rate"][2] > table["alike_rate"][1]
+
+
+def test_a_state_with_texts_is_saved_and_loaded_to_the_bit(tmp_path: Path):
+    stream = tiny_stream(DAILY, THREE, genres={"heat": "crime", "up": "family", "it": "crime"})
+    state = FactState.of(stream, Regime(), similarity="tfidf")
+    state.save(tmp_path / "facts.npz")
+    loaded = FactState.load(tmp_path / "facts.npz")
+    assert contents(loaded) == contents(state)
+    for found in (state, loaded):
+        found.take(["bob"], ["it"], [6 * 86_400_000], [1])
+        found.close_period()
+    at = 7 * 86_400_000
+    assert bits(loaded.ask("ann", ["heat", "it"], at)) == bits(state.ask("ann", ["heat", "it"], at))
 
 
 def test_a_stranger_and_an_unknown_item_have_the_facts_of_the_average():

@@ -16,8 +16,9 @@ from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError
+from regraft.prompts.alike import CONTENT
 from regraft.prompts.fact_sums import PRIOR_IMPLICIT, PRIOR_ITEM, PRIOR_USER, RECENT, REFRESH
-from regraft.prompts.facts import COLUMNS, FACTS, fact_table, rendered
+from regraft.prompts.facts import COLUMNS, FACTS, fact_table, rendered, wanted
 from worlds import logs, tiny_stream
 
 FRESH = Regime()
@@ -46,8 +47,8 @@ def differing(a: pl.DataFrame, b: pl.DataFrame) -> list[str]:
 
 
 def test_every_fact_has_a_column_and_a_meaning():
-    table = table_of(tiny_stream(DAILY), FRESH)
-    assert table.columns == [*FACTS, "last_three", "pause"]
+    table = fact_table(tiny_stream(DAILY), FRESH, similarity="columns")
+    assert sorted(table.columns) == sorted([*FACTS, "last_three", "pause"])
     assert set(table.dtypes) == {pl.Float64}
     assert all(name == fact.name and fact.meaning for name, fact in FACTS.items())
 
@@ -187,12 +188,26 @@ def test_without_dislikes_kin_tells_what_goes_with_the_users_items_from_what_doe
     assert kin[1] > 0.1 > abs(kin[3])
 
 
+def test_content_facts_are_worked_out_when_they_are_asked_for_and_leave_the_others_as_they_are():
+    stream = tiny_stream(DAILY)
+    plain = fact_table(stream, FRESH)
+    assert tuple(plain.columns) == COLUMNS and not any("columns" in key for key in stream.shared)
+    both = fact_table(stream, FRESH, similarity="columns")
+    assert both.select(COLUMNS).equals(plain) and both.columns[len(COLUMNS) :] == list(CONTENT)
+
+
+def test_a_content_fact_needs_a_similarity():
+    assert wanted(["kin"], "tfidf") == "none" and wanted(["kin", "alike_vote"], "tfidf") == "tfidf"
+    with pytest.raises(ConfigError, match="facts alike_vote: are wanted without a similarity of items"):
+        wanted(["kin", "alike_vote"], "none")
+
+
 # -- an independent reckoning ------------------------------------------------------------------------
 
 
 def by_loops(stream: Stream, regime: Regime) -> dict[str, list[float]]:
     """All facts but item_age, row by row, as their definitions read."""
-    out: dict[str, list[float]] = {name: [] for name in FACTS if name != "item_age"}
+    out: dict[str, list[float]] = {name: [] for name in COLUMNS[:-2] if name != "item_age"}
     residual: list[float] = []
     for r, known in enumerate(regime.known(stream).tolist()):
         past = [k for k in range(known) if stream.happened[k]]

@@ -70,7 +70,9 @@ def _tokenizer(arena: Arena, nano: NanoOptions) -> tuple[Any, float]:
     warm_up = arena.stream.warm_up()
     part = warm_up.only(slice(-TOKENIZER_ROWS, None))
     began = perf_counter()
-    learnt = train_tokenizer(part, arena.template, nano.vocabulary, arena.regime, arena.config.refresh)
+    learnt = train_tokenizer(
+        part, arena.template, nano.vocabulary, arena.regime, arena.config.refresh, arena.config.similarity
+    )
     return learnt, (perf_counter() - began) * len(warm_up) / max(1, len(part))
 
 

@@ -75,7 +75,8 @@ def fit_anchored(served: Served) -> tuple[Anchored, str]:
     """(calibration, why its beta is what it is, in words).
 
     beta is 0 below LEAST_ROWS rows or LEAST_PERIODS periods, and where the fit on the earlier periods does not lower
-    the stack's log-loss on the newest one. It may be negative: a residual that points the wrong way is a signal too.
+    the stack's log-loss on the newest one. It is never negative: a negative one mends the level of the stack in the
+    fitted periods and orders later rows worse (measured, docs/log.md).
     """
     periods = np.unique(served.period)
     rows = f"{len(served):,} rows of {len(periods)} period" + "s" * (len(periods) != 1)
@@ -87,7 +88,7 @@ def fit_anchored(served: Served) -> tuple[Anchored, str]:
     gain = _gain(_fitted(served.only(~newest))[0], served.only(newest))
     found, pooled = _fitted(served)
     if not any(found.betas):
-        return Anchored(), f"beta 0: the model says nothing beside the stack on {rows}"
+        return Anchored(), f"beta 0: the model adds nothing to the stack on {rows}"
     if not gain > 0:
         return Anchored(), f"beta 0: no gain forward ({gain:+.4f} log-loss on {newest.sum():,} rows)"
     least, most = min(found.betas), max(found.betas)
@@ -112,8 +113,8 @@ def _fitted(rows: Served) -> tuple[Anchored, float]:
     if scale <= NOTHING * max(1.0, float(np.abs(m).max())):
         return Anchored(), 0.0
     z, cells = residual / scale, Anchored().cells(rows.item_count, rows.history_length)
-    pooled = _shrunk(z, s, rows.label, np.zeros(len(rows), np.int64), np.zeros(1))[0]
-    betas = _shrunk(z, s, rows.label, cells, np.full(CELLS, pooled))
+    pooled = max(0.0, _shrunk(z, s, rows.label, np.zeros(len(rows), np.int64), np.zeros(1))[0])
+    betas = np.maximum(0.0, _shrunk(z, s, rows.label, cells, np.full(CELLS, pooled)))  # concave: the best from 0 up
     return Anchored(intercept, slope, tuple(map(float, betas / scale))), float(pooled / scale)
 
 

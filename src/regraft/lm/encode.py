@@ -22,7 +22,7 @@ from regraft.lm.event_tokens import EventTokens
 from regraft.lm.ragged import Ragged, stack
 from regraft.lm.tokenize import Tokenizer, opening_ids, token_ids
 from regraft.lm.verbalizer import Verbalizer
-from regraft.prompts.facts import fact_table, rendered
+from regraft.prompts.facts import fact_table, rendered, wanted
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Layout, Shape, lay_out, lay_out_request
 
@@ -76,6 +76,12 @@ class Encoder:
     item_tokens: int = 24  # cap per field of an item
     longest: int | None = None  # positions the base model has
     apart: bool = False  # every target is an isolated copy, so that an adapter can act at targets alone
+    similarity: str = "none"  # how item texts are compared, where the template shows content facts
+
+    @property
+    def compares(self) -> str:
+        """The similarity behind the facts of the template; `none` where it shows no content fact."""
+        return wanted(self.template.facts, self.similarity)
 
     def encode(self, view: Stream) -> Blocks:
         """All examples of the view, in the view's order; none is dropped."""
@@ -100,7 +106,9 @@ class Encoder:
         return EventTokens(self.tokenizer, self.template, self.answers, self.item_tokens)
 
     def _events(self, view: Stream) -> Events:
-        facts = fact_table(view, self.regime, self.refresh) if self.template.facts else None
+        facts = None
+        if self.template.facts:
+            facts = fact_table(view, self.regime, self.refresh, similarity=self.compares)
         return Events(view.items, view.item, view.label, facts)
 
     def _encode(self, events: Events, p: Layout) -> Blocks:

@@ -38,7 +38,7 @@ from regraft.lm.tasks.judge import Judge
 from regraft.lm.tasks.text import Text
 from regraft.lm.verbalizer import Verbalizer
 from regraft.metrics.binary import log_loss
-from regraft.prompts.facts import fact_table, rendered
+from regraft.prompts.facts import fact_table, rendered, wanted
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 
@@ -57,6 +57,7 @@ def build_nano(
     regime: Regime | None = None,
     shape: Shape | None = None,
     refresh: str = "event",
+    similarity: str = "none",
     progress: Progress | None = None,
 ) -> Cost:
     """Builds and saves the base from `warm_up` (Stream.warm_up()), which ends before the first period.
@@ -72,13 +73,15 @@ def build_nano(
             "Set periods.warm_up (for example 0.3), or information: full for a preset",
         )
     regime, shape = regime or Regime(), shape or Shape()
-    made = made_of(warm_up, template, options, regime, shape, refresh)
-    tokenizer = train_tokenizer(warm_up, template, options.vocabulary, regime, refresh, options.merges)
+    made = made_of(warm_up, template, options, regime, shape, refresh, similarity)
+    tokenizer = train_tokenizer(warm_up, template, options.vocabulary, regime, refresh, similarity, options.merges)
     torch.manual_seed(options.seed)
     model = LlamaForCausalLM(_config(options, len(tokenizer)))
     base = BaseModel.of(model, tokenizer, "nano")
     answers = Verbalizer.of(tokenizer, template)
-    encoder = Encoder(tokenizer, template, answers, regime, shape, refresh, longest=options.positions)
+    encoder = Encoder(
+        tokenizer, template, answers, regime, shape, refresh, longest=options.positions, similarity=similarity
+    )
     model.requires_grad_(True)
     held = max(1, len(warm_up) // 50)
     rest, last = (
@@ -123,6 +126,7 @@ def train_tokenizer(
     vocabulary: int,
     regime: Regime,
     refresh: str,
+    similarity: str = "none",
     merges: Literal["phrases", "words"] = "phrases",
 ) -> PreTrainedTokenizerFast:
     """A byte-level BPE learnt from the texts a prompt is made of, popular items first."""
@@ -142,18 +146,21 @@ def train_tokenizer(
         max_token_length=48,
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_corpus(warm_up, template, regime, refresh), trainer)
+    tokenizer.train_from_iterator(_corpus(warm_up, template, regime, refresh, similarity), trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END)
 
 
-def _corpus(warm_up: Stream, template: Template, regime: Regime, refresh: str) -> Iterator[str]:
+def _corpus(
+    warm_up: Stream, template: Template, regime: Regime, refresh: str, similarity: str
+) -> Iterator[str]:  # fmt: skip
     """Every text piece a prompt can hold, repeated by how often it occurs (answers and facts first)."""
     counts = np.bincount(warm_up.item[warm_up.targets], minlength=len(warm_up.items))
     often = int(counts.max()) + 1
     for answer in (template.yes, template.no):
         yield from [answer] * often
     if template.facts:
-        facts = rendered(fact_table(warm_up, regime, refresh)[warm_up.targets], template.facts)
+        table = fact_table(warm_up, regime, refresh, similarity=wanted(template.facts, similarity))
+        facts = rendered(table[warm_up.targets], template.facts)
         for text in np.unique(np.concatenate([facts[n].unique().to_numpy().astype(str) for n in facts.columns])):
             yield from [f" {text}"] * often
     for piece in template.skeleton(template.fields) if template.kind == "timeline" else []:

@@ -10,6 +10,7 @@ from typing import Any
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.lm.options import NanoOptions
+from regraft.prompts.facts import wanted
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 
@@ -17,9 +18,11 @@ LINEAGE = "lineage.json"
 
 
 def made_of(
-    warm_up: Stream, template: Template, options: NanoOptions, regime: Regime, shape: Shape, refresh: str
-) -> dict[str, Any]:
+    warm_up: Stream, template: Template, options: NanoOptions, regime: Regime, shape: Shape, refresh: str,
+    similarity: str = "none",
+) -> dict[str, Any]:  # fmt: skip
     """All that tells one nano base from another, as its lineage.json writes it down."""
+    compares = wanted(template.facts, similarity)
     return {
         # The default of a later setting is left out: bases built before it keep their names.
         "options": options.model_dump(exclude={"merges"} if options.merges == "phrases" else None),
@@ -28,7 +31,7 @@ def made_of(
         "regime": str(regime),
         "timeline": [shape.context, shape.targets],
         "refresh": refresh,
-    }
+    } | ({} if compares == "none" else {"similarity": compares})
 
 
 def identity(made: dict[str, Any]) -> str:

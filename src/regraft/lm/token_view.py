@@ -66,7 +66,9 @@ def lengths(encoder: Encoder, view: Stream) -> list[Length]:
             counts = [len(token_ids(encoder.tokenizer, f" {text}")) for text in texts]
             found.append(_length(f"item.{field}", counts, texts))
     if template.facts:
-        table = rendered(fact_table(view, encoder.regime, encoder.refresh)[rows], template.facts)
+        table = rendered(
+            fact_table(view, encoder.regime, encoder.refresh, similarity=encoder.compares)[rows], template.facts
+        )
         for fact in template.facts:
             texts = table[fact].to_list()
             found.append(_length(f"facts.{fact}", [len(token_ids(encoder.tokenizer, f" {t}")) for t in texts], texts))

@@ -99,6 +99,8 @@ class Workshop:
             "template": self.encoder.template.hash, "regime": str(self.encoder.regime), "refresh": self.encoder.refresh,
             "transformers": version("transformers"),
         }  # fmt: skip
+        if self.encoder.compares != "none":
+            made_for["similarity"] = self.encoder.compares
         name = hashlib.blake2b(json.dumps(made_for).encode(), digest_size=6).hexdigest()
         folder = Path(self.cache.folder) if self.cache.folder else self.folder
         return Trunk(split, TrunkStore(
@@ -126,6 +128,8 @@ class Workshop:
             self.base.hash, str(self.base.dtype), encoder.template.hash, str(encoder.regime), encoder.shape,
             encoder.refresh, encoder.item_tokens, opening_ids(encoder.tokenizer), adds_blank(encoder.tokenizer),
         )  # fmt: skip
+        if encoder.compares != "none":
+            parts = (*parts, encoder.compares)
         return hashlib.blake2b(repr((common, parts)).encode(), digest_size=16).hexdigest()
 
     def kept_scores(self, key: str) -> KeptScores:

@@ -3,7 +3,7 @@
 With s the cosine of two items' vectors, cut at 0 and rounded to multiples of 2**-12:
 
     alike_rate  (sum of s^2 n rate over the 50 nearest known items + 10 mean) / (sum of s^2 n + 10)
-    alike_vote  the vote of `kin` (data/neighbours.py) with s^2 for its weights; the item itself counts, as it does there
+    alike_vote  the vote of `kin` (data/neighbours.py) with s^2 for its weights; the item itself counts, as there
     alike_best  the largest s to another item that the user liked
 
 What is fitted (IDF, the 50 nearest) sees the items known at the start of the chunk. Dot products are exact (vectors
@@ -40,14 +40,15 @@ class Alike:
         self.items = pl.DataFrame(schema={"item_id": pl.String})  # texts by code
         self.fitted = 0  # rows known at the last fit
         self.known = np.zeros(0, dtype=np.int64)  # codes of the items known at the last fit, by first appearance
-        self._forget()
+        self._take_vectors(None)
 
-    def _forget(self) -> None:
-        self.vectors: Vectors | None = None  # of the codes below len(self)
-        self._near = np.full((0, NEAREST), -1, dtype=np.int32)  # -1: not looked up yet, or there are fewer
-        self._near_s = np.zeros((0, NEAREST), dtype=np.float32)
-        self._done = np.zeros(0, dtype=bool)
-        self._turned: Vectors | None = None  # the vectors of all items as columns
+    def _take_vectors(self, vectors: Vectors | None) -> None:
+        """Vectors of the first codes; the nearest items of all are looked up when they are asked about."""
+        self.vectors = vectors
+        self._turned: Vectors | None = None  # the same as columns
+        self._near = np.full((len(self), NEAREST), -1, dtype=np.int32)  # -1: there are fewer
+        self._near_s = np.zeros((len(self), NEAREST), dtype=np.float32)
+        self._done = np.zeros(len(self), dtype=bool)
 
     def __len__(self) -> int:
         return 0 if self.vectors is None else self.vectors.shape[0]
@@ -62,7 +63,7 @@ class Alike:
         """Fits on the items with these codes, in the order of their first events; `rows` are known by now."""
         self.fitted, self.known = rows, known
         self.similarity.fit(self.items[known])
-        self._forget()
+        self._take_vectors(None)
 
     def reserve(self, n_items: int) -> None:
         """The items 0 to n_items - 1 get a vector, if they have none."""
@@ -94,11 +95,7 @@ class Alike:
         without dislikes `usual` are the events of an average item then: an item with n events won n of n + usual. The
         history of a case is `line_*[start : start + count]`.
         """
-        found = {
-            "alike_rate": mean.astype(np.float64),
-            "alike_vote": np.zeros(len(item)),
-            "alike_best": np.zeros(len(item)),
-        }
+        found = {name: np.zeros(len(item)) for name in CONTENT} | {"alike_rate": mean.astype(np.float64)}
         own = np.flatnonzero(item >= 0)
         order = own[np.argsort(item[own], kind="stable")]
         codes, first = np.unique(item[order], return_index=True)
@@ -108,9 +105,8 @@ class Alike:
             cases = order[edges[a] : edges[b]]
             local = np.repeat(np.arange(b - a), np.diff(edges[a : b + 1]))
             self._block(codes[a:b], local, cases, item, start, count, line_item, line_residual, found)
-            found["alike_rate"][cases] = self._rate(
-                item[cases], known[cases], sums, mean[cases], None if usual is None else usual[cases]
-            )
+            common = None if usual is None else usual[cases]
+            found["alike_rate"][cases] = self._rate(item[cases], known[cases], sums, mean[cases], common)
         return found
 
     def _block(
@@ -152,8 +148,8 @@ class Alike:
             row, column = np.nonzero(weight)
             n, likes = sums(near[row, column], known[part][row])
             w = weight[row, column]
-            top = np.bincount(row, w * likes, minlength=len(near))
-            mass = np.bincount(row, w * n, minlength=len(near))
+            top = np.bincount(row, w * likes, minlength=len(near)).astype(np.float64)  # int where there is none
+            mass = np.bincount(row, w * n, minlength=len(near)).astype(np.float64)
             if usual is not None:
                 mass += usual[part] * weight.sum(axis=1)
             rate[part] = (top + PRIOR * mean[part]) / (mass + PRIOR)
@@ -171,9 +167,9 @@ class Alike:
         place = np.full(len(self), -1)
         place[self.known] = np.arange(n)
         # One number says how near and which: no two are equal, so what is cut off does not depend on the sorting.
-        rank = np.take(table, self.known, axis=1).astype(np.int32 if n * (GRID + 1) < 2**31 else np.int64)
-        rank *= n
-        rank += np.arange(n - 1, -1, -1, dtype=rank.dtype)
+        rank: np.ndarray = np.take(table, self.known, axis=1).astype(np.int32 if n * (GRID + 1) < 2**31 else np.int64)
+        np.multiply(rank, n, out=rank)
+        np.add(rank, np.arange(n - 1, -1, -1, dtype=rank.dtype), out=rank)
         own = np.flatnonzero(place[codes] >= 0)
         rank[own, place[codes[own]]] = 0  # not itself
         k = min(NEAREST, n)
@@ -211,14 +207,8 @@ class Alike:
         self.fitted, self.known = int(arrays["fitted"][0]), arrays["known"]
         prefix = "similarity."
         self.similarity.restore({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
-        self._forget()
-        if "vectors" in arrays:
-            self.vectors = arrays["vectors"]
-        elif "data" in arrays:
+        vectors = arrays.get("vectors")
+        if "data" in arrays:
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
-            self.vectors = csr_array(parts, shape=tuple(map(int, arrays["shape"])))
-        self._near, self._near_s = (
-            np.full((len(self), NEAREST), -1, np.int32),
-            np.zeros((len(self), NEAREST), np.float32),
-        )
-        self._done = np.zeros(len(self), dtype=bool)
+            vectors = csr_array(parts, shape=tuple(map(int, arrays["shape"])))
+        self._take_vectors(vectors)

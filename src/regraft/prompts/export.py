@@ -34,6 +34,7 @@ def export(
     format: str,
     path: Path,
     refresh: str = "event",
+    similarity: str = "none",
 ) -> int:
     """Writes every example of the view to `path` (UTF-8) and returns how many there were.
 
@@ -41,7 +42,7 @@ def export(
     """
     if format not in FORMATS:
         raise ConfigError(f"format '{format}'", "is unknown", "one of " + ", ".join(FORMATS))
-    prompts = Prompts(view, template, regime, shape, refresh)
+    prompts = Prompts(view, template, regime, shape, refresh, similarity)
     record = FORMATS[format]
     info = _read_info(path.parent / INFO) if format == "alpaca" else {}
     lines = (_json(record(prompts.preview(i))) + "\n" for i in range(len(prompts)))

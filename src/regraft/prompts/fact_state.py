@@ -19,8 +19,10 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import DataError
 from regraft.files import whole
+from regraft.prompts.alike import CONTENT
 from regraft.prompts.fact_sums import Columns, FactSums, Progress, replay
 from regraft.prompts.facts import COLUMNS
+from regraft.prompts.similarity.protocol import NONE
 
 FORMAT = 1
 
@@ -29,22 +31,31 @@ class FactState:
     """The facts of a log after the events it was told.
 
     `implicit`: the log has no dislikes. A state begins in the warm-up (period 0); a log without one closes it first.
-    Threads may ask and tell at the same time: one waits for the other.
+    With a `similarity` of items it gives the content facts too, from the texts that it is told with `know`. Threads
+    may ask and tell at the same time: one waits for the other.
     """
 
-    def __init__(self, regime: Regime, refresh: str = "event", implicit: bool = False) -> None:
-        self._sums = FactSums(regime, refresh, implicit)
+    def __init__(self, regime: Regime, refresh: str = "event", implicit: bool = False, similarity: str = NONE) -> None:
+        self._sums = FactSums(regime, refresh, implicit, similarity)
+        self._similarity = similarity
+        self._texts = pl.DataFrame(schema={"item_id": pl.String})
+        self._with_texts: set[str] = set()
+        self._aligned = -1  # items by code whose texts the sums know; -1: there are new texts
         self._users: dict[str, int] = {}
         self._items: dict[str, int] = {}
         self._lock = RLock()
 
     @classmethod
-    def of(cls, stream: Stream, regime: Regime, refresh: str = "event", progress: Progress | None = None) -> FactState:
+    def of(
+        cls, stream: Stream, regime: Regime, refresh: str = "event", progress: Progress | None = None,
+        similarity: str = NONE,
+    ) -> FactState:  # fmt: skip
         """The state after all rows of a stream; the period of the last row is still open."""
-        state = cls(regime, refresh, stream.implicit)
+        state = cls(regime, refresh, stream.implicit, similarity)
         state._users = {name: code for code, name in enumerate(stream.user_ids)}
         state._items = {name: code for code, name in enumerate(stream.items["item_id"])}
         replay(state._sums, stream, progress)
+        state.know(stream.items)
         return state
 
     @property
@@ -56,6 +67,28 @@ class FactState:
     def period(self) -> int:
         """Number of periods closed: events to come belong to the period of this number."""
         return self._sums.period
+
+    def know(self, items: pl.DataFrame) -> None:
+        """Tells the texts of items: item_id, title and attributes, as a stream's `items` has them.
+
+        An item that has none yet has it from now on; a new text of another counts from the next period on. A text told
+        earlier is replaced, attributes that are not given included. Without a similarity nothing is kept.
+        """
+        if self._similarity == NONE:
+            return
+        with self._lock:
+            both = pl.concat([self._texts, items.cast(pl.String)], how="diagonal")
+            self._texts = both.unique("item_id", keep="last", maintain_order=True)
+            self._with_texts = set(self._texts["item_id"])
+            self._aligned = -1
+
+    def _align(self) -> None:
+        """Tells the sums the texts of all items that have a code, in the order of codes."""
+        if self._similarity == NONE or self._aligned == len(self._items):
+            return
+        ids = pl.DataFrame({"item_id": list(self._items)}, schema={"item_id": pl.String})
+        self._sums.know(ids.join(self._texts, on="item_id", how="left", maintain_order="left"))
+        self._aligned = len(self._items)
 
     def take(
         self,
@@ -84,16 +117,18 @@ class FactState:
         if not np.isin(labels, (0, 1)).all():
             raise DataError("events", f"label {labels[~np.isin(labels, (0, 1))][0]}", "1 (liked) or 0")
         with self._lock:
-            return _table(
-                self._sums.take(_codes(self._users, users), _codes(self._items, items), times, known, labels, real)
-            )
+            user, item = _codes(self._users, users), _codes(self._items, items)
+            self._align()
+            return self._table(self._sums.take(user, item, times, known, labels, real))
 
     def ask(self, user: str, items: Sequence[str], time: int) -> pl.DataFrame:
         """The facts of one user with each item as of `time` (ms): one row per item, the columns of a fact table."""
         code = np.full(len(items), self._users.get(user, -1), dtype=np.int32)
-        candidates = np.array([self._items.get(item, -1) for item in items], dtype=np.int32)
         with self._lock:
-            return _table(self._sums.ask(code, candidates, np.full(len(items), time, dtype=np.int64)))
+            _codes(self._items, [item for item in items if item in self._with_texts])  # new, but it has a text
+            self._align()
+            candidates = np.array([self._items.get(item, -1) for item in items], dtype=np.int32)
+            return self._table(self._sums.ask(code, candidates, np.full(len(items), time, dtype=np.int64)))
 
     def close_period(self, at: int | None = None) -> None:
         """Begins the next period. `at` (ms): the neighbour sums take what is known then.
@@ -102,6 +137,7 @@ class FactState:
         service that tells the events of a day after the day gives the cut, so that no question moves the sums.
         """
         with self._lock:
+            self._align()
             self._sums.close_period(at)
 
     def save(self, path: Path) -> None:
@@ -113,6 +149,8 @@ class FactState:
                 "regime": [sums.regime.name, sums.regime.delay],
                 "refresh": sums.refresh,
                 "implicit": sums.implicit,
+                "similarity": self._similarity,
+                "texts": self._texts.to_dict(as_series=False),
                 "users": list(self._users),
                 "items": list(self._items),
             }
@@ -132,7 +170,8 @@ class FactState:
             about = json.loads(arrays.pop("about").tobytes())
             if about["format"] != FORMAT:
                 raise ValueError(f"format {about['format']}")
-            state = cls(Regime(*about["regime"]), about["refresh"], about["implicit"])
+            similarity = about.get("similarity", NONE)  # files of before there was one have none
+            state = cls(Regime(*about["regime"]), about["refresh"], about["implicit"], similarity)
             state._sums.restore(arrays)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise DataError(
@@ -143,16 +182,17 @@ class FactState:
             ) from error
         state._users = {name: code for code, name in enumerate(about["users"])}
         state._items = {name: code for code, name in enumerate(about["items"])}
+        if texts := about.get("texts"):
+            state.know(pl.DataFrame(texts, schema=dict.fromkeys(texts, pl.String)))
         return state
+
+    def _table(self, columns: Columns) -> pl.DataFrame:
+        return pl.DataFrame(columns).select(COLUMNS if self._similarity == NONE else (*COLUMNS, *CONTENT))
 
 
 def _codes(known: dict[str, int], names: Sequence[str]) -> np.ndarray:
     """Codes of the names; new names get the next ones."""
     return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int32)
-
-
-def _table(columns: Columns) -> pl.DataFrame:
-    return pl.DataFrame(columns).select(COLUMNS)
 
 
 def _write(part: Path, arrays: Columns) -> None:

@@ -182,6 +182,7 @@ class FactSums:
 
         The first question after the close of a period begins its neighbour sums, unless they have begun.
         """
+        self.items.reserve(int(item.max(initial=-1)) + 1)  # an item without an event may be known by its text
         known = self._known(time, np.full(len(time), self.rows))
         if self._chunk_begins() and len(known):
             self._begin(int(known.min()), self.rows)
@@ -261,7 +262,7 @@ class FactSums:
         rated = self.rated.values[known]
         usual = self._usual(rated, known) if self.implicit else None
         mine, mean = self.users, average if usual is None else np.full(len(item), 0.5)
-        self.alike.reserve(int(item.max(initial=-1)) + 1)
+        self.alike.reserve(max(int(item.max(initial=-1)), int(np.flatnonzero(self.items.size).max(initial=-1))) + 1)
         return self.alike.facts(
             item, known, mean, usual, self._item_sums, mine.start[user], count, mine["item"], mine["residual"]
         )

@@ -9,7 +9,7 @@ Adding a fact is adding one entry to FACTS.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,20 +74,15 @@ FACTS = {
         Fact("recent", f"per cent of likes among this user's last {RECENT} ratings", _percent),
         Fact("kin", "how this user rated the items that people rate alike with this one, in points", _signed),
         Fact(
-            "alike_rate",
-            "per cent of earlier ratings of the items with the most similar texts that were likes",
-            _percent,
+            "alike_rate", "per cent of likes among earlier ratings of the items whose texts are most similar", _percent
         ),
         Fact("alike_vote", "how this user rated the items with similar texts, in points", _signed),
         Fact("alike_best", "similarity to the most similar item that this user liked, in per cent", _percent),
     )
 }
 
-COLUMNS = (
-    *(name for name in FACTS if name not in CONTENT),
-    "last_three",
-    "pause",
-)  # the last two are no facts of a prompt: features of baselines alone
+# The last two are no facts of a prompt: features of baselines alone.
+COLUMNS = (*(name for name in FACTS if name not in CONTENT), "last_three", "pause")
 
 
 def fact_table(
@@ -123,6 +118,17 @@ def _kept(
         # The arrays are kept too: as long as they live, no other log can lie at their addresses.
         kept = stream.shared[key] = (table, _address(stream), [getattr(stream, n) for n in ROW_COLUMNS])
     return kept[0][: len(stream.time)]
+
+
+def wanted(names: Iterable[str], similarity: str) -> str:
+    """The similarity that a table with the named facts needs: `none` where no content fact is among them."""
+    content = [name for name in names if name in CONTENT]
+    if content and similarity == NONE:
+        raise ConfigError(
+            f"facts {', '.join(content)}", "are wanted without a similarity of items", "a similarity other than none",
+            "Set similarity: tfidf",
+        )  # fmt: skip
+    return similarity if content else NONE
 
 
 def _address(stream: Stream) -> list[int]:

@@ -19,7 +19,7 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.data.text import clean
 from regraft.errors import DataError
-from regraft.prompts.facts import fact_table, rendered
+from regraft.prompts.facts import fact_table, rendered, wanted
 from regraft.prompts.template import FACT, Piece, Template
 from regraft.prompts.timeline import Layout, Shape, lay_out
 
@@ -59,6 +59,7 @@ class Prompts:
     regime: Regime
     shape: Shape
     refresh: str = "event"
+    similarity: str = "none"  # how item texts are compared, where the template shows content facts
     _skeletons: dict[tuple[str, ...], list[Piece]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -85,7 +86,8 @@ class Prompts:
         """Text of every fact the template uses, per row of the stream."""
         if not self.template.facts:
             return {}
-        table = fact_table(self.view, self.regime, self.refresh)
+        similarity = wanted(self.template.facts, self.similarity)
+        table = fact_table(self.view, self.regime, self.refresh, similarity=similarity)
         return rendered(table, self.template.facts).to_dict(as_series=False)
 
     @cached_property
@@ -147,7 +149,13 @@ class Prompts:
 
 
 def prompt_text(
-    view: Stream, template: Template, regime: Regime, shape: Shape, refresh: str = "event", example: int = 0
+    view: Stream,
+    template: Template,
+    regime: Regime,
+    shape: Shape,
+    refresh: str = "event",
+    example: int = 0,
+    similarity: str = "none",
 ) -> Preview:
     """One example of a view as the model reads it; examples are numbered from 0 in time order."""
-    return Prompts(view, template, regime, shape, refresh).preview(example)
+    return Prompts(view, template, regime, shape, refresh, similarity).preview(example)

@@ -44,7 +44,7 @@ def encoder_of(
 
     return Encoder(
         tokenizer, template, Verbalizer.of(tokenizer, template), regime, config.timeline.shape, config.refresh,
-        config.item_tokens, longest,
+        config.item_tokens, longest, similarity=config.similarity,
     )  # fmt: skip
 
 
@@ -65,6 +65,6 @@ def nano_folder(config: ArenaConfig, stream: Stream, template: Template, regime:
     if not built:
         build_nano(
             target, stream.warm_up(), template, nano_options(config), regime=regime, shape=config.timeline.shape,
-            refresh=config.refresh, progress=progress_lines("building the base model"),
+            refresh=config.refresh, similarity=config.similarity, progress=progress_lines("building the base model"),
         )  # fmt: skip
     return target

@@ -48,7 +48,7 @@ def build_base(
         return None
     return build_nano(
         out.resolve(), warm_up, template, options, regime=Regime.parse(config.regime), shape=config.timeline.shape,
-        refresh=config.refresh, progress=progress,
+        refresh=config.refresh, similarity=config.similarity, progress=progress,
     )  # fmt: skip
 
 
@@ -62,4 +62,4 @@ def nano_place(folder: Path, config: ArenaConfig, stream: Stream, template: Temp
 
 def _made(config: ArenaConfig, options: NanoOptions, warm_up: Stream, template: Template) -> dict[str, Any]:
     regime, shape = Regime.parse(config.regime), config.timeline.shape
-    return made_of(warm_up, template, options, regime, shape, config.refresh)
+    return made_of(warm_up, template, options, regime, shape, config.refresh, config.similarity)

@@ -97,7 +97,7 @@ class ArenaConfig(BaseModel):
     refresh: Literal["event", "day", "period"] = "event"
     similarity: str = Field(
         "tfidf",
-        description="how item texts are compared, for content facts and baselines: none, columns, tfidf or encoder:PATH",
+        description="how content facts and baselines compare item texts: none, columns, tfidf or encoder:PATH",
     )
     timeline: TimelineOptions = TimelineOptions()
     item_tokens: int = Field(24, ge=1, le=512)
@@ -150,7 +150,7 @@ class ArenaConfig(BaseModel):
         return value
 
     def settings_of(self, contender: ContenderOptions) -> dict[str, Any]:
-        """The contender's settings; a plug-in that compares item texts does it as the run says, unless told otherwise."""
+        """The contender's settings; a plug-in that compares item texts does it as the run says unless they say how."""
         place = "strategies" if contender.kind == "strategy" else "baselines"
         given = inspect.signature(plugin_class(place, contender.use)).parameters
         return ({"similarity": self.similarity} if "similarity" in given else {}) | contender.settings

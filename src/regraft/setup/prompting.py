@@ -60,7 +60,9 @@ class Desk:
     def preview(self, example: int) -> Preview:
         """One example as text."""
         config = self.config
-        prompts = Prompts(self.stream, self.template, self.regime, config.timeline.shape, config.refresh)
+        prompts = Prompts(
+            self.stream, self.template, self.regime, config.timeline.shape, config.refresh, config.similarity
+        )
         return prompts.preview(example)
 
     def export(
@@ -80,7 +82,7 @@ class Desk:
             raise DataError(f"stream '{self.stream.name}'", f"has no period {period}", f"1 to {n}")
         view = self.stream if period is None else self.stream.cases(period)
         shape = self.config.timeline.shape
-        return export(view, self.template, self.regime, shape, format, out, self.config.refresh)
+        return export(view, self.template, self.regime, shape, format, out, self.config.refresh, self.config.similarity)
 
     def newest_of(self, user: str) -> int:
         """The number of a user's newest example."""

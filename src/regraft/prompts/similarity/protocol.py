@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import polars as pl
-from scipy.sparse import csr_array
 
 from regraft.errors import ConfigError
 from regraft.plugins import names, plugin_class
 
 NONE = "none"
 GRID = 2.0**11  # components are multiples of 1 / GRID: dot products are then exact in float32, in any order
-Vectors = csr_array | np.ndarray  # float32 [items, dimensions], rows of length 1, or 0 where there is no text
+# float32 [items, dimensions], sparse or dense; rows of length 1, or 0 where there is no text.
+Vectors: TypeAlias = Any  # scipy.sparse.csr_array | np.ndarray
 
 
 class Similarity(Protocol):
