@@ -307,10 +307,10 @@ def test_items_with_the_same_adjective_are_liked_for_it_alike():
     assert liking["liking"].n_unique() == liking["word"].n_unique() > 50
 
 
-def test_liked_words_rank_clicks_until_taste_changes_and_tell_nothing_afterwards():
+def test_liked_words_rank_clicks_until_taste_changes_and_rank_them_wrongly_afterwards():
     world = simulate(TELLING)
     assert wording_auc(world, 2, as_of=2) > 0.7
-    assert 0.35 < wording_auc(world, 3, as_of=2) < 0.6
+    assert wording_auc(world, 3, as_of=2) < 0.4
     assert wording_auc(world, 3, as_of=3) > 0.7
 
 

@@ -170,12 +170,13 @@ def make_appeal(world: DriftWorld, n_genres: int, season_genre: int) -> np.ndarr
 
 
 def make_wording(world: DriftWorld, items: Items) -> np.ndarray:
-    """periods x items, log-odds: what everybody thinks of an item's adjective, drawn anew at the change of taste."""
+    """periods x items, log-odds: what everybody thinks of an item's adjective; at the change what was in is out."""
     words = LANGUAGES[world.language]
     rng, n_genres = world.rng(WORDS), len(words.genres)
     alike = rng.standard_normal((2, n_genres, 1))  # what the words of a genre share
     own = rng.standard_normal((2, n_genres, len(words.adjectives[0])))
-    before, after = math.sqrt(0.5) * (alike + own)
+    before, new = math.sqrt(0.5) * (alike + own)
+    after = -0.8 * before + 0.6 * new
     changed = np.arange(1, world.periods + 1) >= (world.taste_change_at or math.inf)
     liking = np.where(changed[:, None, None], after, before)
     return world.words * liking[:, items.second, items.words.adjective]
