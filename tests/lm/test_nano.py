@@ -22,7 +22,6 @@ from regraft.lm import nano
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks
 from regraft.lm.nano import build_nano, train_tokenizer
-from regraft.lm.nano_identity import made_of
 from regraft.lm.options import NanoOptions
 from regraft.lm.score import score_blocks
 from regraft.lm.tokenize import token_ids
@@ -233,34 +232,6 @@ def test_any_text_comes_back_from_its_tokens(text: str):
     tokenizer = train_tokenizer(world().warm_up(), FACTS, 400, Regime(), "event")
     assert tokenizer.decode(token_ids(tokenizer, text)) == text
     assert tokenizer.eos_token_id not in token_ids(tokenizer, text)
-
-
-@pytest.mark.parametrize(("language", "title", "words"), [
-    ("en", "My Silent Castle", ["My", " Silent", " Castle"]),
-    ("ja", "私の静かな城", ["私の", "静かな", "城"]),
-])  # fmt: skip
-def test_with_merges_of_words_a_title_nobody_has_seen_is_made_of_known_words(language, title, words):
-    drawn = simulate(DriftWorld(users=100, items=500, periods=3, language=language))
-    view = build_stream(drawn.interactions, drawn.items, 'event == "click"', Periods(by="time", n=2, warm_up=0.3))
-    assert title not in view.items["title"]
-    tokenizer = train_tokenizer(view, Template.load("judge-brief"), 1500, Regime(), "event", merges="words")
-    assert [tokenizer.decode([token]) for token in token_ids(tokenizer, title)] == words
-
-
-@pytest.mark.parametrize("text", ["夜と霧", "naïve café", "a\tb  c", "🎬 film", " 100 +5 2k", "<|end|>", "\x00\x7f"])
-def test_any_text_comes_back_from_tokens_that_are_words(text: str):
-    tokenizer = train_tokenizer(world().warm_up(), FACTS, 400, Regime(), "event", merges="words")
-    assert tokenizer.decode(token_ids(tokenizer, text)) == text
-
-
-def test_a_base_with_merges_of_phrases_keeps_the_name_it_had_before_there_was_a_choice():
-    view = world().warm_up()
-
-    def made(options: NanoOptions) -> dict[str, object]:
-        return made_of(view, FACTS, options, Regime(), SHAPE, "event")["options"]
-
-    assert "merges" not in made(NanoOptions())
-    assert made(NanoOptions(merges="words"))["merges"] == "words"
 
 
 def test_the_japanese_template_comes_back_from_its_tokens():

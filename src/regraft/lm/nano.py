@@ -15,7 +15,7 @@ import glob
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,8 +43,6 @@ from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 
 END = "<|end|>"
-# A word with the space before it; in Japanese, where no spaces stand, kanji or katakana with the hiragana behind them.
-WORDS = r" ?[\p{Han}\p{Katakana}ー]+\p{Hiragana}*| ?\p{Hiragana}+| ?\p{L}+| ?[^\s\p{L}]+|\s+"
 NUMBERS = r" [+-]?\d+[kdy]?(?=\s|$)"  # a fact is a token of its own, whatever stands beside it
 
 
@@ -74,7 +72,7 @@ def build_nano(
         )
     regime, shape = regime or Regime(), shape or Shape()
     made = made_of(warm_up, template, options, regime, shape, refresh, similarity)
-    tokenizer = train_tokenizer(warm_up, template, options.vocabulary, regime, refresh, similarity, options.merges)
+    tokenizer = train_tokenizer(warm_up, template, options.vocabulary, regime, refresh, similarity)
     torch.manual_seed(options.seed)
     model = LlamaForCausalLM(_config(options, len(tokenizer)))
     base = BaseModel.of(model, tokenizer, "nano")
@@ -121,20 +119,13 @@ def build_nano(
 
 
 def train_tokenizer(
-    warm_up: Stream,
-    template: Template,
-    vocabulary: int,
-    regime: Regime,
-    refresh: str,
-    similarity: str = "none",
-    merges: Literal["phrases", "words"] = "phrases",
+    warm_up: Stream, template: Template, vocabulary: int, regime: Regime, refresh: str, similarity: str = "none"
 ) -> PreTrainedTokenizerFast:
     """A byte-level BPE learnt from the texts a prompt is made of, popular items first."""
     tokenizer = Tokenizer(models.BPE())
-    splits = [NUMBERS] if merges == "phrases" else [NUMBERS, WORDS]
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            *(pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in splits),
+            pre_tokenizers.Split(Regex(NUMBERS), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

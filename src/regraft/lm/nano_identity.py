@@ -24,8 +24,7 @@ def made_of(
     """All that tells one nano base from another, as its lineage.json writes it down."""
     compares = wanted(template.facts, similarity)
     return {
-        # The default of a later setting is left out: bases built before it keep their names.
-        "options": options.model_dump(exclude={"merges"} if options.merges == "phrases" else None),
+        "options": options.model_dump(),
         "data": warm_up.fingerprint,
         "template": template.hash,
         "regime": str(regime),

@@ -89,10 +89,6 @@ class NanoOptions(Options):
     width: int = Field(128, ge=16)
     heads: int = Field(4, ge=1)
     vocabulary: int = Field(6000, ge=300)
-    merges: Literal["phrases", "words"] = Field(
-        "phrases", description="phrases: a popular title becomes one token; words: no token is more than a word, so "
-        "that titles of new items are made of tokens that are known",
-    )  # fmt: skip
     positions: int = Field(2048, ge=64)
     epochs: int = Field(3, ge=1)
     lr: float = Field(2e-3, gt=0)
