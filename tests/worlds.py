@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from regraft.data.build import build_stream
 from regraft.data.interactions import INTERACTIONS
+from regraft.data.negatives import Sampler
 from regraft.data.periods import Periods
 from regraft.data.regimes import UNITS
 from regraft.data.stream import Stream
@@ -46,6 +47,7 @@ def tiny_stream(
     genres: Mapping[str, str] | None = None,
     label: str = "rating > 3",
     negatives: int = 1,
+    sampler: Sampler = "period",
     seed: int = 0,
 ) -> Stream:
     """A stream of the rows in `text`; an item's title is its name unless `titles` says otherwise.
@@ -62,7 +64,7 @@ def tiny_stream(
         },
         schema=dict.fromkeys(("item_id", "title", "genres"), pl.String),
     )
-    return build_stream(log, items, label, periods, negatives=negatives, seed=seed, name="tiny")
+    return build_stream(log, items, label, periods, negatives=negatives, sampler=sampler, seed=seed, name="tiny")
 
 
 @st.composite

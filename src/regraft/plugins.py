@@ -34,6 +34,7 @@ FURNITURE = {
         "blind_stack",
         "close_period",
         "contender",
+        "head_records",
         "protocol",
         "remembered",
         "strategy_contender",

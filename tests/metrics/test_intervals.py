@@ -19,6 +19,7 @@ from regraft.metrics.intervals import (
     Resampler,
     WeightedAuc,
     bootstrap,
+    bootstrap_means,
     compare,
     headline,
     holm,
@@ -271,3 +272,15 @@ def test_holm_lies_between_the_raw_and_the_bonferroni_p_values(p):
     assert (adjusted >= np.array(p)).all()
     assert (adjusted <= np.minimum(1, len(p) * np.array(p)) + 1e-12).all()
     assert (adjusted >= false_discovery_control(p) - 1e-12).all()  # stricter than Benjamini-Hochberg
+
+
+def test_means_of_columns_weigh_a_row_as_often_as_its_user_is_drawn():
+    users = np.repeat(np.arange(40), 3)
+    values = np.random.default_rng(0).random(120)
+    found = bootstrap_means({"a": values, "twice": 2 * values}, users, n_resamples=50)
+    drawn = next(Resampler(users, 50).batches())
+    assert found.values["a"][0] == pytest.approx(values.mean())
+    assert found.values["a"][1:] == pytest.approx([np.average(values, weights=counts[users]) for counts in drawn])
+    low, high = found.interval("a").low, found.interval("a").high
+    assert low < values.mean() < high and found.interval("a").n == 120
+    assert found.values["twice"] == pytest.approx(2 * found.values["a"])

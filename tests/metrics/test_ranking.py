@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import ndcg_score
 
 from regraft.errors import DataError
-from regraft.metrics.ranking import coverage, gini, hit_rate, mrr, ndcg, recall, target_ranks
+from regraft.metrics.ranking import coverage, gini, hit_rate, mrr, ndcg, of_each, recall, target_ranks
 
 RANKS = [1, 3, 11, np.inf]  # four requests with one wanted item each
 
@@ -92,3 +92,15 @@ def test_items_outside_the_catalogue_are_refused():
 def test_a_candidate_without_a_score_is_refused():
     with pytest.raises(DataError, match="1 of 2 scores are missing"):
         target_ranks([[0.1, math.nan]], [0])
+
+
+def test_the_measures_of_each_request_are_those_of_the_request_alone():
+    ranks, cases = np.array([1, 12, 3, np.inf, 2.5]), np.array([7, 7, 2, 5, 2])
+    each = of_each(ranks, 10, cases)
+    assert each.case.tolist() == [2, 5, 7]
+    for place, case in enumerate(each.case):
+        own = ranks[cases == case]
+        one = np.zeros(len(own))
+        assert (each.ndcg[place], each.recall[place], each.mrr[place]) == pytest.approx(
+            (ndcg(own, 10, one), recall(own, 10, one), mrr(own, 10, one))
+        )

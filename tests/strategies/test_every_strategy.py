@@ -11,6 +11,8 @@ from regraft.setup.config import ContenderOptions, plugin
 from regraft.testing.check_strategy import check_strategy
 
 OTHERS: list[tuple[str, dict[str, Any]]] = [
+    ("analytic", {"offset": "stack", "half_life": 1.0}),
+    ("analytic", {"ridge": 10.0, "window": 2}),
     ("never", {"bare": True}),
     ("full-retrain", {"periods": 2}),
     ("fine-tune", {"keep_old": False}),
@@ -26,8 +28,8 @@ OTHERS: list[tuple[str, dict[str, Any]]] = [
 
 def test_the_list_holds_every_strategy_and_nothing_else() -> None:
     assert plugins.names("strategies") == [
-        "fine-tune", "full-retrain", "full-retrain-pair", "lsat-ensemble", "lsat-merge", "never", "replay", "reptile",
-        "short-term",
+        "analytic", "fine-tune", "full-retrain", "full-retrain-pair", "lsat-ensemble", "lsat-merge", "never", "replay",
+        "reptile", "short-term",
     ]  # fmt: skip
 
 

@@ -49,6 +49,15 @@ def test_the_bare_base_model_says_nothing() -> None:
     assert FakeLab().score(Blend.of(None), STREAM).tolist() == [0.0] * 7
 
 
+def test_a_state_is_the_items_bucket_and_costs_nothing_where_it_was_served() -> None:
+    lab = FakeLab()
+    assert lab.states(STREAM.until(2)).argmax(axis=1).tolist() == [HEAT, HEAT, HEAT, UP]
+    assert lab.meter.reset().tokens_forward > 0
+    lab.states(STREAM.until(2), served=True)
+    assert lab.meter.reset().tokens_forward == 0
+    assert [call.asked["served"] for call in lab.asked("states")] == [False, True]
+
+
 def test_the_real_algebra_merges() -> None:
     lab = FakeLab()
     one, two = adapter_of(np.arange(8.0), seed=1), adapter_of(np.ones(8), seed=2)
@@ -78,6 +87,6 @@ def test_it_offers_what_the_real_lab_offers_with_the_same_parameters() -> None:
     offered = {name for name in vars(lab) if not name.startswith("_")}
     missing = offered - {name for name in dir(FakeLab()) if not name.startswith("_")}
     assert missing == set()
-    for name in ("fit", "score", "score_adapter", "log_loss", "merge", "with_seed"):
+    for name in ("fit", "score", "score_adapter", "states", "log_loss", "merge", "with_seed"):
         real, fake = (inspect.signature(getattr(found, name)) for found in (lab, FakeLab))
         assert list(real.parameters) == list(fake.parameters), name

@@ -11,11 +11,12 @@ import polars as pl
 
 from regraft.errors import ResultsError
 from regraft.files import put_in_place
+from regraft.report.lists import RANKED
 from regraft.report.results import CELL, COSTS, SCORES
 from regraft.setup.config import ContenderOptions
 
 COST = "cost.json"  # a cell's last file: it is there, so all of the cell is
-TABLE, CONTENDER = "scores.parquet", "contender"
+TABLE, CONTENDER, LISTS = "scores.parquet", "contender", "lists.parquet"
 CELLS = "cells"  # folder of a run that holds its cells
 COST_FIELDS = tuple(name for name in COSTS if name not in CELL)
 TABLE_COLUMNS = {name: kind for name, kind in SCORES.items() if name not in CELL}
@@ -64,6 +65,16 @@ class Cell:
         if not found["score"].is_finite().all() or found["score"].null_count():
             raise _damaged(path, "has scores that are no finite numbers")
         return found
+
+    def lists(self, run: Path) -> pl.DataFrame:
+        """Ranks of wanted items, columns RANKED; empty where no lists were ranked; ResultsError where damaged."""
+        path = self.folder(run) / LISTS
+        if not path.is_file():
+            return pl.DataFrame(schema=RANKED)
+        try:
+            return pl.read_parquet(path).select(pl.col(name).cast(kind) for name, kind in RANKED.items())
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise _damaged(path, f"cannot be read: {_first_line(error)}") from error
 
     def set_aside(self, run: Path) -> Path:
         """Moves what is there out of the way, and gives the place it was moved to."""

@@ -19,7 +19,10 @@ FREE = ("name", "contenders", "seeds", "cache")  # what may differ from one star
 
 
 # What a run writes into its folder.
-FILES = ("claim.json", "run.json", "cases.parquet", "scores.parquet", "costs.parquet", "base.json", "report.html", CUTS)
+FILES = (
+    "claim.json", "run.json", "cases.parquet", "scores.parquet", "costs.parquet", "ranks.parquet", "base.json",
+    "report.html", CUTS,
+)  # fmt: skip
 FOLDERS = ("cells", "kept")
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from regraft.arena.lists import RETRIEVER
+from regraft.data.negatives import in_words
 from regraft.errors import ResultsError
 from regraft.files import whole, write_text
 from regraft.metrics.groups import item_groups, user_groups
@@ -31,7 +33,7 @@ def collect(arena: Arena) -> list[str]:
 
     Gives what is damaged and was left out, in words: such a cell counts as not finished.
     """
-    scores, costs, problems = [], [], []
+    scores, costs, ranks, problems = [], [], [], []
     planned = arena.cells()
     for cell in planned:
         if not cell.finished(arena.folder):
@@ -39,15 +41,18 @@ def collect(arena: Arena) -> list[str]:
         named = {"contender": cell.contender.label, "seed": cell.seed, "update": cell.update}
         columns = [pl.lit(v, pl.Int32 if isinstance(v, int) else pl.String).alias(k) for k, v in named.items()]
         try:
-            cost, own = cell.cost(arena.folder), cell.scores(arena.folder)
+            cost, own, lists = cell.cost(arena.folder), cell.scores(arena.folder), cell.lists(arena.folder)
         except ResultsError as error:
             problems.append(f"{error.where}: {error.found}; {cell} is left out. {error.next_step}")
             continue
         costs.append(named | cost)
         scores.append(own.select(*columns, "period", "case", "score"))
+        ranks.append(lists.select(*columns, pl.all()))
     if scores:
         whole(arena.folder / "scores.parquet", pl.concat(scores).write_parquet)
         whole(arena.folder / "costs.parquet", pl.DataFrame(costs, infer_schema_length=None).write_parquet)
+    if any(map(len, ranks)):
+        whole(arena.folder / "ranks.parquet", pl.concat(ranks).write_parquet)
     whole(arena.folder / "cases.parquet", _cases(arena).write_parquet)
     described = json.dumps(_described(arena, len(costs) == len(planned)), indent=2, ensure_ascii=False, default=str)
     write_text(arena.folder / "run.json", described)
@@ -95,7 +100,9 @@ def _described(arena: Arena, finished: bool) -> dict[str, Any]:
             "rows": len(stream.time), "examples": len(stream), "users": len(np.unique(stream.users)),
             "items": len(np.unique(stream.item[stream.targets])), "share": config.data.share,
             "information": config.data.information, "regime": str(arena.regime), "fingerprint": stream.fingerprint,
+            "negatives": in_words(config.data.sampler, config.data.negatives) if stream.implicit else None,
         },
+        "ranking": config.lists.model_dump() | {"retriever": RETRIEVER} if config.lists else None,
         "base": arena.base or _base(arena),
         "template": {"name": arena.template.name, "hash": arena.template.hash},
         "timeline": [config.timeline.context, config.timeline.targets],

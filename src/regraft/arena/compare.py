@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from regraft.arena.cell import CELLS, CONTENDER, COST, TABLE, Cell
+from regraft.arena.cell import CELLS, CONTENDER, COST, LISTS, TABLE, Cell
 from regraft.arena.claim import claim, keep_cuts, kept_cuts, kept_first_update, may_write
 from regraft.arena.collect import BASE, collect
+from regraft.arena.lists import Lists
 from regraft.cost import Renewal, measured
 from regraft.data.draws import runs
 from regraft.data.regimes import Regime
@@ -54,6 +55,7 @@ class Arena:
             raise ConfigError(
                 "first_update and last_update", f"{self.first} to {self.last} of {n} periods", f"1 to {n - 1}, in order"
             )
+        self.lists = Lists(self, config.lists) if config.lists else None
         self.base: dict[str, Any] | None = None  # the base model in words, once it is opened
         self.machine: dict[str, Any] | None = None  # what the work is done on, where it is not done here
         self.reads: tuple[Path, ...] = ()  # files that are read beside those of the configuration: its own
@@ -162,6 +164,9 @@ class Arena:
             return False
         try:
             cell.cost(self.folder)
+            cell.lists(self.folder)
+            if self.lists and not (cell.folder(self.folder) / LISTS).is_file():
+                raise ResultsError(str(cell.folder(self.folder)), "was written before lists were ranked")
             found, wanted = cell.scores(self.folder)["case"].to_numpy(), self._asked(cell.update)
             if not np.array_equal(found, wanted):
                 raise ResultsError(
@@ -193,6 +198,7 @@ class Arena:
         charged = contender.charge(scoring)
         for period, cases in self._evaluated(cell.update):
             frames.append(self._scored(cell, contender, cases, period))
+        ranks = self.lists.ranks(cell.update, contender, cell.contender.kind) if self.lists else None
         n = len(frames[0])
         record = renewal.cost.as_dict() | {
             "score_cpu_seconds": charged.cpu_seconds,
@@ -203,6 +209,8 @@ class Arena:
         }
         with whole_folder(cell.folder(self.folder), last=COST) as staging:
             pl.concat(frames).write_parquet(staging / TABLE)
+            if ranks is not None:
+                ranks.write_parquet(staging / LISTS)
             contender.save(staging / CONTENDER)
             (staging / COST).write_text(json.dumps(record))
         return renewal

@@ -18,6 +18,7 @@ from regraft.lm.blend import Blend
 from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import FitOptions
 
+WIDTH = 4  # of a state, whatever the model's
 SHAPE = AdapterShape(1, 1.0, ("counted",))
 
 
@@ -63,7 +64,7 @@ class CountingLab:
         self, done_work: DoneWork, options: FitOptions, regime: Regime, seed: int = 0, similarity: str = "tfidf"
     ) -> None:
         self.done_work, self.options, self.regime, self.seed = done_work, options, regime, seed
-        self.base_path = ""
+        self.base_path, self.states_key, self.dry = "", "counted", True
         self.similarity = similarity
         self.rng = np.random.default_rng([seed, 1])
         self.meter = CostMeter()
@@ -103,6 +104,8 @@ class CountingLab:
 
     def score(self, blend: Blend, view: Stream) -> np.ndarray:
         """Zeros."""
+        if blend.head is not None:
+            return blend.head.log_odds(self.states(view))
         for adapter, _ in blend.parts:
             self.score_adapter(adapter, view)
         return np.zeros(len(view))
@@ -117,6 +120,11 @@ class CountingLab:
         self.work.scored += self.done_work.events.read(new)
         self.work.lower += self.done_work.lower(new)
         return np.zeros(len(view))
+
+    def states(self, view: Stream, *, served: bool = False) -> np.ndarray:
+        """Zeros; read in the pass that scores the bare model."""
+        self.score_adapter(None, view)
+        return np.zeros((len(view), WIDTH), dtype=np.float32)
 
     def log_loss(self, blend: Blend, view: Stream) -> float:
         """Lower at every call, so that a strategy that keeps the better adapter goes on with the new one."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from regraft.lm.probe import Speed
 
 SCORE_BYTES, KEPT_BYTES = 12, 16  # per row: in a cell, and kept by adapter
+STATE_BYTES, RECORD_BYTES = 4, 2  # per row and dimension: a state that is kept, and one in a cell
 MOST = 50_000  # examples a baseline is timed on; more are reckoned from them
 CELL_SECONDS = 0.1  # to write a cell
 
@@ -151,8 +152,12 @@ def _strategy(
             for view in _scored_views(cases, update):
                 lab.score(blend, view)
                 rows += len(view)
+            if arena.lists:  # a candidate is read as one event, and its user's history once per request
+                requests, own = arena.lists.options.language, arena.lists.pairs("strategy")
+                lab.work.scored += len(blend.parts) * (own + requests * arena.config.timeline.context)
             adapters = {a.hash for a, _ in blend.parts if a is not None} | {a.hash for a in blend.kept.values()}
             disk += len(adapters) * reader.speed.adapter_bytes
+            disk += len(blend.state.get("records.rows", ())) * reader.speed.width * RECORD_BYTES
         work = work + lab.work
     trained, scored = (round(events * reader.tokens_per_event) for events in (work.trained, work.scored))
     seconds = trained / reader.speed.train + scored / reader.speed.score
@@ -161,9 +166,11 @@ def _strategy(
         seconds += lower / reader.speed.trunk
         disk += min(lower * reader.speed.state_bytes, arena.config.cache.bytes)
     cells = len(seeds) * len(arena.updates)
-    if contender.calibration == "stack":
+    if contender.calibration == "stack" or getattr(strategy, "offset", "none") == "stack":
         seconds += len(seeds) * _baseline(arena, cases, ContenderOptions(use="stack")).seconds
     disk += work.fits * reader.speed.adapter_bytes + work.rows * KEPT_BYTES + rows * SCORE_BYTES
+    if getattr(strategy, "reads_states", False):
+        disk += work.rows * reader.speed.width * STATE_BYTES
     return Line(contender.label, cells, work.fits, trained, scored, seconds + cells * CELL_SECONDS, disk)
 
 
@@ -185,6 +192,7 @@ def _baseline(arena: Arena, cases: list[Cases], contender: ContenderOptions) -> 
     per_row = (perf_counter() - began) / max(1, sum(map(len, views[:2])))
     rows = sum(len(view) for update in arena.updates for view in _scored_views(cases, update))
     cells = len(arena.updates)
+    rows += cells * arena.lists.pairs("baseline") if arena.lists else 0
     seconds = took[0] + later + rows * per_row + cells * CELL_SECONDS
     return Line(contender.label, cells, 0, 0, 0, seconds, rows * SCORE_BYTES)
 

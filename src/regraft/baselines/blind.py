@@ -7,10 +7,11 @@ to use it must therefore see it on rows that it had not seen. Furniture of this 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from regraft.cost import Cost, measured
 from regraft.data.stream import Stream
 
 FIT_PERIODS = 3  # newest periods on which the logistic is fitted
@@ -31,12 +32,21 @@ def out_of_sample(past: Stream, columns: Columns) -> tuple[np.ndarray, Stream]:
     return np.concatenate(blocks), past.only(np.isin(past.targets, np.concatenate(views)))
 
 
-def kept(past: Stream, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+class Kept(NamedTuple):
+    """Something fitted, and what it took where another had it fitted: the work that was spared."""
+
+    made: Any
+    spared: Cost
+
+
+def kept(past: Stream, key: tuple[Any, ...], make: Callable[[], Any]) -> Kept:
     """What `make` fits on this past; the last few stay with the log, so that the next close finds them."""
-    fitted: dict[str, Any] = past.shared.setdefault(key, {})
-    if past.fingerprint not in fitted:
+    fitted: dict[str, tuple[Any, Cost]] = past.shared.setdefault(key, {})
+    if past.fingerprint in fitted:
+        return Kept(*fitted[past.fingerprint])
+    with measured() as cost:
         made = make()
-        while len(fitted) > FIT_PERIODS:
-            del fitted[next(iter(fitted))]
-        fitted[past.fingerprint] = made
-    return fitted[past.fingerprint]
+    while len(fitted) > FIT_PERIODS:
+        del fitted[next(iter(fitted))]
+    fitted[past.fingerprint] = made, cost
+    return Kept(made, Cost())

@@ -40,7 +40,9 @@ class Content:
         with measured() as cost:
             x, examples = out_of_sample(past, self._blind)
             self.model = fit_logistic(x, examples.labels, "baseline content")
-            self.ridge = self._ridge(past)
+            ridge = ridge_of(past, self.regime, self.similarity)
+            self.ridge = ridge.made
+        cost = cost + ridge.spared  # in full, whoever needed the same first
         cost.stored_interactions = len(past.time)
         return Renewal(cost)
 
@@ -48,14 +50,11 @@ class Content:
         return self.model.decision_function(self._columns(cases, self.ridge))
 
     def _blind(self, view: Stream, before: Stream) -> np.ndarray:
-        return self._columns(view, self._ridge(before))
+        return self._columns(view, ridge_of(before, self.regime, self.similarity).made)
 
     def _columns(self, view: Stream, ridge: TextRidge | None) -> np.ndarray:
         x = features(view, self.regime, self.names, self.similarity)
         return x if ridge is None else np.column_stack([x, ridge.score(view)])
-
-    def _ridge(self, past: Stream) -> TextRidge | None:
-        return ridge_of(past, self.regime, self.similarity)
 
     def arrays(self) -> dict[str, np.ndarray]:
         ridge = {} if self.ridge is None else named("ridge", self.ridge.arrays())

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from pydantic import validate_call
 
-from regraft.baselines.blind import kept, out_of_sample
+from regraft.baselines.blind import Kept, kept, out_of_sample
 from regraft.baselines.boosting import Boosting
 from regraft.baselines.features import FEATURES, features
 from regraft.baselines.logistic import Logistic, fit_logistic
@@ -45,8 +45,9 @@ class Stack:
         with measured() as cost:
             x, examples = self.out_of_sample(past)
             self.model = fit_logistic(x, examples.labels, "baseline stack")
-            self.boosting = self._boosting(past)
-            self.ridge = ridge_of(past, self.regime, self.similarity)
+            boosting, ridge = self._boosting(past), ridge_of(past, self.regime, self.similarity)
+            self.boosting, self.ridge = boosting.made, ridge.made
+        cost = cost + boosting.spared + ridge.spared  # in full, whoever needed the same first
         cost.stored_interactions = len(past.time)
         return Renewal(cost)
 
@@ -74,13 +75,13 @@ class Stack:
         return columns
 
     def _blind(self, view: Stream, before: Stream) -> np.ndarray:
-        return self._columns(view, ridge_of(before, self.regime, self.similarity), self._boosting(before))
+        return self._columns(view, ridge_of(before, self.regime, self.similarity).made, self._boosting(before).made)
 
     def _columns(self, view: Stream, ridge: TextRidge | None, boosting: Boosting) -> np.ndarray:
         text = [] if ridge is None else [ridge.score(view)]
         return np.column_stack([features(view, self.regime, self.facts, self.similarity), *text, boosting.score(view)])
 
-    def _boosting(self, past: Stream) -> Boosting:
+    def _boosting(self, past: Stream) -> Kept:
         """Boosting fitted on this past."""
 
         def fitted() -> Boosting:
@@ -88,8 +89,7 @@ class Stack:
             model.renew(past)
             return model
 
-        found: Boosting = kept(past, ("stack", str(self.regime), self.seed), fitted)
-        return found
+        return kept(past, ("stack", str(self.regime), self.seed), fitted)
 
     def arrays(self) -> dict[str, np.ndarray]:
         ridge = {} if self.ridge is None else named("ridge", self.ridge.arrays())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from sklearn.linear_model import Ridge
 
-from regraft.baselines.blind import kept
+from regraft.baselines.blind import Kept, kept
 from regraft.baselines.protocol import named, under
+from regraft.cost import Cost
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.prompts.facts import fact_table
@@ -54,13 +54,11 @@ class TextRidge:
         self.similarity.restore(under("similarity", arrays))
 
 
-def ridge_of(past: Stream, regime: Regime, similarity: str) -> TextRidge | None:
-    """The ridge fitted on this past; None for the similarity `none`."""
+def ridge_of(past: Stream, regime: Regime, similarity: str) -> Kept:
+    """The TextRidge fitted on this past; None for the similarity `none`."""
     if similarity == NONE:
-        return None
-    key: tuple[Any, ...] = ("text ridge", str(regime), similarity)
-    found: TextRidge = kept(past, key, lambda: TextRidge(similarity).fit(past, regime))
-    return found
+        return Kept(None, Cost())
+    return kept(past, ("text ridge", str(regime), similarity), lambda: TextRidge(similarity).fit(past, regime))
 
 
 def restored_ridge(arrays: Mapping[str, np.ndarray], similarity: str) -> TextRidge | None:

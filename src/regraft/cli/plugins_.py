@@ -14,13 +14,15 @@ from regraft.cli.show import say_json, show
 def plugins(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="KIND", help="readers, strategies, baselines, templates or facts; all by default."),
+        typer.Argument(
+            metavar="KIND", help="readers, strategies, baselines, similarities, templates or facts; all by default."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List what can be chosen by name.
 
-    Readers, strategies, baselines, templates and facts, each with what it is.
+    Readers, strategies, baselines, similarities, templates and facts, each with what it is.
     """
     from regraft.cli.catalogue import entries
 

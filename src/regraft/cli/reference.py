@@ -130,6 +130,7 @@ def plugins_page() -> str:
         "readers": "Formats of logs. The content decides which one reads a file; `data.reader` overrules it.",
         "strategies": "Rules that renew adapters when a period closes: `contenders` of the configuration.",
         "baselines": "Contenders without a language model, on the same rows.",
+        "similarities": "How content facts and baselines compare item texts: `similarity` of the configuration.",
         "templates": "Prompts shipped with regraft: `template` of the configuration, or a file of your own.",
         "facts": "Numbers a template may print, `{{ facts.NAME }}`, each as of the event.",
     }
@@ -143,7 +144,7 @@ def plugins_page() -> str:
         parts.append("")
     parts.append(
         "A new one is one new file in its folder, named like the plug-in, or an entry point of another package in "
-        "the group `regraft.readers`, `regraft.strategies` or `regraft.baselines`.\n"
+        "the group `regraft.readers`, `regraft.strategies`, `regraft.baselines` or `regraft.similarities`.\n"
     )
     return "\n".join(parts)
 

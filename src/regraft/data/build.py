@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from regraft.data.labels import LabelRule, sample_negatives
+from regraft.data.labels import LabelRule
+from regraft.data.negatives import Sampler, closings, per_period, untouched
 from regraft.data.periods import Cuts, Periods
 from regraft.data.regimes import duration
 from regraft.data.stream import Stream, code_by_first_appearance, newest
@@ -25,6 +26,7 @@ def build_stream(
     periods: Periods,
     *,
     negatives: int = 1,
+    sampler: Sampler = "period",
     seed: int = 0,
     name: str = "stream",
     cuts: Cuts | None = None,
@@ -34,20 +36,18 @@ def build_stream(
     `interactions` has the canonical schema. A column `row_id` (int64, unique, never reused) names the rows; without
     one, `line` does. A column `known_at` says when a row became known, where that is later than its timestamp: late
     rows are history, never examples. `items` has one row per item with `item_id, title` and string attributes; with
-    a column `known_at`, an item may have several, each valid from then on. `negatives` (per positive) and `seed`
-    matter under the label rule `implicit` only. `cuts` are those found when the log was shorter: they stay, and
-    growth adds periods.
+    a column `known_at`, an item may have several, each valid from then on; where its first one has a time, the item is
+    on offer since then, sold or not. `negatives` (per positive), `sampler` and `seed` matter under the label rule
+    `implicit` only. `cuts` are those found when the log was shorter: they stay, and growth adds periods.
     """
     if not len(interactions):
         raise DataError(f"stream '{name}'", "the log has no rows", "at least one accepted interaction")
     rule = LabelRule(label)
     rows = rule.apply(_named(interactions, name)).sort("known_at", "row_id")
     user, user_ids = code_by_first_appearance(rows["user_id"])
-    item, item_ids = code_by_first_appearance(rows["item_id"])
     columns: dict[str, Any] = {
         "row_id": rows["row_id"].to_numpy(),
         "user": user,
-        "item": item,
         "time": rows["timestamp"].dt.epoch("ms").to_numpy(),
         "known_at": rows["known_at"].to_numpy(),
         "label": rows["label"].to_numpy().astype(np.int8),
@@ -55,13 +55,16 @@ def build_stream(
     }
     cuts = periods.cuts(*_keys(columns)) if cuts is None else cuts.grown(*_keys(columns))
     columns["period"] = cuts.of_rows(*_keys(columns))
+    dated = items if rule.implicit and sampler == "period" else items.clear()
+    columns["item"], item_ids, offered = _coded(rows, dated, cuts.times[-1])
     if rule.implicit:
         if periods.straddle:
             raise ConfigError(
                 "periods.straddle", "is set under the label rule implicit", "cuts that no instant straddles",
                 "Sampled negatives share the time of their positive: set straddle: false",
             )  # fmt: skip
-        columns = _with_negatives(columns, negatives, seed)
+        closing = closings(columns["known_at"], columns["period"], cuts.times, duration(periods.gap))
+        columns = _with_negatives(columns, negatives, sampler, seed, offered, closing)
     on_time = columns["known_at"] == columns["time"]
     versions = item_versions(items, item_ids)
     return Stream(
@@ -75,6 +78,7 @@ def build_stream(
         name=name,
         implicit=rule.implicit,
         frozen=cuts,
+        offered=offered if rule.implicit else None,
     )
 
 
@@ -96,17 +100,42 @@ def _named(interactions: pl.DataFrame, name: str) -> pl.DataFrame:
     return rows
 
 
+def _coded(rows: pl.DataFrame, items: pl.DataFrame, end: int) -> tuple[np.ndarray, pl.Series, np.ndarray]:
+    """(item code per row, ids, since when each is on offer in ms): codes ascend with that time.
+
+    An item is on offer from its first row or, where `items` dates it earlier, from that date; those dated at `end`
+    (ms) or later are left out.
+    """
+    appeared = rows.select("known_at", "row_id", "item_id")
+    if "known_at" in items.columns:
+        dated = items.group_by("item_id").agg(
+            pl.col("known_at").dt.epoch("ms").min(), undated=pl.col("known_at").is_null().any()
+        )
+        dated = dated.filter(~pl.col("undated")).select("known_at", pl.lit(-1, pl.Int64).alias("row_id"), "item_id")
+        dated = dated.filter(pl.col("known_at") < end)
+        appeared = pl.concat([dated, appeared]).sort("known_at", "row_id", "item_id")
+    first = appeared.unique("item_id", keep="first", maintain_order=True)
+    ids = first["item_id"]
+    codes = pl.Series(np.arange(len(ids), dtype=np.int32))
+    item = rows["item_id"].replace_strict(ids, codes, return_dtype=pl.Int32).to_numpy()
+    return item, ids, first["known_at"].to_numpy()
+
+
 def _keys(columns: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return columns["known_at"], columns["row_id"]
 
 
-def _with_negatives(columns: dict[str, Any], per_positive: int, seed: int) -> dict[str, Any]:
+def _with_negatives(
+    columns: dict[str, Any], per_positive: int, sampler: Sampler, seed: int, offered: np.ndarray, closing: np.ndarray
+) -> dict[str, Any]:
     """The rows with sampled negatives behind their positives."""
     if per_positive > MOST_NEGATIVES:
         raise ConfigError("data.negatives", f"is {per_positive}", f"at most {MOST_NEGATIVES}")
-    at, drawn, number = sample_negatives(
-        columns["user"], columns["item"], columns["known_at"], columns["row_id"], per_positive, seed
-    )
+    user, item, ids = columns["user"], columns["item"], columns["row_id"]
+    if sampler == "untouched":
+        at, drawn, number = untouched(user, item, columns["known_at"], ids, per_positive, seed)
+    else:
+        at, drawn, number = per_period(user, item, columns["time"], closing, offered, ids, per_positive, seed)
     n = len(columns["user"])
     order = np.lexsort((np.concatenate([np.full(n, -1), number]), np.concatenate([np.arange(n), at])))
     own = {

@@ -2,8 +2,7 @@
 
     rating > 3          value >= 4          event == "click"          implicit
 
-`implicit` takes every row as liked and adds, for each, negatives sampled from the items that existed
-at that time and that the user had not touched by then.
+`implicit` takes every row as liked and adds, for each, sampled negatives (data/negatives.py).
 """
 
 from __future__ import annotations
@@ -14,10 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from regraft.data.draws import below
 from regraft.errors import ConfigError, DataError
 
 COMPARE: dict[str, Callable[..., Any]] = {
@@ -83,36 +80,3 @@ class LabelRule:
                 "Look at the values with: regraft data inspect PATH",
             )
         return labelled
-
-
-def sample_negatives(
-    user: np.ndarray, item: np.ndarray, known_at: np.ndarray, row_id: np.ndarray, per_positive: int, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(position of the positive, item code, number of the draw) of each negative.
-
-    Rows are in the order they became known, codes by first appearance. A draw depends on the row's id, the seed
-    and the past alone, so a prefix of the log always gets the same negatives, and one row more or less redraws
-    nothing for the others. Rows for which ten draws find no untouched item get fewer.
-    """
-    # Items that existed strictly before or at the row's instant: the codes below the running maximum.
-    existing = np.maximum.accumulate(item)[np.searchsorted(known_at, known_at, side="right") - 1] + 1
-    n_items = np.int64(item.max() + 1)
-    pairs = user.astype(np.int64) * n_items + item
-    order = np.argsort(pairs, kind="stable")
-    unique, first = np.unique(pairs[order], return_index=True)
-    touched_at = known_at[order[first]]
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for draw in range(per_positive):
-        open_rows = np.arange(len(item))
-        for attempt in range(10):
-            drawn = below(row_id[open_rows], existing[open_rows], seed, draw, attempt)
-            key = user[open_rows].astype(np.int64) * n_items + drawn
-            at = np.minimum(np.searchsorted(unique, key), len(unique) - 1)
-            taken = (unique[at] == key) & (touched_at[at] <= known_at[open_rows])
-            rows = open_rows[~taken]
-            found.append((rows, drawn[~taken].astype(np.int32), np.full(len(rows), draw)))
-            open_rows = open_rows[taken]
-            if not len(open_rows):
-                break
-    positive, code, number = (np.concatenate(column) for column in zip(*found, strict=True))
-    return positive, code, number

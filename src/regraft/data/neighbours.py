@@ -6,9 +6,12 @@ Koren 2007). Nothing is fitted: similarities are sums over the people who rated 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from regraft.data.pair_sums import Similarity, pairs
+from regraft.data.pair_sums import PairSums, Similarity, pairs
+from regraft.data.stream import ranges
 
 FLOOR = 0.5  # similarity mass below which the vote fades to 0
 
@@ -40,3 +43,36 @@ def faded_mean(weight: np.ndarray, residual: np.ndarray, first: np.ndarray) -> n
     """
     top, mass = np.add.reduceat(weight * residual, first), np.add.reduceat(weight, first)
     return top / (mass + FLOOR) + 0.0  # -0.0, a vote of no mass, becomes 0.0
+
+
+def similarities(sums: PairSums, n_items: int) -> Any:
+    """SciPy CSR array [n_items, n_items], float64: the positive similarities of all pairs of items."""
+    from scipy import sparse  # here, as it takes longer to load than to read most logs
+
+    one, other, _, _ = sums.store.cells()
+    own = np.arange(len(sums.square))
+    one, other = np.concatenate([one, own]), np.concatenate([other, own])
+    weight = Similarity(sums, None)(one, other)
+    kept = (weight > 0) & (one < n_items) & (other < n_items)
+    one, other, weight = one[kept], other[kept], weight[kept].astype(np.float64)
+    weight[one == other] /= 2  # it is added to its mirror image
+    half = sparse.csr_array((weight, (one, other)), shape=(n_items, n_items))
+    return (half + half.T).tocsr()
+
+
+def votes_on_all(
+    similar: Any, start: np.ndarray, count: np.ndarray, line_item: np.ndarray, line_residual: np.ndarray
+) -> np.ndarray:
+    """float64 [histories, items]: the vote of each history on each item, as `votes` gives it up to rounding (1e-6).
+
+    `similar` is what `similarities` gave: one sparse product instead of a look-up per pair.
+    """
+    from scipy import sparse
+
+    line = ranges(start, count)
+    owner = np.repeat(np.arange(len(start)), count)
+    shape = (len(start), similar.shape[0])
+    top = sparse.csr_array((line_residual[line], (owner, line_item[line])), shape=shape) @ similar
+    mass = sparse.csr_array((np.ones(len(line)), (owner, line_item[line])), shape=shape) @ similar
+    found: np.ndarray = top.toarray() / (mass.toarray() + FLOOR)
+    return found

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from regraft.data.build import build_stream
 from regraft.data.drift_world_settings import DriftWorld
 from regraft.data.labels import LabelRule
+from regraft.data.negatives import Sampler
 from regraft.data.periods import Cuts, Periods
 from regraft.data.presets import PRESETS, lsat_ml_1m
 from regraft.data.stream import Stream
@@ -32,6 +33,9 @@ class DataOptions(BaseModel):
     information: Literal["window", "full"] = "full"
     label: str = "rating > 3"
     negatives: int = Field(1, ge=1, description="per positive, for the rule `implicit`")
+    sampler: Sampler = Field(
+        "period", description="negatives: `period`: from all items on offer; `untouched`: from those not touched before"
+    )
     periods: Periods = Periods()
     share: float = Field(1.0, gt=0, le=1, description="share of the users whose rows are examples")
     limits: dict[str, float] = Field(default_factory=dict, description="highest share of bad rows, by reason")
@@ -75,6 +79,7 @@ def open_stream(options: DataOptions, cuts: Cuts | None = None) -> Stream:
             options.label,
             options.periods,
             negatives=options.negatives,
+            sampler=options.sampler,
             seed=options.seed,
             name=name,
             cuts=cuts,

@@ -3,8 +3,9 @@
 A stream is a set of equally long arrays in the order in which rows became known: by (known_at, row_id). A view
 is a *prefix* of those arrays plus the positions of the rows that count as examples, so a row at or
 after the cut is not hidden in it but absent from it. Codes of users and items are given in order of
-first appearance, which makes every code, count and sampled negative of a prefix independent of what
-comes later; so are cuts, item texts and hashes of a view. A log that grows leaves every earlier view as it was.
+first appearance, which makes every code and count of a prefix independent of what comes later; so are
+cuts, item texts and hashes of a view, and the sampled negatives of a closed period (which may show an
+item before its first event). A log that grows leaves every earlier view as it was.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Stream:
     implicit: bool = False  # every row that happened is a like: there are no dislikes but sampled ones
     item_versions: pl.DataFrame | None = None  # where texts changed: item_id, known_at, title, attributes
     frozen: Cuts | None = None  # the rule behind `cuts`, for a log that grows; None in views
+    offered: np.ndarray | None = None  # int64 ms per item code, ascending: since when it is on offer
     # What was worked out about the whole log, for all its views; a stream with other rows must get a new one.
     shared: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -142,6 +144,8 @@ class Stream:
         cut = int(np.searchsorted(self.targets, end))
         n_users = int(self.user[:end].max()) + 1 if end else 0
         n_items = int(self.item[:end].max()) + 1 if end else 0
+        if self.offered is not None and end:  # those on offer by its last row are in the view too
+            n_items = max(n_items, int(np.searchsorted(self.offered, self.known_at[end - 1], side="right")))
         items, versions = self.items[:n_items], self.item_versions
         if versions is not None:
             known = versions.filter(pl.col("known_at") < (cuts[-1] if texts is None else texts))
@@ -156,6 +160,7 @@ class Stream:
             item_versions=versions,
             cuts=cuts,
             frozen=None,
+            offered=None if self.offered is None else self.offered[:n_items],
         )
         if "order" in self.__dict__:
             view.__dict__["order"] = self.order.until(end, n_users)

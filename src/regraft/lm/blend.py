@@ -2,7 +2,8 @@
 
 A blend is a value: immutable, hashed, saved as one directory. Everything a strategy remembers from period
 to period is in `state` (named arrays) and `kept` (named adapters), so that strategies are stateless and
-every run resumes. What its calibration needs beside the log-odds is in `fitted`: a saved blend scores by itself.
+every run resumes. What scoring needs beside the adapters is in `fitted`, so that a saved blend scores by itself: the
+stack behind its calibration, a head on the states (`head.*`), and the stack that this head corrects (`offset.*`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from regraft.errors import ModelError
 from regraft.files import whole_folder
 from regraft.lm.adapter import Adapter
 from regraft.lm.anchored import Anchored
+from regraft.lm.head import Head
 
+HEAD = "head"  # arrays `head.*` of `fitted` are a head's
 STATE, FITTED = "state.safetensors", "fitted.safetensors"
 Mode = Literal["ensemble", "merge"]
 Part = tuple[Adapter | None, float]  # None: the base model as it is
@@ -74,6 +77,12 @@ class Blend:
             raise ModelError("blend", f"has {len(self.parts)} parts", "a blend of one adapter")
         return self.parts[0][0]
 
+    @cached_property
+    def head(self) -> Head | None:
+        """The head on the bare model's states that scores in the place of its answers; None for most blends."""
+        own = {name.removeprefix(f"{HEAD}."): a for name, a in self.fitted.items() if name.startswith(f"{HEAD}.")}
+        return Head.restored(own) if own else None
+
     def average(self, log_odds: np.ndarray) -> np.ndarray:
         """Log-odds of the parts' weighted mean probability; `log_odds` [parts, n]."""
         weights = np.array([weight for _, weight in self.parts])
@@ -84,8 +93,9 @@ class Blend:
 
     @property
     def bytes(self) -> int:
-        """Size of the adapters that are served."""
-        return sum(adapter.bytes for adapter, _ in self.parts if adapter is not None)
+        """Size of the adapters, or of the head, that are served."""
+        head = sum(a.nbytes for name, a in self.fitted.items() if name.startswith(f"{HEAD}."))
+        return head + sum(adapter.bytes for adapter, _ in self.parts if adapter is not None)
 
     @property
     def passes(self) -> int:

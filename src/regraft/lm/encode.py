@@ -76,7 +76,7 @@ class Encoder:
     item_tokens: int = 24  # cap per field of an item
     longest: int | None = None  # positions the base model has
     apart: bool = False  # every target is an isolated copy, so that an adapter can act at targets alone
-    similarity: str = "none"  # how item texts are compared, where the template shows content facts
+    similarity: str = "tfidf"  # how item texts are compared, where the template shows content facts
 
     @property
     def compares(self) -> str:

@@ -1,4 +1,4 @@
-"""Scores that were worked out once: rows of one log under one adapter, with what they took."""
+"""Scores or states that were worked out once: rows of one log under one adapter, with what they took."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from regraft.files import whole
 class KeptScores:
     """Scores of rows of one log under one adapter, and which pass over the log each row comes from.
 
+    States are kept likewise: then `scores` is float32 [rows, width].
+
     A file of them is a whole of its own. Where several processes add to one, the last to write wins: rows of the
     others are lost and will be scored again, and none is wrong.
     """
@@ -36,11 +38,10 @@ class KeptScores:
             return self
         rows, scores = rows[new], scores[new]
         all_rows = np.concatenate([self.rows, rows])
+        all_scores = np.concatenate([self.scores, scores]) if len(self.rows) else scores
         order = np.argsort(all_rows)
         passes = np.concatenate([self.passes, np.full(len(rows), len(self.costs), np.int32)])
-        return KeptScores(
-            all_rows[order], np.concatenate([self.scores, scores])[order], passes[order], (*self.costs, cost)
-        )
+        return KeptScores(all_rows[order], all_scores[order], passes[order], (*self.costs, cost))
 
     def of(self, rows: np.ndarray) -> np.ndarray:
         """Scores of rows that are all here, in their order."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 
 import numpy as np
@@ -27,6 +27,7 @@ from regraft.lm.encode import Blocks
 from regraft.lm.fast.shared_prefix import tokens_read
 from regraft.lm.fit import train
 from regraft.lm.graft import take
+from regraft.lm.kept_scores import KeptScores
 from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import FitOptions
 from regraft.lm.score import score_blocks
@@ -53,6 +54,8 @@ class ModelLab:
         other = ModelLab(self.workshop, seed)
         other.meter, other.notes, other.trained = self.meter, self.notes, self.trained
         return other
+
+    dry = False  # work is done, not counted
 
     @property
     def options(self) -> FitOptions:
@@ -200,7 +203,9 @@ class ModelLab:
     # -- score ---------------------------------------------------------------------------------
 
     def score(self, blend: Blend, view: Stream) -> np.ndarray:
-        """Log-odds per example of the view, before the blend's calibration."""
+        """Log-odds per example of the view, before the blend's calibration; of a head, without a stack it stands on."""
+        if blend.head is not None:
+            return blend.head.log_odds(self.states(view))
         return blend.average(np.stack([self.score_adapter(adapter, view) for adapter, _ in blend.parts]))
 
     def score_adapter(self, adapter: Adapter | None, view: Stream) -> np.ndarray:
@@ -209,36 +214,66 @@ class ModelLab:
         A row's score depends on what was known at its time, not on the rows beside it or after it: scores are kept
         by row id, under the name of all rows up to the end of the row's period, and serve every later view.
         """
-        shop, ids, period = self.workshop, view.ids, view.period[view.targets]
-        keys = {
-            int(p): shop.key("score", view.scored_under(int(p)), adapter.hash if adapter else None)
-            for p in np.unique(period)
-        }
-        unknown = np.zeros(len(view), dtype=bool)
-        for p, key in keys.items():
-            unknown[period == p] = ~np.isin(ids[period == p], shop.kept_scores(key).rows)
-        if unknown.any():
-            scores, cost = self._scored(adapter, view.only(unknown))
-            for p, key in keys.items():
-                new = period[unknown] == p
-                if new.any():
-                    shop.keep_scores(key, ids[unknown][new], scores[new], cost.share(new.mean()))
-            self.notes += shop.news()
+        with_states = adapter is None and self.workshop.keeps_states
         found = np.zeros(len(view))
-        for p, key in keys.items():
-            kept, mine = shop.kept_scores(key), ids[period == p]
-            found[period == p] = kept.of(mine)
-            self.meter.charge(kept.cost(mine))
+        for _, mine, kept in self._kept(adapter, view, self.workshop.kept_scores, "score", with_states):
+            found[mine] = kept.of(view.ids[mine])
+            self.meter.charge(kept.cost(view.ids[mine]))
         return found
 
-    def _scored(self, adapter: Adapter | None, view: Stream) -> tuple[np.ndarray, Cost]:
-        """Scores that nobody has kept, and what they took."""
+    def states(self, view: Stream, *, served: bool = False) -> np.ndarray:
+        """float32 [examples, width]: the bare model's states, after the final norm, that its answers are read from.
+
+        They are kept as scores are, and one pass gives both. `served` says that the caller's own scoring of these rows
+        was charged already: then only what is not kept, and must be read now, is charged.
+        """
+        found = np.zeros((len(view), self.workshop.base.width), dtype=np.float32)
+        for known, mine, kept in self._kept(None, view, self.workshop.kept_states, "states", True):
+            found[mine] = kept.of(view.ids[mine])
+            self.meter.charge(kept.cost(view.ids[mine & ~known if served else mine]))
+        return found
+
+    @property
+    def states_key(self) -> str:
+        """Names all that a state depends on beside the log: base model, its type, template, form of the prompts."""
+        return self.workshop.key("states")
+
+    def _kept(
+        self, adapter: Adapter | None, view: Stream, kept_under: Callable[[str], KeptScores], what: str, states: bool
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, KeptScores]]:
+        """Per period (examples that were kept before, its examples, what is kept), once all of them are."""
+        shop, ids, period = self.workshop, view.ids, view.period[view.targets]
+        named = {int(p): view.scored_under(int(p)) for p in np.unique(period)}
+        keys = {p: shop.key(what, name, adapter.hash if adapter else None) for p, name in named.items()}
+        known = np.ones(len(view), dtype=bool)
+        for p, key in keys.items():
+            known[period == p] = np.isin(ids[period == p], kept_under(key).rows)
+        if not known.all():
+            self._read(adapter, view.only(~known), named, states)
+            self.notes += shop.news()
+        for p, key in keys.items():
+            yield known, period == p, kept_under(key)
+
+    def _read(self, adapter: Adapter | None, view: Stream, named: Mapping[int, str], states: bool) -> None:
+        """Scores the view in one pass and keeps what it gives, by period."""
+        shop, period = self.workshop, view.period[view.targets]
+        found = np.zeros((len(view), shop.base.width), dtype=np.float32) if states else None
+        scores, cost = self._scored(adapter, view, found)
+        for p in np.unique(period):
+            mine, name = period == p, named[int(p)]
+            share, rows = cost.share(mine.mean()), view.ids[mine]
+            shop.keep_scores(shop.key("score", name, adapter.hash if adapter else None), rows, scores[mine], share)
+            if found is not None:
+                shop.keep_states(shop.key("states", name, None), rows, found[mine], share)
+
+    def _scored(self, adapter: Adapter | None, view: Stream, states: np.ndarray | None) -> tuple[np.ndarray, Cost]:
+        """Scores that nobody has kept, and what they took; `states` is filled with what they are read from."""
         shop = self.workshop
         with measured() as cost:
             blocks, trunk = shop.blocks(view), shop.trunk_of(adapter)
             lower = _Lower(trunk)
             with shop.grafts.on(adapter):
-                scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk)
+                scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk, states=states)
         cost.tokens_forward = _tokens(blocks, shop.base, trunk)
         lower.charge(cost, cost.tokens_forward)
         cost.flops = self._flops(cost)

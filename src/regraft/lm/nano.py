@@ -55,7 +55,7 @@ def build_nano(
     regime: Regime | None = None,
     shape: Shape | None = None,
     refresh: str = "event",
-    similarity: str = "none",
+    similarity: str = "tfidf",
     progress: Progress | None = None,
 ) -> Cost:
     """Builds and saves the base from `warm_up` (Stream.warm_up()), which ends before the first period.
@@ -119,7 +119,7 @@ def build_nano(
 
 
 def train_tokenizer(
-    warm_up: Stream, template: Template, vocabulary: int, regime: Regime, refresh: str, similarity: str = "none"
+    warm_up: Stream, template: Template, vocabulary: int, regime: Regime, refresh: str, similarity: str = "tfidf"
 ) -> PreTrainedTokenizerFast:
     """A byte-level BPE learnt from the texts a prompt is made of, popular items first."""
     tokenizer = Tokenizer(models.BPE())

@@ -19,7 +19,7 @@ LINEAGE = "lineage.json"
 
 def made_of(
     warm_up: Stream, template: Template, options: NanoOptions, regime: Regime, shape: Shape, refresh: str,
-    similarity: str = "none",
+    similarity: str = "tfidf",
 ) -> dict[str, Any]:  # fmt: skip
     """All that tells one nano base from another, as its lineage.json writes it down."""
     compares = wanted(template.facts, similarity)

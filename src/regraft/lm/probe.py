@@ -48,6 +48,7 @@ class Speed:
     trunk: float = 0.0
     state_bytes: int = 0  # per token
     saved_bytes: float = 0.0  # per token, that training holds for its backward pass
+    width: int = 0  # of a state
 
 
 def unbuilt(options: NanoOptions) -> BaseModel:
@@ -101,7 +102,7 @@ def speed(
             base.model.requires_grad_(False)
     size = sum(p.numel() * p.element_size() for _, p in own)
     state = base.width * base.dtype.itemsize if split else 0
-    return Speed(scored, trained, build, fresh.bytes, size, below, state, held)
+    return Speed(scored, trained, build, fresh.bytes, size, below, state, held, base.width)
 
 
 def _backward(objective: Judge | Text, parameters: Sequence[torch.nn.Parameter]) -> Callable[[TokenBatch], None]:

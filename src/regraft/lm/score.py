@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from regraft.errors import ModelError
 from regraft.lm.base_model import BaseModel
@@ -17,14 +18,14 @@ from regraft.lm.encode import Blocks
 from regraft.lm.fast.shared_prefix import PrefixGroup, prefix_groups, states_of
 from regraft.lm.fast.side_by_side import side_by_side
 from regraft.lm.fast.warm_prefix import WarmPrefixes
-from regraft.lm.tasks.judge import batch_log_odds
+from regraft.lm.tasks.judge import batch_states
 from regraft.lm.trunk.trunk import Trunk
 from regraft.lm.verbalizer import Verbalizer
 
 
 def score_blocks(
     base: BaseModel, answers: Verbalizer, blocks: Blocks, max_tokens: int = 16_384, left: bool = False,
-    trunk: Trunk | None = None, warm: WarmPrefixes | None = None,
+    trunk: Trunk | None = None, warm: WarmPrefixes | None = None, states: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
     """float64 per example, in the order of the view; `left` pads on the left (the scores are the same).
 
@@ -34,23 +35,30 @@ def score_blocks(
     histories with candidates behind them stay at hand for the next request of the same user. With both, `warm` serves
     these, since candidates need the keys and values of every layer, which a trunk does not keep; the trunk serves all
     other blocks.
+
+    `states` float32 [examples, width] is filled with the states, after the final norm, that the scores are read from.
     """
     scores = np.full(len(blocks.block), np.nan)
+
+    def read_out(examples: np.ndarray, found: Tensor) -> None:
+        scores[examples] = base.log_odds(found, answers.yes, answers.no).double().cpu().numpy()
+        if states is not None:
+            states[examples] = found.float().cpu().numpy()
+
     with torch.inference_mode():
         shared: list[PrefixGroup] = []
         others = np.arange(len(blocks))
         if not left and (trunk is None or warm is not None):
             shared, others = prefix_groups(blocks, base, None if warm is None else 1)
         for group in shared:
-            log_odds = base.log_odds(states_of(base, blocks, group, warm), answers.yes, answers.no)
-            scores[group.examples] = log_odds.double().cpu().numpy()
+            read_out(group.examples, states_of(base, blocks, group, warm))
 
-        def score(batch: TokenBatch) -> tuple[np.ndarray, np.ndarray]:
-            return batch.examples, batch_log_odds(base, answers, batch, trunk).double().cpu().numpy()
+        def score(batch: TokenBatch) -> None:
+            read_out(batch.examples, batch_states(base, batch, trunk))
 
         for step in _read(blocks, others, max_tokens, base, left, trunk) if len(others) else ():
-            for examples, found in side_by_side(score, step, base.device):
-                scores[examples] = found
+            for _ in side_by_side(score, step, base.device):
+                pass
     if not np.isfinite(scores).all():
         raise ModelError(
             "scores",

@@ -32,6 +32,7 @@ from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.template import Template
 
 KEPT_BLOCKS = 64
+KEPT_STATES = 8  # periods whose states stay in memory where they lie in a folder as well
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Workshop:
     progress: Progress | None = None
     cache: CacheOptions = field(default_factory=CacheOptions)
     similarity: str = "tfidf"  # how stacks compare item texts
+    keeps_states: bool = False  # a pass of the bare model keeps its states beside its scores, for heads on them
 
     def __post_init__(self) -> None:
         self.grafts = Grafts(self.base)
@@ -54,6 +56,7 @@ class Workshop:
         self.answers: Verbalizer = self.encoder.answers
         self.fits: dict[str, tuple[Adapter, Cost]] = {}
         self.scores: dict[str, KeptScores] = {}
+        self.states: dict[str, KeptScores] = {}
         self._blocks: dict[str, Blocks] = {}
         self._told: set[str] = set()
         self._lock = RLock()  # labs may work in several threads
@@ -135,15 +138,40 @@ class Workshop:
     def kept_scores(self, key: str) -> KeptScores:
         with self._lock:
             if key not in self.scores:
-                path = self.folder / "scores" / f"{key}.npz" if self.folder else None
-                self.scores[key] = KeptScores.load(path) if path and path.is_file() else KeptScores()
+                self.scores[key] = self._read("scores", key)
             return self.scores[key]
 
     def keep_scores(self, key: str, rows: np.ndarray, scores: np.ndarray, cost: Cost) -> KeptScores:
         """What is kept now, with these rows; those that another thread was quicker to score stay as they are."""
         with self._lock:
-            kept = self.kept_scores(key).with_rows(rows, scores, cost)
-            self.scores[key] = kept
-            if self.folder:
-                kept.save(self.folder / "scores" / f"{key}.npz")
+            kept = self.scores[key] = self._written("scores", key, self.kept_scores(key).with_rows(rows, scores, cost))
             return kept
+
+    def kept_states(self, key: str) -> KeptScores:
+        with self._lock:
+            found = self.states.get(key) or self._read("states", key)
+            return self._at_hand(key, found)
+
+    def keep_states(self, key: str, rows: np.ndarray, states: np.ndarray, cost: Cost) -> KeptScores:
+        """As `keep_scores`, for states float32 [rows, width]."""
+        with self._lock:
+            return self._at_hand(
+                key, self._written("states", key, self.kept_states(key).with_rows(rows, states, cost))
+            )  # fmt: skip
+
+    def _at_hand(self, key: str, kept: KeptScores) -> KeptScores:
+        """States are large: without a folder all stay in memory, with one the newest few do."""
+        self.states.pop(key, None)
+        while self.folder and len(self.states) >= KEPT_STATES:
+            del self.states[next(iter(self.states))]
+        self.states[key] = kept
+        return kept
+
+    def _read(self, what: str, key: str) -> KeptScores:
+        path = self.folder / what / f"{key}.npz" if self.folder else None
+        return KeptScores.load(path) if path and path.is_file() else KeptScores()
+
+    def _written(self, what: str, key: str, kept: KeptScores) -> KeptScores:
+        if self.folder:
+            kept.save(self.folder / what / f"{key}.npz")
+        return kept

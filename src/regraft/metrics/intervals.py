@@ -145,6 +145,23 @@ def bootstrap(
     return Bootstrap(values, rows, (len(liked), resampler.n_users, seed), users_of)
 
 
+def bootstrap_means(
+    columns: Mapping[str, np.ndarray], users: ArrayLike, n_resamples: int = 1000, seed: int = 0
+) -> Bootstrap:
+    """Plain means of columns of numbers, one row each, with users drawn; names as in `columns`."""
+    resampler = Resampler(users, n_resamples, seed)
+    n, codes = len(resampler.codes), resampler.codes
+    rows = np.bincount(codes, minlength=resampler.n_users)
+    values = {}
+    for name, column in columns.items():
+        same_length("bootstrap", column=column, users=codes)
+        sums = np.bincount(codes, weights=column, minlength=resampler.n_users)
+        values[name] = np.concatenate([counts @ sums / (counts @ rows) for counts in _all_users_first(resampler)])
+    return Bootstrap(
+        values, dict.fromkeys(columns, n), (n, resampler.n_users, seed), dict.fromkeys(columns, resampler.n_users)
+    )
+
+
 def headline(
     labels: ArrayLike,
     scores: ArrayLike,

@@ -8,6 +8,8 @@ have been shown at the time: ranks among sampled candidates order models wrongly
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -36,18 +38,39 @@ def hit_rate(ranks: ArrayLike, k: int, cases: ArrayLike | None = None) -> float:
     return _mean(np.bincount(case, weights=rank <= k, minlength=len(wanted)) > 0)
 
 
+class Each(NamedTuple):
+    """The measures of every request; arrays have one entry per request that wanted something."""
+
+    case: np.ndarray  # as given, ascending
+    ndcg: np.ndarray
+    recall: np.ndarray
+    mrr: np.ndarray
+
+
+def of_each(ranks: ArrayLike, k: int, cases: ArrayLike | None = None) -> Each:
+    """NDCG, recall and reciprocal rank at k of every request: what `ndcg`, `recall` and `mrr` are the means of."""
+    rank, case, wanted = _read(ranks, k, cases)
+    names = np.arange(len(wanted)) if cases is None else np.unique(np.asarray(cases))
+    gain = np.where(rank <= k, 1 / np.log2(1 + rank), 0.0)
+    ideal = np.cumsum(1 / np.log2(2 + np.arange(k)))[np.minimum(wanted, k) - 1]
+    best = np.full(len(wanted), np.inf)
+    np.minimum.at(best, case, rank)
+    return Each(
+        names,
+        np.bincount(case, weights=gain, minlength=len(wanted)) / ideal,
+        np.bincount(case, weights=rank <= k, minlength=len(wanted)) / wanted,
+        np.where(best <= k, 1 / best, 0.0),
+    )
+
+
 def recall(ranks: ArrayLike, k: int, cases: ArrayLike | None = None) -> float:
     """Mean share of a request's wanted items in the top k; 0 to 1, higher better. NaN without positives."""
-    rank, case, wanted = _read(ranks, k, cases)
-    return _mean(np.bincount(case, weights=rank <= k, minlength=len(wanted)) / wanted)
+    return _mean(of_each(ranks, k, cases).recall)
 
 
 def mrr(ranks: ArrayLike, k: int, cases: ArrayLike | None = None) -> float:
     """Mean of 1 / rank of the best wanted item, 0 below the top k; 0 to 1. NaN without positives."""
-    rank, case, wanted = _read(ranks, k, cases)
-    best = np.full(len(wanted), np.inf)
-    np.minimum.at(best, case, rank)
-    return _mean(np.where(best <= k, 1 / best, 0.0))
+    return _mean(of_each(ranks, k, cases).mrr)
 
 
 def ndcg(ranks: ArrayLike, k: int, cases: ArrayLike | None = None) -> float:
@@ -55,10 +78,7 @@ def ndcg(ranks: ArrayLike, k: int, cases: ArrayLike | None = None) -> float:
 
     0 to 1, higher is better. NaN without positives. Source: Jarvelin & Kekalainen 2002, binary gains.
     """
-    rank, case, wanted = _read(ranks, k, cases)
-    gain = np.where(rank <= k, 1 / np.log2(1 + rank), 0.0)
-    ideal = np.cumsum(1 / np.log2(2 + np.arange(k)))[np.minimum(wanted, k) - 1]
-    return _mean(np.bincount(case, weights=gain, minlength=len(wanted)) / ideal)
+    return _mean(of_each(ranks, k, cases).ndcg)
 
 
 def coverage(recommended: ArrayLike, catalogue: int) -> float:

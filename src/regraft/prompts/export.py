@@ -34,7 +34,7 @@ def export(
     format: str,
     path: Path,
     refresh: str = "event",
-    similarity: str = "none",
+    similarity: str = "tfidf",
 ) -> int:
     """Writes every example of the view to `path` (UTF-8) and returns how many there were.
 

@@ -177,13 +177,16 @@ class FactSums:
 
     # -- what it is asked ------------------------------------------------------------------------
 
-    def ask(self, user: np.ndarray, item: np.ndarray, time: np.ndarray) -> Columns:
+    def ask(self, user: np.ndarray, item: np.ndarray, time: np.ndarray, above: np.ndarray | None = None) -> Columns:
         """The facts of each (user, item, time) as of the time; code -1 is a stranger.
+
+        `above` (default: all) says how many rows stand above each question, which may lie in the past of the rows
+        taken, but not before the current period; it matters under the regime `paper`.
 
         The first question after the close of a period begins its neighbour sums, unless they have begun.
         """
-        self.items.reserve(int(item.max(initial=-1)) + 1)  # an item without an event may be known by its text
-        known = self._known(time, np.full(len(time), self.rows))
+        self.items.reserve(int(item.max(initial=-1)) + 1)  # an item on offer may have no event yet
+        known = self._known(time, np.full(len(time), self.rows) if above is None else above)
         if self._chunk_begins() and len(known):
             self._begin(int(known.min()), self.rows)
         about_items = self._refreshed(time, known)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from regraft.data.asked import ASKED, Asked
 from regraft.data.regimes import Regime
 from regraft.data.stream import ROW_COLUMNS, Stream
 from regraft.errors import ConfigError
@@ -113,8 +114,10 @@ def _kept(
     key = ("facts", str(regime), refresh, similarity)
     kept = stream.shared.get(key)
     if kept is None or len(kept[0]) < len(stream.time) or _address(stream) != kept[1]:
-        sums = FactSums(regime, refresh, stream.implicit, similarity, kin=similarity == NONE)
-        table = pl.DataFrame(replay(sums, stream, progress)).select(columns)
+        if ASKED in stream.shared:
+            table = _with_asked(stream.shared[ASKED], regime, refresh, similarity, columns)
+        else:
+            table = pl.DataFrame(replay(_sums(stream, regime, refresh, similarity), stream, progress)).select(columns)
         # The arrays are kept too: as long as they live, no other log can lie at their addresses.
         kept = stream.shared[key] = (table, _address(stream), [getattr(stream, n) for n in ROW_COLUMNS])
     return kept[0][: len(stream.time)]
@@ -129,6 +132,26 @@ def wanted(names: Iterable[str], similarity: str) -> str:
             "Set similarity: tfidf",
         )  # fmt: skip
     return similarity if content else NONE
+
+
+def _sums(stream: Stream, regime: Regime, refresh: str, similarity: str) -> FactSums:
+    return FactSums(regime, refresh, stream.implicit, similarity, kin=similarity == NONE)
+
+
+def _with_asked(asked: Asked, regime: Regime, refresh: str, similarity: str, columns: tuple[str, ...]) -> pl.DataFrame:
+    """The table of a log and of the pairs that are asked about: what `replay` would give, without a replay for each."""
+    key, log = ("facts", str(regime), refresh, similarity), asked.log
+    own = _kept(log, regime, refresh, similarity, columns, None)
+    if key not in asked.answers:
+        rows, sums = log.shared.get(("sums", *key), (-1, None))
+        if rows != len(log.time):  # the last ones are kept: several questions are asked at the same time
+            sums = _sums(log, regime, refresh, similarity)
+            replay(sums, log)
+            log.shared["sums", *key] = len(log.time), sums
+        asked.answers[key] = pl.DataFrame(sums.ask(asked.user, asked.item, asked.time, asked.at)).select(columns)
+    n = len(log.time)
+    order = np.insert(np.arange(n), asked.at, n + np.arange(len(asked)))
+    return pl.concat([own, asked.answers[key]])[order]
 
 
 def _address(stream: Stream) -> list[int]:

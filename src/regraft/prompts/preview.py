@@ -59,7 +59,7 @@ class Prompts:
     regime: Regime
     shape: Shape
     refresh: str = "event"
-    similarity: str = "none"  # how item texts are compared, where the template shows content facts
+    similarity: str = "tfidf"  # how item texts are compared, where the template shows content facts
     _skeletons: dict[tuple[str, ...], list[Piece]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -155,7 +155,7 @@ def prompt_text(
     shape: Shape,
     refresh: str = "event",
     example: int = 0,
-    similarity: str = "none",
+    similarity: str = "tfidf",
 ) -> Preview:
     """One example of a view as the model reads it; examples are numbered from 0 in time order."""
     return Prompts(view, template, regime, shape, refresh, similarity).preview(example)

@@ -18,6 +18,7 @@ from regraft.files import MARK, write_text
 from regraft.metrics.intervals import FEW_USERS, Interval
 from regraft.report import figures, panels
 from regraft.report.drawing import far_out
+from regraft.report.list_tables import page_rows
 from regraft.report.measures import GROUPS
 from regraft.report.report_words import Words
 from regraft.report.results import Results
@@ -82,6 +83,7 @@ def context(results: Results, summary: Summary, words: Words) -> dict[str, Any]:
         "stream_facts": _stream_facts(results, words),
         "cuts": _cuts(results),
         "notes": _notes(results),
+        "list_rows": page_rows(summary, words),
         "config": json.dumps(results.run.get("config"), indent=1, ensure_ascii=False),
     }
 

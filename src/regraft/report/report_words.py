@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 
 from regraft.errors import ConfigError
+from regraft.report.list_words import LISTS
 from regraft.report.page_words import PAGE
 from regraft.report.verdict_words import VERDICT
 
 LANGUAGES = ("en", "ja")
 
-PHRASES = PAGE | VERDICT
+PHRASES = PAGE | VERDICT | LISTS
 
 
 class Words:

@@ -1,15 +1,16 @@
 """What a run of the arena left on disk, checked before anything is computed from it.
 
 Four files: `run.json` says what was run, `cases.parquet` holds every example, `scores.parquet` one log-odds
-per contender, seed, update and case, `costs.parquet` what each update took. A run that is not finished has
-fewer cells; a cell that is there must be whole, because no test row is ever dropped.
+per contender, seed, update and case, `costs.parquet` what each update took; where lists were ranked, a fifth,
+`ranks.parquet`, holds the ranks of the wanted items. A run that is not finished has fewer cells; a cell that is
+there must be whole, because no test row is ever dropped.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from regraft.errors import ResultsError
+from regraft.report.lists import RANKED
 
 CASES: dict[str, Any] = {
     "case": pl.Int64,
@@ -51,6 +53,7 @@ COSTS: dict[str, Any] = {
     "forward_passes_per_request": pl.Float64,
     "notes": pl.String,
 }
+RANKS: dict[str, Any] = {**CELL, **RANKED}
 RUN = ("name", "finished", "stream", "seeds", "contenders", "scored_periods", "updates")
 AGAIN = "Run the arena again with the same command and folder: finished cells are kept"
 
@@ -64,6 +67,7 @@ class Results:
     cases: pl.DataFrame
     scores: pl.DataFrame
     costs: pl.DataFrame
+    ranks: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=RANKS))  # empty: no lists were ranked
 
     @classmethod
     def load(cls, folder: Path | str) -> Results:
@@ -80,6 +84,7 @@ class Results:
             _table(folder / "cases.parquet", CASES),
             _table(folder / "scores.parquet", SCORES, optional),
             _table(folder / "costs.parquet", COSTS, optional),
+            _table(folder / "ranks.parquet", RANKS, True),
         )
         results.check()
         return results

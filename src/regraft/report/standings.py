@@ -12,6 +12,7 @@ import polars as pl
 
 from regraft.metrics.by_period import Mean, Staleness, harmonic_mean
 from regraft.metrics.intervals import Bootstrap, Difference, Interval, holm
+from regraft.report.lists import Lists
 
 STATISTICS = ("auc", "pooled_auc", "uauc", "log_loss", "brier")
 ALPHA = 0.05  # of a Holm-adjusted difference
@@ -142,6 +143,7 @@ class Summary:
     curves: pl.DataFrame
     has_eval_rows: bool  # whether `cells` are of rows never trained on
     draws: Mapping[str, Bootstrap] = field(repr=False)
+    lists: Lists | None = None  # where lists were ranked
 
     def __getitem__(self, name: str) -> Standing:
         return next(standing for standing in self.standings if standing.name == name)
@@ -149,6 +151,11 @@ class Summary:
     @property
     def finished(self) -> bool:
         return bool(self.run["finished"])
+
+    @property
+    def negatives(self) -> str:
+        """How negatives were drawn, in words; empty where the log has dislikes."""
+        return str(self.run["stream"].get("negatives") or "")
 
     @cached_property
     def compared(self) -> tuple[Standing, ...]:

@@ -17,6 +17,7 @@ from regraft.metrics.by_period import MetricMatrix
 from regraft.metrics.intervals import Bootstrap
 from regraft.report import measures
 from regraft.report.continual import cell_table, churn_of, continual_metrics, matrices, untouched
+from regraft.report.lists import lists_of
 from regraft.report.results import Results
 from regraft.report.standings import Spent, Standing, Summary
 from regraft.report.tables import markdown_table, results_csv
@@ -90,7 +91,11 @@ def summarise(results: Results, n_resamples: int = 1000, seed: int = 0) -> Summa
         ),
         has_eval_rows=has_eval_rows,
         draws={one.standing.name: one.draws for one in examined},
-    )
+        lists=lists_of(
+            results.ranks.filter(pl.col("period").is_in(list(periods))),
+            results.run, [one.name for one in present if one.compared], draws, seed,
+        ),
+    )  # fmt: skip
 
 
 class Examined(NamedTuple):

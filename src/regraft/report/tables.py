@@ -9,6 +9,7 @@ import polars as pl
 
 from regraft.files import whole
 from regraft.metrics.intervals import FEW_USERS, Interval
+from regraft.report.list_tables import list_cells, list_head, list_note, listed
 
 if TYPE_CHECKING:
     from regraft.report.standings import Paired, Standing, Summary
@@ -51,6 +52,7 @@ def results_csv(
     for standing in summary.compared:
         place = of_run | (of_llm if standing.is_llm else dict.fromkeys(of_llm))
         row = {"contender": standing.name} | place | _numbers(standing) | _differences(summary, standing)
+        row |= listed(summary, standing.name)
         rows.append({name: row[name] for name in [*CSV_COLUMNS, *(n for n in row if n not in CSV_COLUMNS)]})
     frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=list(CSV_COLUMNS))
     floats = pl.selectors.float()
@@ -118,6 +120,7 @@ def markdown_table(summary: Summary) -> str:
         "tokens per update",
         "adapter MiB",
     ]
+    head += list_head(summary)
     lines = [_line(head), _line(["---"] * 3 + ["---:"] * (len(head) - 3))]
     for s in summary.compared:
         costs = ("", "", "")
@@ -131,13 +134,14 @@ def markdown_table(summary: Summary) -> str:
             _plain(s.forgetting.value, 4),
         ]
         kind = "LLM" if s.is_llm else "baseline"
-        lines.append(_line([_cell(s.name), kind, str(len(s.seeds)), *measured, *costs]))
+        lines.append(_line([_cell(s.name), kind, str(len(s.seeds)), *measured, *costs, *list_cells(summary, s.name)]))
     note = (
         f"{summary.rows:,} test rows of {summary.users:,} users in {len(summary.compared_periods)} periods; "
         f"mean over periods, 95 % intervals from {summary.n_resamples:,} resamples of users."
     )
     if (few := summary.few_users()) is not None:
         note += f" Too few users for an interval (n = {few}, {FEW_USERS} are needed)."
+    note += list_note(summary)
     if not summary.finished:
         note += f" The run is not finished: {summary.cells_done} of {summary.cells_planned} cells."
     return "\n".join([*lines, "", note, ""])

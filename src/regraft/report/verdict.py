@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regraft.metrics.intervals import FEW_USERS
+from regraft.report.list_verdict import list_sentences
 from regraft.report.report_words import Words
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def verdict(summary: Summary, lang: str = "en") -> list[str]:
         return [words("nothing", planned=summary.cells_planned)]
     return [
         *_finished(summary, words),
+        *list_sentences(summary, words),
         *_can_rank(summary, words),
         *_best(summary, words),
         *_llm_or_baseline(summary, words),

@@ -10,7 +10,7 @@ from regraft.data.stream import Stream
 from regraft.errors import MissingExtraError
 from regraft.prompts.template import Template
 from regraft.setup.build import nano_options, nano_place
-from regraft.setup.config import ArenaConfig
+from regraft.setup.config import ArenaConfig, plugin
 
 if TYPE_CHECKING:
     from regraft.lm.base_model import BaseModel
@@ -28,9 +28,11 @@ def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regim
     base = BaseModel.load(path, config.base.dtype, config.base.device, config.base.trust_remote_code)
     encoder = encoder_of(base.tokenizer, base.longest, config, template, regime)
     cache = config.cache.model_copy(update={"folder": config.cache.folder or str(folder.parent)})
+    on_states = any(getattr(plugin(c), "reads_states", False) for c in config.contenders if c.kind == "strategy")
     workshop = Workshop(
-        base, encoder, config.adapter, config.fit, folder / "kept", cache=cache, similarity=config.similarity
-    )
+        base, encoder, config.adapter, config.fit, folder / "kept", cache=cache, similarity=config.similarity,
+        keeps_states=on_states,
+    )  # fmt: skip
     workshop.grafts.check(config.adapter)
     return workshop
 

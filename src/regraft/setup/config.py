@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from regraft.data.labels import LabelRule
 from regraft.data.regimes import Regime
 from regraft.data.source import DataOptions
 from regraft.errors import ConfigError, RegraftError
@@ -71,6 +72,20 @@ class ContenderOptions(BaseModel):
         )
 
 
+class RankingOptions(BaseModel):
+    """Ranked lists: how high the chosen items stand among those on offer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests: int = Field(500, ge=0, description="per period, drawn by row id; 0: nothing is ranked")
+    language: int = Field(50, ge=1, description="of them, how many a contender with a language model reranks")
+    k: int = Field(10, ge=1, description="places of a list that count")
+    candidates: int = Field(100, ge=1, description="items that the common retriever finds per request")
+    pairs: int = Field(
+        500_000, ge=1, description="requests x items per period that a classical contender scores to rank all on offer"
+    )
+
+
 DEFAULT_CONTENDERS = (
     "never",
     "full-retrain",
@@ -110,6 +125,9 @@ class ArenaConfig(BaseModel):
         None, ge=1, description="close of the period at which renewal begins; None: half way"
     )
     last_update: int | None = Field(None, ge=1)
+    ranking: RankingOptions | None = Field(
+        None, description="ranked lists; None: as by default under the label rule `implicit`, none otherwise"
+    )
     eval_share: float = Field(
         0.1, ge=0, lt=0.5, description="share of the examples never trained on, for the table by period"
     )
@@ -154,6 +172,13 @@ class ArenaConfig(BaseModel):
         place = "strategies" if contender.kind == "strategy" else "baselines"
         given = inspect.signature(plugin_class(place, contender.use)).parameters
         return ({"similarity": self.similarity} if "similarity" in given else {}) | contender.settings
+
+    @property
+    def lists(self) -> RankingOptions | None:
+        """How lists are ranked in this run; None where they are not."""
+        implicit = LabelRule(self.data.label).implicit and self.data.preset is None
+        found = self.ranking or (RankingOptions() if implicit else None)
+        return found if found and found.requests else None
 
     @classmethod
     def read(cls, path: Path) -> ArenaConfig:

@@ -14,7 +14,7 @@ from regraft.data.stream import Stream
 from regraft.lm.anchored import Served, fit_anchored
 from regraft.lm.blend import Blend, Calibration
 from regraft.prompts.facts import fact_table
-from regraft.strategies.blind_stack import PREFIX, fitted_stack, saved_stack, stack_scores
+from regraft.strategies.blind_stack import PREFIX, fitted_stack, saved_stack, score_in_full, stack_scores
 from regraft.strategies.protocol import Lab, Strategy
 from regraft.strategies.remembered import drop_gone, signed
 
@@ -108,7 +108,7 @@ def _served(old: Blend | None, past: Stream, lab: Lab, stacked: bool) -> dict[st
     if old is None or (stacked and stack is None):
         return {}
     newest = _not_seen(old, past.split_last()[0])
-    said = {"served.rows": newest.ids, "served.log_odds": lab.score(old, newest)}
+    said = {"served.rows": newest.ids, "served.log_odds": score_in_full(old, newest, lab)}
     if stack is not None:
         said["served.stack"] = stack_scores(stack, newest, lab)
     if said.keys() <= old.state.keys():
@@ -137,7 +137,7 @@ def _logistic(new: Blend, served: dict[str, np.ndarray], past: Stream, lab: Lab)
             if not len(view):
                 lab.notes.append("calibration logistic: no row was held out to fit it on yet")
                 return new, cost
-            said = lab.score(new, view)
+            said = score_in_full(new, view, lab)
         bias, weights = fit_logistic(said[:, None], view.labels, "calibration logistic").plain
     lab.notes.append(f"calibration logistic: weight {weights[0]:.3f} on the model's log-odds, {len(view)} rows")
     return replace(new, calibration=Calibration(bias, tuple(map(float, weights)))), cost

@@ -65,11 +65,25 @@ class Lab(Protocol):
         trained on. `weights` are per example.
         """
 
+    @property
+    def states_key(self) -> str:
+        """Names all that a state depends on beside the log; states under another name are not comparable."""
+
+    @property
+    def dry(self) -> bool:
+        """True where work is only counted: classical models need not be fitted either."""
+
     def score(self, blend: Blend, view: Stream) -> np.ndarray:
-        """Log-odds per example, before the blend's calibration."""
+        """Log-odds per example, before the blend's calibration; of a head, without a stack that it stands on."""
 
     def score_adapter(self, adapter: Adapter | None, view: Stream) -> np.ndarray:
         """Log-odds per example under one adapter, or under the bare base model."""
+
+    def states(self, view: Stream, *, served: bool = False) -> np.ndarray:
+        """float32 [examples, width]: the bare model's states, after the final norm, that its answers are read from.
+
+        `served`: the caller's own scoring of these rows was charged; only what must be read anew is charged.
+        """
 
     def log_loss(self, blend: Blend, view: Stream) -> float:
         """Mean log-loss of the blend on the view, before calibration."""
@@ -89,6 +103,11 @@ class Settings(BaseModel):
     """Base of a strategy's settings: unknown names and wrong values are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @property
+    def reads_states(self) -> bool:
+        """Whether it asks for states: then passes of the bare model keep them."""
+        return False
 
     @property
     def rung(self) -> str:

@@ -15,7 +15,7 @@ from regraft.errors import ModelError
 from regraft.lm.anchored import Anchored
 from regraft.lm.blend import Blend, Calibration
 from regraft.prompts.facts import fact_table
-from regraft.strategies.blind_stack import saved_stack, stack_scores
+from regraft.strategies.blind_stack import saved_stack, score_in_full, stack_scores
 from regraft.strategies.close_period import CalibrationKind, Closed, close_period
 from regraft.strategies.contender import described_in, save_contender
 from regraft.strategies.protocol import Lab, Strategy
@@ -41,7 +41,7 @@ class StrategyContender:
 
     def score(self, cases: Stream) -> np.ndarray:
         blend = self._blend
-        scores = self.lab.score(blend, cases)
+        scores = score_in_full(blend, cases, self.lab)
         if blend.calibration is None:
             return scores
         if isinstance(blend.calibration, Anchored):

@@ -163,4 +163,4 @@ def _rehashed(blend: Blend) -> str:
     """The hash of what the blend holds now; hashes are kept once computed."""
     parts = tuple((None if a is None else Adapter(a.shape, a.weights), w) for a, w in blend.parts)
     kept = {key: Adapter(a.shape, a.weights) for key, a in blend.kept.items()}
-    return Blend(parts, blend.mode, blend.calibration, blend.state, kept).hash
+    return Blend(parts, blend.mode, blend.calibration, blend.state, kept, blend.fitted).hash

@@ -3,7 +3,8 @@
 Every call is recorded. An adapter of this lab is tiny and real (it is saved, hashed and merged like any
 other), and what it says is known: items fall into BUCKETS by their code, and the log-odds of a case are the
 smoothed log-odds of a like among the examples of its bucket, `log((likes + 1) / (dislikes + 1))`. Training
-from an earlier adapter goes half of the way, in the buckets that have examples.
+from an earlier adapter goes half of the way, in the buckets that have examples. The state of a case is its bucket,
+one-hot; the bare base model says 0.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ TOKENS = 10  # per example, read or trained on
 class Call:
     """What a strategy asked for: `view` is None for a merge, `asked` holds the other arguments."""
 
-    what: Literal["fit", "score", "merge"]
+    what: Literal["fit", "score", "states", "merge"]
     view: Stream | None
     asked: dict[str, Any] = field(default_factory=dict)
 
@@ -45,7 +46,7 @@ class FakeLab:
         self.seed = seed
         self.options = options or FitOptions()
         self.regime = regime or Regime()
-        self.base_path = ""
+        self.base_path, self.states_key, self.dry = "", "fake", False
         self.similarity = "tfidf"
         self.rng = np.random.default_rng([seed, 1])
         self.meter = CostMeter()
@@ -59,7 +60,7 @@ class FakeLab:
         other.meter, other.notes, other.trained, other.calls = self.meter, self.notes, self.trained, self.calls
         return other
 
-    def asked(self, what: Literal["fit", "score", "merge"]) -> list[Call]:
+    def asked(self, what: Literal["fit", "score", "states", "merge"]) -> list[Call]:
         """The calls of one kind."""
         return [call for call in self.calls if call.what == what]
 
@@ -101,6 +102,8 @@ class FakeLab:
 
     def score(self, blend: Blend, view: Stream) -> np.ndarray:
         """Log-odds per example, before the blend's calibration."""
+        if blend.head is not None:
+            return blend.head.log_odds(self.states(view))
         weights = np.array([w for _, w in blend.parts])
         parts = np.stack([self.score_adapter(adapter, view) for adapter, _ in blend.parts])
         return parts[0] if len(parts) == 1 else average_probability(parts, weights / weights.sum())
@@ -112,6 +115,13 @@ class FakeLab:
         if adapter is None:
             return np.zeros(len(view))
         return said(adapter)[view.item[view.targets] % BUCKETS]
+
+    def states(self, view: Stream, *, served: bool = False) -> np.ndarray:
+        """float32 [examples, BUCKETS]: 1 at the bucket of the item; what was served is kept and costs nothing."""
+        self.calls.append(Call("states", view, {"served": served}))
+        if not served:
+            self.meter.charge(Cost(cpu_seconds=len(view) / 1000, tokens_forward=TOKENS * len(view)))
+        return np.eye(BUCKETS, dtype=np.float32)[view.item[view.targets] % BUCKETS]
 
     def log_loss(self, blend: Blend, view: Stream) -> float:
         """Mean log-loss of the blend on the view, before calibration."""

@@ -22,11 +22,16 @@ from regraft.lm.verbalizer import Verbalizer
 ExtraLoss = Callable[[Tensor, np.ndarray], Tensor]
 
 
-def batch_log_odds(base: BaseModel, answers: Verbalizer, batch: TokenBatch, trunk: Trunk | None = None) -> Tensor:
-    """logit(yes) - logit(no) for every example of the batch, fp32."""
+def batch_states(base: BaseModel, batch: TokenBatch, trunk: Trunk | None = None) -> Tensor:
+    """[examples, width]: the state after the final norm that each example of the batch is read from."""
     with activated_at(batch.active), read_alone(base, batch.row, batch.read, batch.ids.shape[1]):
         states = trunk.hidden(batch) if trunk else base.hidden(batch.ids, batch.visible, batch.position)
-    return base.log_odds(states[batch.row, batch.read], answers.yes, answers.no)
+    return states[batch.row, batch.read]
+
+
+def batch_log_odds(base: BaseModel, answers: Verbalizer, batch: TokenBatch, trunk: Trunk | None = None) -> Tensor:
+    """logit(yes) - logit(no) for every example of the batch, fp32."""
+    return base.log_odds(batch_states(base, batch, trunk), answers.yes, answers.no)
 
 
 @dataclass(frozen=True)
