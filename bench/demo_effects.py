@@ -106,15 +106,25 @@ def the_change(results: Results, found: Drawn, change: int) -> list[str]:
     return lines
 
 
-def above(results: Results, found: Drawn, others: Sequence[str], references: Sequence[str]) -> list[str]:
-    """AUC of `others` minus that of each reference, mean over all periods."""
+def spans(found: Drawn, change: int) -> dict[str, list[int]]:
+    """The tested periods before the change, that of the change, and those after it."""
+    parts = {
+        "before the change": [p for p in found.periods if p < change],
+        "in the period of the change": [p for p in found.periods if p == change],
+        "after the change": [p for p in found.periods if p > change],
+    }
+    return {name: periods for name, periods in parts.items() if periods}
+
+
+def above(found: Drawn, periods: Sequence[int], others: Sequence[str], references: Sequence[str]) -> list[str]:
+    """AUC of `others` minus that of each reference, mean over the periods."""
     lines = [
         "| contender | AUC | " + " | ".join(f"minus {name}" for name in references) + " |",
         "|---|--:|" + "---|" * len(references),
     ]
     for name in [*references, *others]:
-        mine = found.mean(name, found.periods)
-        gaps = ["" if r == name else told(mine - found.mean(r, found.periods)) for r in references]
+        mine = found.mean(name, periods)
+        gaps = ["" if r == name else told(mine - found.mean(r, periods)) for r in references]
         lines.append(f"| {name} | {mine[0]:.4f} | " + " | ".join(gaps) + " |")
     return lines
 
@@ -125,16 +135,19 @@ def main() -> None:
     results = Results.load(parser.parse_args().folder)
     names = list(results.kinds)
     scores = results.headline.filter(pl.col("seed") == results.run["seeds"][0])
-    every = drawn(scores, names)
-    print("\n".join(the_change(results, every, change_period(results))))
+    every, change = drawn(scores, names), change_period(results)
+    print("\n".join(the_change(results, every, change)))
     counts = [n for n in names if results.uses[n] in COUNTS]
     first = scores.filter(pl.col("case").is_in(without_earlier_rows(results)))
     blind = drawn(first, names)
-    print(f"\n## Items without an earlier row ({sum(blind.rows):,} rows), mean over periods {blind.periods}\n")
-    print("\n".join(above(results, blind, [n for n in names if n not in counts], counts)))
-    stacks = [n for n in names if results.uses[n] == "stack"]
-    print(f"\n## On top of the stack, all rows, mean over periods {every.periods}\n")
-    print("\n".join(above(results, every, [n for n in names if n not in stacks], stacks)))
+    for title, found, references in (
+        ("Items without an earlier row", blind, counts),
+        ("On top of the stack, all rows", every, [n for n in names if results.uses[n] == "stack"]),
+    ):
+        for span, periods in spans(found, change).items():
+            rows = sum(found.rows[found.periods.index(p)] for p in periods)
+            print(f"\n## {title}, {span}: mean over periods {periods}, {rows:,} rows\n")
+            print("\n".join(above(found, periods, [n for n in names if n not in references], references)))
 
 
 if __name__ == "__main__":
