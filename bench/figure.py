@@ -1,4 +1,7 @@
-"""Draws a results table as a picture: `python bench/figure.py docs/results/NAME.csv` writes NAME.png."""
+"""Draws a results table as pictures: `python bench/figure.py docs/results/NAME.csv` writes NAME.png.
+
+A table that names rungs also gives the ladder, cost beside quality: NAME-ladder.png and NAME-ladder.svg.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import polars as pl
+
+from regraft.report.ladder_figure import Colours, Point, draw_ladder
+from regraft.rungs import CLASSICAL, height
 
 COLOURS = {"baseline": "#0072B2", "strategy": "#D55E00"}  # Okabe and Ito; shape differs too
 MARKS = {"baseline": "o", "strategy": "s"}
@@ -45,5 +51,38 @@ def draw(table: Path) -> Path:
     return out
 
 
+def draw_rungs(table: Path) -> list[Path]:
+    """AUC of each rung's best contender against the CPU seconds it takes per 1,000 requests; none without rungs."""
+    rows = pl.read_csv(table)
+    if "pays" not in rows.columns:
+        return []
+    best = sorted(rows.filter(pl.col("pays").is_not_null()).iter_rows(named=True), key=lambda row: height(row["rung"]))
+    served = [row["rung"] for row in best if row["pays"] == "yes"][-1]
+    points = [
+        Point(
+            row["rung"], row["rung"] in CLASSICAL, row["cpu_seconds_per_1000_requests"], row["auc"], row["auc_low"],
+            row["auc_high"], row["rung"] == served,
+        )
+        for row in best
+    ]  # fmt: skip
+    figure, axes = plt.subplots(figsize=(9, 4.2))
+    figure.subplots_adjust(left=0.09, right=0.98, bottom=0.13, top=0.86)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    draw_ladder(axes, points, 10, Colours("#1b1f24", "#59636e", "#ffffff", COLOURS["strategy"], COLOURS["baseline"]))
+    axes.set(xlabel="CPU seconds per 1,000 requests (log scale)", ylabel="AUC, 95 % interval by user")
+    axes.set_title(
+        f"{table.stem}: the best contender of each rung, {rows['n'].max():,} test rows\n"
+        f"filled: the last rung that pays; square: {NAMES['baseline']}, circle: {NAMES['strategy']}",
+        fontsize=10, loc="left",
+    )  # fmt: skip
+    written = [table.with_name(f"{table.stem}-ladder{kind}") for kind in (".png", ".svg")]
+    for out in written:
+        figure.savefig(out, dpi=130)
+    plt.close(figure)
+    return written
+
+
 if __name__ == "__main__":
-    print(draw(Path(sys.argv[1])))
+    for picture in (draw(Path(sys.argv[1])), *draw_rungs(Path(sys.argv[1]))):
+        print(picture)

@@ -6,6 +6,9 @@ RUNGS = (
 )  # fmt: skip
 
 
+CLASSICAL = RUNGS[: RUNGS.index("model as it came")]  # without a language model
+
+
 def height(rung: str) -> int:
     """Place of a rung on the ladder, from 0."""
     return RUNGS.index(rung)

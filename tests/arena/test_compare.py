@@ -289,7 +289,7 @@ def test_contenders_and_seeds_may_be_added_and_left_out(tmp_path: Path) -> None:
     run(tmp_path / "run", config(["rates"]))
     both = list(Arena(config(["rates", "popularity"], seeds=[0, 1], name="more"), tmp_path / "run").run())
     assert [(cell.contender.label, renewal is None) for cell, renewal in both] == [
-        *[("rates", True)] * 3, *[("popularity", False)] * 3,
+        *[("popularity", False)] * 3, *[("rates", True)] * 3,
     ]  # fmt: skip
     arena = run(tmp_path / "run", config(["popularity"]))
     assert scores(arena)["contender"].unique().to_list() == ["popularity"]

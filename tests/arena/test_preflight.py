@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from arena.small_runs import SMALL_BASE, config
 from lm.models import adapter_into, mamba, saved_base
@@ -46,3 +47,19 @@ def test_a_run_without_a_language_model_needs_no_base(tmp_path: Path) -> None:
     run = arena(tmp_path, tmp_path / "nothing", ["popularity"])
     assert run.preflight() == []
     assert len(list(run.run())) == len(run.cells())
+
+
+def test_a_base_is_refused_or_found_good_without_reading_its_weights(tmp_path: Path) -> None:
+    run = arena(tmp_path, saved_base(tmp_path / "base"))
+    assert run.preflight() == []
+    assert "workshop" not in vars(run)
+
+
+def test_a_base_that_lacks_weights_is_refused_before_a_cell(tmp_path: Path) -> None:
+    base = saved_base(tmp_path / "base")
+    weights = load_file(base / "model.safetensors")
+    del weights[sorted(weights)[0]]
+    save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="lacks 1 of its weights"):
+        next(arena(tmp_path, base).run())
+    assert not (tmp_path / "run" / "cells").exists()

@@ -36,7 +36,13 @@ def test_init_says_what_was_chosen_and_why_and_what_a_run_would_take(begun: tupl
         "timeline  W 10, H 8: ",
     ):
         assert words in said
-    for words in ("What the run would take", "lsat-ensemble", "in all: 16 cells, about ", "free in runs/arena"):
+    for words in (
+        "What the run would take",
+        "full-retrain+stack",
+        "first answer, of the classical rungs: after about ",
+    ):
+        assert words in said
+    for words in ("answers   the first, of classical models, after about ", "in all: ", "free in runs/arena"):
         assert words in said
     assert said.splitlines()[-1] == "Run it with: regraft arena run -c arena.yaml"
 
@@ -54,7 +60,8 @@ def test_init_writes_a_configuration_that_runs_and_says_why(begun: tuple[Heard, 
     assert found["data"]["label"] == 'event == "click"'
     assert found["data"]["path"] == "log/interactions.parquet"
     assert found["data"]["periods"]["n"] == 4
-    assert {"never", "full-retrain", "rates", "stack"} <= set(found["contenders"])
+    uses = [given if isinstance(given, str) else given["use"] for given in found["contenders"]]
+    assert uses[:4] == ["popularity", "rates", "item-knn", "stack"] and {"never", "full-retrain"} <= set(uses)
     assert text.count("#") > 8
     shown = regraft("prompt", "preview", "-c", "arena.yaml", at=begun[1])
     assert shown.code == 0, shown.err
@@ -92,8 +99,9 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(shop: Path, base: 
 def test_a_dry_run_for_programs_counts_the_base_that_must_be_built(shop: Path) -> None:
     heard = regraft("arena", "run", "--dry-run", "--json", "-c", "shop.yaml", at=shop)
     told = json.loads(heard.out)
-    assert [line["contender"] for line in told["lines"]] == ["never", "fine-tune", "rates"]
-    assert [line["fits"] for line in told["lines"]] == [1, 1, 0]  # both begin with the same fit
+    assert [line["contender"] for line in told["lines"]] == ["rates", "never", "fine-tune"]
+    assert [line["fits"] for line in told["lines"]] == [0, 1, 1]  # both begin with the same fit
+    assert 0 < told["first_answer"] < told["seconds"]
     assert told["build_tokens"] > 1000
     assert told["seconds"] > told["build"] > 0
     assert told["folder"] == "runs/shop"
@@ -118,8 +126,12 @@ def test_workers_without_ray_are_refused(shop: Path) -> None:
 
 def test_a_run_tells_every_cell_then_the_verdict_then_where_the_report_is(shop: Path, finished: Path) -> None:
     said = (shop / "said.txt").read_text()
-    assert [line.split("]")[0] for line in said.splitlines()[:6]] == [f"[{n}/6" for n in range(1, 7)]
-    assert "[1/6] never, seed 0, update 2: AUC 0." in said
+    cells = [line.split("]")[0] for line in said.splitlines() if line.startswith("[")]
+    assert cells == [f"[{n}/6" for n in range(1, 7)]
+    assert "[1/6] rates, seed 0, update 2: AUC 0." in said and "[3/6] never, seed 0, update 2: AUC 0." in said
+    first, then = said.index("Advice so far, with 2 of 6 cells: serve rates"), said.index("[3/6]")
+    assert first < said.index("Classical rungs are done: report at run/report.html; Ctrl-C keeps what is there") < then
+    assert "\nThe rest takes about " in said and "\nRung done: adapted; report at run/report.html\n" in said
     assert "Whether this stream can rank strategies is unknown" in said
     assert "\nAdvice: " in said
     assert said.endswith("\nReport: run/report.html\n")

@@ -32,6 +32,8 @@ class Player:
     tokens: int = 400_000
     sharpness: float = 1.0
     use: str = ""
+    sees: int = 0  # of the items below this number it knows more than others do
+    rung: str = ""  # empty: run.json does not say it, as older runs do not
 
 
 DEFAULT = (
@@ -97,9 +99,7 @@ def _cases(
     taste = rng.normal(size=(n_users, 4)) @ rng.normal(size=(4, 80)) * 0.6
     truth = taste[user, item] + rng.normal(size=80)[item] * 0.8 + rng.normal(size=n_users)[user] * 0.5
     label = rng.random(n) < 1 / (1 + np.exp(-truth))
-    order = np.argsort(user, kind="stable")
-    history = np.empty(n, dtype=np.int64)
-    history[order] = np.arange(n) - np.searchsorted(user[order], user[order])
+    history = _earlier(user)
     frame = pl.DataFrame(
         {
             "case": np.arange(n),
@@ -113,9 +113,18 @@ def _cases(
             "user_group": np.select([history == 0, user % 7 == 0], ["new", "dormant"], "continuing"),
             "item_group": np.select([item % 11 == 0, item % 5 == 0], ["cold", "new"], "warm"),
             "history": history.astype(np.int32),
+            "item_count": _earlier(item).astype(np.int32),
         }
     )
     return frame, truth
+
+
+def _earlier(codes: np.ndarray) -> np.ndarray:
+    """How many earlier rows have the same code."""
+    order = np.argsort(codes, kind="stable")
+    found = np.empty(len(codes), dtype=np.int64)
+    found[order] = np.arange(len(codes)) - np.searchsorted(codes[order], codes[order])
+    return found
 
 
 def _scored(
@@ -134,7 +143,8 @@ def _scored(
     learned = first if player.frozen else update
     behind = np.maximum(period - learned - 1, 0) * player.stale + np.maximum(learned - period, 0) * player.fades
     moving = fixed if player.frozen else (fixed + rng.normal(size=len(fixed))) / np.sqrt(2)
-    score = player.sharpness * (truth + (player.noise + shift + behind) * moving)
+    noise = np.where(cases["item"].to_numpy() < player.sees, 0.2, player.noise + shift + behind)
+    score = player.sharpness * (truth + noise * moving)
     kept = (period == update + 1) | cases["eval_row"].to_numpy()
     return pl.DataFrame(
         {
@@ -214,7 +224,10 @@ def _run(
         "template": {"name": "judge-timeline-facts", "hash": "5f0c6a1e"},
         "timeline": [20, 20],
         "seeds": list(seeds),
-        "contenders": [{"name": p.name, "kind": p.kind, "summary": f"What {p.name} does."} for p in players],
+        "contenders": [
+            {"name": p.name, "kind": p.kind, "summary": f"What {p.name} does."} | ({"rung": p.rung} if p.rung else {})
+            for p in players
+        ],
         "scored_periods": [u + 1 for u in updates],
         "updates": updates,
         "versions": {"python": "3.11.2", "regraft": "0.1.0", "torch": "2.13.0"},

@@ -10,6 +10,7 @@ import pytest
 from regraft.errors import ConfigError
 from regraft.report.drawing import far_out, labels_apart, spread
 from regraft.report.figures import pareto
+from regraft.report.ladder_words import LADDER
 from regraft.report.page_words import PAGE
 from regraft.report.report import write_report
 from regraft.report.report_words import PHRASES, Words
@@ -18,7 +19,19 @@ from regraft.report.summary import summarise, verdict
 from regraft.report.verdict_words import VERDICT
 from report.synthetic_results import DEFAULT, Player, unfinish, write_results
 
-SECTIONS = ["verdict", "seeds", "leaderboard", "periods", "matrix", "cost", "memory", "groups", "calibration", "run"]
+SECTIONS = [
+    "verdict",
+    "ladder",
+    "seeds",
+    "leaderboard",
+    "periods",
+    "matrix",
+    "cost",
+    "memory",
+    "groups",
+    "calibration",
+    "run",
+]
 HOSTILE = '<script>alert("1")</script>&amp;{{7*7}}$x_1$ 日本語'
 
 
@@ -205,7 +218,7 @@ def test_every_phrase_has_both_languages_with_the_same_places(key: str) -> None:
 
 
 def test_no_phrase_is_defined_twice() -> None:
-    assert not PAGE.keys() & VERDICT.keys()
+    assert len(PHRASES) == len(PAGE) + len(LADDER) + len(VERDICT)
 
 
 def test_every_phrase_is_used_somewhere() -> None:
@@ -215,11 +228,11 @@ def test_every_phrase_is_used_somewhere() -> None:
         for path in room.iterdir()
         if path.suffix in (".py", ".jinja") and not path.name.endswith("_words.py")
     )
-    families = ("llm_", "uauc_", "can rank ")
+    families = ("llm_", "uauc_", "can rank ", "rung ", "on ")
     groups = re.compile(r"(new|continuing|dormant|cold|warm) (user|item)$")
     used = used.replace("'", '"')
     free = [k for k in PHRASES if f'"{k}"' not in used and not k.startswith(families) and not groups.match(k)]
-    spoken_by_value = {"user", "item", "history", "strategy", "baseline", "above", "below", "same"} | {
+    spoken_by_value = {"user", "item", "item_count", "history", "strategy", "baseline", "above", "below", "same"} | {
         "unknown",
         "no interval",
     }

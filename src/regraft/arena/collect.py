@@ -20,6 +20,7 @@ from regraft.errors import ResultsError
 from regraft.files import whole, write_text
 from regraft.metrics.groups import item_groups, user_groups
 from regraft.plugins import plugins
+from regraft.prompts.facts import fact_table
 
 if TYPE_CHECKING:
     from regraft.arena.compare import Arena
@@ -60,9 +61,13 @@ def collect(arena: Arena) -> list[str]:
 
 
 def _cases(arena: Arena) -> pl.DataFrame:
-    """Every example with the groups it belongs to, as of its own period's cut."""
+    """Every example with the groups it belongs to as of its own period's cut.
+
+    `history` and `item_count` are earlier rows of its user and of its item that were known as of the row itself.
+    """
     frames = []
     known = arena.stream.order.known(arena.stream.user, arena.regime.known(arena.stream))
+    item_count = fact_table(arena.stream, arena.regime)["item_count"].to_numpy()
     for period in range(1, arena.stream.n_periods + 1):
         cases, past = arena.stream.cases(period), arena.stream.until(period)
         rows = cases.targets
@@ -81,6 +86,7 @@ def _cases(arena: Arena) -> pl.DataFrame:
                     "user_group": user_groups(cases.users, past.user[real], past.period[real], period - 1, DORMANT),
                     "item_group": item_groups(cases.item[rows], past.item[real], past.period[real], period - 1),
                     "history": known[rows].astype(np.int32),
+                    "item_count": item_count[rows].astype(np.int32),
                 }
             )
         )
@@ -107,7 +113,10 @@ def _described(arena: Arena, finished: bool) -> dict[str, Any]:
         "template": {"name": arena.template.name, "hash": arena.template.hash},
         "timeline": [config.timeline.context, config.timeline.targets],
         "seeds": list(config.seeds),
-        "contenders": [{"name": c.label, "kind": c.kind, "summary": summaries[c.use]} for c in config.contenders],
+        "contenders": [
+            {"name": c.label, "kind": c.kind, "rung": arena.rungs[c.label], "summary": summaries[c.use]}
+            for c in config.contenders
+        ],
         "scored_periods": [u + 1 for u in arena.updates],
         "updates": list(arena.updates),
         "versions": versions(),

@@ -29,8 +29,10 @@ from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, ModelError, ResultsError
 from regraft.files import remove, whole_folder, write_text
 from regraft.prompts.facts import fact_table
+from regraft.prompts.similarity.protocol import NONE
 from regraft.prompts.template import Template
-from regraft.setup.config import ArenaConfig, ContenderOptions, plugin
+from regraft.rungs import height
+from regraft.setup.config import ArenaConfig, ContenderOptions, plugin, rung_of
 from regraft.setup.inputs import inputs
 from regraft.strategies.contender import BaselineContender, Contender
 
@@ -60,6 +62,7 @@ class Arena:
         self.machine: dict[str, Any] | None = None  # what the work is done on, where it is not done here
         self.reads: tuple[Path, ...] = ()  # files that are read beside those of the configuration: its own
         self.tell: Callable[[str], object] = str  # hears, in words, of what was damaged and is worked out again
+        self._notes: list[str] | None = None  # on the base model, once it is checked
         self._workshops: dict[str, Any] = {}  # by template
         self._cases_of: dict[int, np.ndarray] = {}  # by update
         self._at_hand: tuple[Cell, Contender] | None = None  # the contender as the last cell left it
@@ -76,14 +79,24 @@ class Arena:
         return range(self.first, self.last + 1)
 
     def cells(self) -> list[Cell]:
-        """In the order they run: one whole seed after the other, contenders inside, updates in time order."""
+        """In the order they run: one whole seed after the other; inside, cheap rungs first, updates in time order."""
         return [
             Cell(contender, seed, update)
             for seed in self.config.seeds
-            for contender in self.config.contenders
+            for contender in self.up_the_ladder
             if contender.kind == "strategy" or seed == self.config.seeds[0]
             for update in self.updates
         ]
+
+    @cached_property
+    def rungs(self) -> dict[str, str]:
+        """The rung of each contender, by label, in the order of the configuration."""
+        return {c.label: rung_of(c, self.config.settings_of(c)) for c in self.config.contenders}
+
+    @cached_property
+    def up_the_ladder(self) -> list[ContenderOptions]:
+        """Contenders by rung, the cheapest first; inside a rung in the order of the configuration."""
+        return sorted(self.config.contenders, key=lambda c: height(self.rungs[c.label]))
 
     @cached_property
     def eval_rows(self) -> np.ndarray:
@@ -137,12 +150,21 @@ class Arena:
         keep_cuts(self.folder, self.config.data.periods, self.stream.frozen, self.first)
 
     def preflight(self) -> list[str]:
-        """Opens the base model that a configuration names, where an unfinished cell needs it.
+        """Checks the base model that a configuration names, where an unfinished cell needs it.
 
-        Returns what there is to know of it, in words. Raises ModelError where it cannot be loaded or adapted.
+        Its weights are not read where it can be judged without: classical rungs need not wait for them. Returns what
+        there is to know of it, in words. Raises ModelError where it cannot be loaded or adapted.
         """
-        needed = any(c.contender.kind == "strategy" and not c.finished(self.folder) for c in self.cells())
-        return list(self.workshop.base.notes) if needed and self.config.base.path else []
+        if self._notes is None:
+            needed = any(c.contender.kind == "strategy" and not c.finished(self.folder) for c in self.cells())
+            self._notes = self._checked_base() if needed and self.config.base.path else []
+        return list(self._notes)
+
+    def _checked_base(self) -> list[str]:
+        from regraft.setup.base import check_base
+
+        notes = check_base(self.config)
+        return list(self.workshop.base.notes) if notes is None else notes
 
     def run(self, budget: float | None = None) -> Iterator[tuple[Cell, Renewal | None]]:
         """Yields (cell, renewal), None for cells that were there. Stops after `budget` seconds."""
@@ -263,8 +285,18 @@ class Arena:
             self._write(before, contender)
         return contender
 
+    def _work_out_content(self, contender: ContenderOptions) -> None:
+        """The content facts that a contender asks for, for the whole log at once: views take their first rows."""
+        settings, similarity = self.config.settings_of(contender), self.config.similarity
+        asked = {settings.get("similarity", NONE)}
+        if contender.kind == "strategy" and "stack" in (contender.calibration, settings.get("offset")):
+            asked.add(similarity)
+        for one in asked - {NONE}:
+            fact_table(self.stream, self.regime, similarity=one)
+
     def _new(self, cell: Cell) -> Contender:
         options = cell.contender
+        self._work_out_content(options)
         if options.kind == "baseline":
             return BaselineContender(options.use, self.regime, cell.seed, self.config.settings_of(options))
         workshop = self.workshop_of(options)  # first: it says what to install where PyTorch is missing

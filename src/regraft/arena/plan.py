@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import resource
 import shutil
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,6 +32,7 @@ SCORE_BYTES, KEPT_BYTES = 12, 16  # per row: in a cell, and kept by adapter
 STATE_BYTES, RECORD_BYTES = 4, 2  # per row and dimension: a state that is kept, and one in a cell
 MOST = 50_000  # examples a baseline is timed on; more are reckoned from them
 CELL_SECONDS = 0.1  # to write a cell
+PAGE_SECONDS, BOOTSTRAP_SECONDS = 1.5, 4e-5  # a brief report; and per contender and test row in it
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,15 @@ class Line:
     scored: int  # tokens
     seconds: float
     disk: float  # bytes
+    classical: bool  # runs before the first language model
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`build` is the seconds a base model takes that must be built first, `opening` what reading the log took."""
+    """`build` is the seconds a base model takes that must be built first, `opening` what reading the log took.
+
+    `reporting` are the seconds that the reports of the classical rungs take.
+    """
 
     lines: tuple[Line, ...]
     tokens_per_event: float
@@ -59,10 +66,17 @@ class Plan:
     speed: Speed | None
     peak_memory: float  # bytes
     notes: tuple[str, ...] = ()  # what there is to know of the base model
+    reporting: float = 0.0
 
     @property
     def seconds(self) -> float:
-        return self.opening + self.build + sum(line.seconds for line in self.lines)
+        return self.opening + self.build + self.reporting + sum(line.seconds for line in self.lines)
+
+    @property
+    def first_answer(self) -> float | None:
+        """Seconds until the report of the classical rungs; None where there are none."""
+        classical = [line.seconds for line in self.lines if line.classical]
+        return self.opening + self.reporting + sum(classical) if classical else None
 
     @property
     def disk(self) -> float:
@@ -80,10 +94,13 @@ class Cases(NamedTuple):
     held: Stream
 
 
-def plan_run(arena: Arena, opening: float = 0.0, reader: Throughput | None = None) -> Plan:
+def plan_run(
+    arena: Arena, opening: float = 0.0, reader: Throughput | None = None, classical: bool = True
+) -> Plan:  # fmt: skip
     """The plan of a run; nothing is written. `opening` is what it took to open the arena, in seconds.
 
-    `reader` is the throughput under the arena's own template, where it was measured before.
+    `reader` is the throughput under the arena's own template, where it was measured before. Without `classical`
+    contenders the plan is of the others alone.
     Takes as long as reading the prompts of one period, a probe of a few seconds, and two renewals of each baseline.
     """
     reader = reader or throughput(arena)
@@ -91,15 +108,22 @@ def plan_run(arena: Arena, opening: float = 0.0, reader: Throughput | None = Non
     known: dict[str, tuple[DoneWork, Throughput]] = {}  # by template
     if reader:
         known[arena.template.hash] = _done_work(counter, reader), reader
-    cases, lines = _cases(arena), []
-    for contender in arena.config.contenders:
+    cases, stacked = _cases(arena), False
+    lines: list[Line] = []
+    for contender in arena.up_the_ladder:
         if contender.kind == "strategy":
             template = arena.templates[contender.label]
             if template.hash not in known:
                 own = measure(arena, template)
                 known[template.hash] = _done_work(_counter(arena, template, own), own), own
-            lines.append(_strategy(arena, cases, contender, *known[template.hash]))
-        else:
+            line = _strategy(arena, cases, contender, *known[template.hash])
+            on_stack = contender.calibration == "stack" or contender.settings.get("offset") == "stack"
+            if on_stack and not stacked:  # fitted once for all that build on it
+                stacked = True
+                alone = _baseline(arena, cases, ContenderOptions(use="stack")).seconds
+                line = replace(line, seconds=line.seconds + len(arena.config.seeds) * alone)
+            lines.append(line)
+        elif classical:
             lines.append(_baseline(arena, cases, contender))
     build, build_tokens, size = _build(arena, counter, reader)
     return Plan(
@@ -113,7 +137,22 @@ def plan_run(arena: Arena, opening: float = 0.0, reader: Throughput | None = Non
         speed=reader.speed if reader else None,
         peak_memory=_peak_memory(arena, reader),
         notes=reader.notes if reader else (),
+        reporting=_reporting(arena, [line for line in lines if line.classical]),
     )
+
+
+def seconds_left(arena: Arena) -> float:
+    """What the unfinished cells of strategies take, the building of their base model included."""
+    plan = plan_run(arena, classical=False)
+    unfinished = Counter(c.contender.label for c in arena.cells() if not c.finished(arena.folder))
+    return plan.build + sum(line.seconds * unfinished[line.contender] / line.cells for line in plan.lines)
+
+
+def _reporting(arena: Arena, lines: Sequence[Line]) -> float:
+    """Seconds of the reports after the classical rungs: bootstraps once per contender, a page for each rung."""
+    rows = sum(len(arena.stream.cases(update + 1)) for update in arena.updates)
+    rungs = {arena.rungs[line.contender] for line in lines}
+    return len(rungs) * PAGE_SECONDS + len(lines) * rows * BOOTSTRAP_SECONDS
 
 
 def throughput(arena: Arena) -> Throughput | None:
@@ -166,12 +205,10 @@ def _strategy(
         seconds += lower / reader.speed.trunk
         disk += min(lower * reader.speed.state_bytes, arena.config.cache.bytes)
     cells = len(seeds) * len(arena.updates)
-    if contender.calibration == "stack" or getattr(strategy, "offset", "none") == "stack":
-        seconds += len(seeds) * _baseline(arena, cases, ContenderOptions(use="stack")).seconds
     disk += work.fits * reader.speed.adapter_bytes + work.rows * KEPT_BYTES + rows * SCORE_BYTES
     if getattr(strategy, "reads_states", False):
         disk += work.rows * reader.speed.width * STATE_BYTES
-    return Line(contender.label, cells, work.fits, trained, scored, seconds + cells * CELL_SECONDS, disk)
+    return Line(contender.label, cells, work.fits, trained, scored, seconds + cells * CELL_SECONDS, disk, False)
 
 
 def _baseline(arena: Arena, cases: list[Cases], contender: ContenderOptions) -> Line:
@@ -194,7 +231,7 @@ def _baseline(arena: Arena, cases: list[Cases], contender: ContenderOptions) -> 
     cells = len(arena.updates)
     rows += cells * arena.lists.pairs("baseline") if arena.lists else 0
     seconds = took[0] + later + rows * per_row + cells * CELL_SECONDS
-    return Line(contender.label, cells, 0, 0, 0, seconds, rows * SCORE_BYTES)
+    return Line(contender.label, cells, 0, 0, 0, seconds, rows * SCORE_BYTES, True)
 
 
 def _cases(arena: Arena) -> list[Cases]:
@@ -244,6 +281,7 @@ def as_dict(plan: Plan, folder: Path) -> dict[str, Any]:
     return asdict(plan) | {
         "cells": plan.cells,
         "seconds": plan.seconds,
+        "first_answer": plan.first_answer,
         "disk": plan.disk,
         "free_disk": free_disk(folder),
         "folder": str(folder),

@@ -10,8 +10,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import polars as pl
+import yaml
+
 from regraft.arena.compare import RUNS, Arena
 from regraft.arena.plan import Plan, plan_run, throughput
+from regraft.arena.proposal import Proposed, ladder
 from regraft.data.ingest import ingest
 from regraft.data.inputs import log_files
 from regraft.data.inspect import Inspection, inspect
@@ -20,8 +24,6 @@ from regraft.extras import missing
 from regraft.files import output, write_text
 from regraft.setup.config import ArenaConfig
 
-STRATEGIES = ("never", "full-retrain", "fine-tune", "replay", "lsat-ensemble")
-BASELINES = ("popularity", "rates", "stack")
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 LEAST_ROWS = 300  # examples per period below which a smaller share tells nothing
 
@@ -46,10 +48,10 @@ def start(
     """
     output(out, log_files(path, reader, mapping), force, mark="")  # a configuration is edited: none is thrown away
     found = inspect(path, reader=reader, mapping=mapping, limits=limits)
-    template = _template(found, reader, mapping)
+    items = ingest(found.path, reader=reader, mapping=mapping, quarantine=True).items
+    draft = Draft(out, found, _template(items), ladder(items), reader, limits or {})
     began = perf_counter()
-    limits = limits or {}
-    _write(out, found, template, reader, limits, 1.0)
+    draft.write(1.0)
     config = ArenaConfig.read(out)
     stream, folder = open_stream(config.data), RUNS / config.name
     tell(f"Computing facts as of {len(stream.time):,} rows")
@@ -61,7 +63,7 @@ def start(
     plan = plan_run(arena, opening, measured)
     share = _share(plan, seconds, len(stream) / stream.n_periods)
     if share < 1.0:
-        _write(out, found, template, reader, limits, share)
+        draft.write(share)
         # Reading costs the same: the machine is not measured again.
         part = Arena(ArenaConfig.read(out), folder, of_share(stream, share, config.data.seed))
         plan = plan_run(part, opening, measured)
@@ -77,9 +79,9 @@ def _share(plan: Plan, seconds: float, rows: float) -> float:
     return fit[0] if fit else enough[-1]
 
 
-def _template(found: Inspection, reader: str | None, mapping: Mapping[str, Any] | None) -> str:
+def _template(items: pl.DataFrame) -> str:
     """Japanese titles get the Japanese prompt."""
-    titles = ingest(found.path, reader=reader, mapping=mapping, quarantine=True).items["title"].head(2000)
+    titles = items["title"].head(2000)
     kana = sum(any("\u3040" <= c <= "\u30ff" for c in title) for title in titles)
     return "judge-timeline-ja" if kana > 0.2 * len(titles) else "judge-timeline-facts"
 
@@ -103,19 +105,21 @@ def _told(found: Inspection, out: Path, share: float, seconds: float, plan: Plan
         )
         if plan.seconds > 1.5 * seconds:
             said.append("warning   even so it takes longer: with fewer users a period would hold too few examples")
+    if plan.first_answer is not None:
+        said.append(
+            f"answers   the first, of classical models, after about {_time(plan.first_answer)}; more as rungs run"
+        )
     if not _has_lm():
         said.append("warning   PyTorch is not installed: strategies are commented out, baselines run")
     return [*said, f"\n{out} was written; every line in it says why.\n"]
 
 
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
 def _has_lm() -> bool:
     return not missing("lm")
-
-
-def _write(
-    out: Path, found: Inspection, template: str, reader: str | None, limits: Mapping[str, float], share: float
-) -> None:  # fmt: skip
-    write_text(out, _yaml(found, out, template, reader, limits, share))
 
 
 def _seen_from(out: Path, mapping: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -126,9 +130,39 @@ def _seen_from(out: Path, mapping: Mapping[str, Any] | None) -> dict[str, Any]:
     return placed
 
 
-def _yaml(
-    found: Inspection, out: Path, template: str, reader: str | None, limits: Mapping[str, float], share: float
-) -> str:  # fmt: skip
+@dataclass(frozen=True)
+class Draft:
+    """What a configuration is written from."""
+
+    out: Path
+    found: Inspection
+    template: str
+    contenders: list[Proposed]
+    reader: str | None
+    limits: Mapping[str, float]
+
+    def write(self, share: float) -> None:
+        """The file, with this share of the users."""
+        write_text(self.out, _yaml(self, share))
+
+
+def _contenders(proposed: list[Proposed]) -> list[str]:
+    """One line each; those that need PyTorch are commented out where it is not there."""
+    lines = []
+    for one in proposed:
+        comment = "# needs the extra lm: " if one.llm and not _has_lm() else ""
+        lines += [f"  # {one.why}"] if one.why else []
+        lines.append(f"  {comment}- {one.given if isinstance(one.given, str) else _flow(one.given)}")
+    return lines
+
+
+def _flow(given: Mapping[str, Any]) -> str:
+    """A mapping on one line of YAML, with as few quotes as it can have."""
+    return yaml.safe_dump(dict(given), default_flow_style=True, sort_keys=False, width=1000).strip()
+
+
+def _yaml(draft: Draft, share: float) -> str:
+    out, found, template, reader, limits = draft.out, draft.found, draft.template, draft.reader, draft.limits
     quoted = json.dumps
     where = os.path.relpath(found.path.resolve(), out.parent.resolve())
     cut, block = found.periods.value, found.block.value
@@ -136,7 +170,6 @@ def _yaml(
     mapping = _seen_from(out, found.mapping)
     given += [f"  mapping: {quoted(mapping, default=str, ensure_ascii=False)}"] if mapping else []
     given += ["  # shares of bad rows that were accepted", f"  limits: {quoted(dict(limits))}"] if limits else []
-    comment = "" if _has_lm() else "# needs the extra lm: "
     return "\n".join(
         [
             "# A run of the arena. All settings and what they mean: regraft arena schema",
@@ -162,9 +195,9 @@ def _yaml(
             f"# {found.block.reason}",
             f"timeline: {{context: {block.context}, targets: {block.targets}}}",
             "",
+            "# the ladder: cheap rungs run first, the report is written after each, Ctrl-C keeps what is there",
             "contenders:",
-            *(f"  {comment}- {name}" for name in STRATEGIES),
-            *(f"  - {name}" for name in BASELINES),
+            *_contenders(draft.contenders),
             "# a second seed tells how much of a difference is luck, and doubles the time of strategies",
             "seeds: [0]",
             "",

@@ -48,10 +48,11 @@ def run(
 ) -> None:
     """Run a comparison and say what pays.
 
-    Every contender is renewed when a period closes and tested on the next one. A run that was stopped goes on with the same command. At the end it prints the verdict and the path of the report.
+    Every contender is renewed when a period closes and tested on the next one. Cheap rungs of the ladder run first, and the report is written after each rung: Ctrl-C keeps what is there. A run that was stopped goes on with the same command. At the end it prints the verdict and the path of the report.
     """
     from regraft.arena.compare import open_arena
-    from regraft.cli.live import follow
+    from regraft.arena.rung_reports import reported
+    from regraft.cli.live import follow, rung_done
     from regraft.data.regimes import duration as milliseconds
 
     if as_json and not dry_run:
@@ -78,7 +79,7 @@ def run(
         cells = run_on_ray(arena, seconds, workers, threads, tell=lambda words: say(words, error=True))
     else:
         cells = arena.run(seconds)
-    whole = follow(arena, cells)
+    whole = follow(arena, reported(arena, cells, lang.value, lambda done: rung_done(arena, done)))
     conclude(arena.folder, lang.value)
     if not whole:
         say(f"The budget of {budget} is spent. Go on with: {command(*again)}")
@@ -192,6 +193,8 @@ def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
             )
     if plan.build:
         say(f"base model: {plan.build_tokens:,} tokens, {duration(plan.build)}; it is built once")
+    if plan.first_answer is not None and len(plan.lines) > sum(line.classical for line in plan.lines):
+        say(f"first answer, of the classical rungs: after about {duration(plan.first_answer)}")
     say(f"in all: {plan.cells} cells, about {duration(plan.seconds)}; work that contenders share is counted once")
     say(f"memory: about {size(plan.peak_memory)} at the peak (fit.batch_tokens sets most of it)")
     say(f"disk: {size(plan.disk)} of {size(free_disk(folder))} free in {folder}")

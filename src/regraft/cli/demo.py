@@ -22,12 +22,13 @@ def demo(
     from time import monotonic
 
     from regraft.arena.demo import open_demo
+    from regraft.arena.rung_reports import reported
     from regraft.cli.arena import conclude
-    from regraft.cli.live import follow
+    from regraft.cli.live import follow, rung_done
 
     began = monotonic()
     arena = open_demo(out, lang.value)
     say(f"{arena.stream.describe()}\n")
-    follow(arena, arena.run())
+    follow(arena, reported(arena, arena.run(), lang.value, lambda done: rung_done(arena, done)))
     conclude(arena.folder, lang.value, out / "report.html")
     say(f"The demo took {duration(monotonic() - began)}. Your own log: regraft arena init PATH")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from regraft.arena.cell import Cell
     from regraft.arena.compare import Arena
+    from regraft.arena.rung_reports import RungDone
     from regraft.arena.scoreboard import Scoreboard
     from regraft.cost import Renewal
 
@@ -35,6 +36,18 @@ def follow(arena: Arena, cells: Cells) -> bool:
             arena.collect()
         raise
     return board.next is None
+
+
+def rung_done(arena: Arena, done: RungDone) -> None:
+    """Says that one more rung is there, and at the last classical one what there is to know and what the rest takes."""
+    if not done.classical:
+        say(f"Rung done: {done.rung}; report at {done.report}")
+        return
+    from regraft.arena.plan import seconds_left
+
+    say(done.answer)
+    say(f"Classical rungs are done: report at {done.report}; Ctrl-C keeps what is there")
+    say(f"The rest takes about {duration(seconds_left(arena))}")
 
 
 def _lines(cells: Cells, board: Scoreboard) -> None:

@@ -24,8 +24,13 @@ class Loaded(NamedTuple):
     notes: list[str]
 
 
-def load(path: str | Path, dtype: torch.dtype | str, trust_remote_code: bool = False) -> Loaded:
-    """Raises ModelError: nothing that transformers, PEFT or a model's own code raises gets out of here."""
+def load(
+    path: str | Path, dtype: torch.dtype | str, trust_remote_code: bool = False, weights: bool = True
+) -> Loaded:  # fmt: skip
+    """Raises ModelError: nothing that transformers, PEFT or a model's own code raises gets out of here.
+
+    Without `weights` the names and shapes in the files are checked and no weight is read: quick, however large it is.
+    """
     checked = preflight(path, trust_remote_code)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code, "local_files_only": checked.local}
     try:
@@ -35,7 +40,7 @@ def load(path: str | Path, dtype: torch.dtype | str, trust_remote_code: bool = F
             # An adapter beside the weights is looked for in a folder that is not there, so that it is left out.
             model, report = AutoModelForCausalLM.from_pretrained(
                 path, use_safetensors=True, dtype=dtype, output_loading_info=True,
-                adapter_kwargs={"subfolder": "no adapter"}, **options,
+                adapter_kwargs={"subfolder": "no adapter"}, device_map=None if weights else "meta", **options,
             )  # fmt: skip
     except Exception as error:  # foreign files and foreign code fail in every way there is
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -18,6 +18,7 @@ from regraft.metrics.binary import auc, checked, log_loss, same_length, uauc
 USER_GROUPS = ("new", "dormant", "continuing")
 ITEM_GROUPS = ("cold", "new", "warm")
 LENGTH_GROUPS = ("0", "1-4", "5-19", "20-99", "100+")
+COUNT_GROUPS = ("0", "1-9", "10-49", "50+")
 
 BY_GROUP = pl.Schema(
     {
@@ -67,6 +68,15 @@ def length_groups(lengths: ArrayLike) -> np.ndarray:
     if (known < 0).any():
         raise DataError("length groups", f"found a history of {known.min()} events", "0 or more.")
     names: np.ndarray = np.array(LENGTH_GROUPS)[np.digitize(known, [1, 5, 20, 100])]
+    return names
+
+
+def count_groups(counts: ArrayLike) -> np.ndarray:
+    """One of COUNT_GROUPS per test row, from how many earlier rows of its item were known."""
+    known = np.asarray(counts)
+    if (known < 0).any():
+        raise DataError("count groups", f"found an item with {known.min()} earlier rows", "0 or more.")
+    names: np.ndarray = np.array(COUNT_GROUPS)[np.digitize(known, [1, 10, 50])]
     return names
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +15,18 @@ import polars as pl
 
 from regraft.metrics.binary import auc_by_group
 from regraft.metrics.calibration import ece, ece_floor, reliability_curve
-from regraft.metrics.groups import ITEM_GROUPS, LENGTH_GROUPS, USER_GROUPS, by_group, length_groups
+from regraft.metrics.groups import (
+    COUNT_GROUPS,
+    ITEM_GROUPS,
+    LENGTH_GROUPS,
+    USER_GROUPS,
+    by_group,
+    count_groups,
+    length_groups,
+)
 from regraft.metrics.intervals import FEW_USERS, Bootstrap, Resampler, WeightedAuc, bootstrap
 
-GROUPS = {"user": USER_GROUPS, "item": ITEM_GROUPS, "history": LENGTH_GROUPS}
+GROUPS = {"user": USER_GROUPS, "item": ITEM_GROUPS, "item_count": COUNT_GROUPS, "history": LENGTH_GROUPS}
 BAND_DRAWS = 200  # resamples behind the bands by period and group, of which there are many
 BINS = 15
 
@@ -26,7 +35,7 @@ BINS = 15
 class Rows:
     """Test rows in order of case, and the log-odds of each seed on them."""
 
-    frame: pl.DataFrame  # case, period, user, label, user_group, item_group, history
+    frame: pl.DataFrame  # case, period, user, label, user_group, item_group, history, item_count
     scores: Mapping[int, np.ndarray]
 
     @classmethod
@@ -47,10 +56,17 @@ class Rows:
     def periods(self) -> np.ndarray:
         return self.frame["period"].to_numpy()
 
+    @property
+    def kinds(self) -> list[str]:
+        """Kinds of groups that the run knows of; older runs do not know how many rows an item had."""
+        return [kind for kind in GROUPS if kind != "item_count" or not self.frame["item_count"].null_count()]
+
     def groups(self, kind: str) -> np.ndarray:
         """Name of each row's group."""
         if kind == "history":
             return length_groups(self.frame["history"].to_numpy())
+        if kind == "item_count":
+            return count_groups(self.frame["item_count"].to_numpy())
         return self.frame[f"{kind}_group"].to_numpy()
 
 
@@ -105,13 +121,13 @@ def _band(rows: Rows, groups: np.ndarray, values: np.ndarray) -> Band:
 
 def by_period_and_group(rows: Rows, draws: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(period, n, auc, low, high) and (kind, group, n, users, like_rate, auc, low, high, uauc, log_loss)."""
-    groupings = {"period": rows.periods, **{kind: rows.groups(kind) for kind in GROUPS}}
+    groupings = {"period": rows.periods, **{kind: rows.groups(kind) for kind in rows.kinds}}
     found = bands(rows, groupings, min(draws, BAND_DRAWS), seed)
     period = found["period"]
     periods = pl.DataFrame(
         {"period": period.names, "n": period.rows, "auc": period.auc, "low": period.low, "high": period.high}
     )
-    return periods, pl.concat(_group_table(rows, kind, groupings[kind], found[kind]) for kind in GROUPS)
+    return periods, pl.concat(_group_table(rows, kind, groupings[kind], found[kind]) for kind in rows.kinds)
 
 
 def _group_table(rows: Rows, kind: str, groups: np.ndarray, band: Band) -> pl.DataFrame:
@@ -138,6 +154,29 @@ def _group_table(rows: Rows, kind: str, groups: np.ndarray, band: Band) -> pl.Da
             "log_loss",
         )
     )
+
+
+def by_group_drawn(rows: Rows, kinds: Sequence[str], draws: int, seed: int) -> tuple[Bootstrap, list[tuple[str, str]]]:
+    """AUC inside every group on every resample of users, as statistics named "KIND GROUP"; and those (kind, group)."""
+    resampler = Resampler(rows.users, draws, seed)
+    liked = rows.labels.astype(bool)
+    values: dict[str, np.ndarray] = {}
+    n: dict[str, int] = {}
+    users: dict[str, int] = {}
+    groups = []
+    for kind in kinds:
+        member = rows.groups(kind)
+        names, code = np.unique(member, return_inverse=True)
+        both = [name for name in names if 0 < liked[member == name].mean() < 1]
+        scorers = [WeightedAuc(liked, scores, resampler.codes, code) for scores in rows.scores.values()]
+        weightings = chain([np.ones((1, resampler.n_users))], resampler.batches())
+        drawn = [np.mean([scorer(weight) for scorer in scorers], axis=0) for batch in weightings for weight in batch]
+        for name, column in zip(both, np.array(drawn).T, strict=True):
+            statistic = f"{kind} {name}"
+            values[statistic], n[statistic] = column, int((member == name).sum())
+            users[statistic] = len(np.unique(rows.users[member == name]))
+            groups.append((kind, str(name)))
+    return Bootstrap(values, n, (len(liked), resampler.n_users, seed), users), groups
 
 
 def calibration(rows: Rows, seed: int) -> tuple[float, float, pl.DataFrame]:

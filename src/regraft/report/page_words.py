@@ -49,9 +49,9 @@ PAGE: dict[str, tuple[str, str]] = {
     "seed sd": ("SD between seeds", "標準偏差"),
     # 3
     "leaderboard note": (
-        "Sorted by AUC. Filled circle: LLM contender. Hollow square: baseline without an LLM. The line is the "
+        "Up the ladder, inside a rung by AUC. Filled circle: LLM contender. Hollow square: baseline without an LLM. The line is the "
         "interval; the dashed line marks the best baseline; ◂: far below the scale.",
-        "AUC の順。塗りつぶした丸は LLM の候補、白抜きの四角は LLM を使わないベースライン。"
+        "段の低い順、同じ段では AUC の順。塗りつぶした丸は LLM の候補、白抜きの四角は LLM を使わないベースライン。"
         "横線は区間、破線は最も良いベースライン、◂ は目盛りのはるか下です。",
     ),
     "differences note": (
@@ -167,6 +167,7 @@ PAGE: dict[str, tuple[str, str]] = {
     ),
     "user": ("Users", "利用者"),
     "item": ("Items", "アイテム"),
+    "item_count": ("Earlier rows of the item", "アイテムの以前の行数"),
     "history": ("Known events of the user", "利用者の履歴の件数"),
     "new user": ("new", "新規"),
     "continuing user": ("continuing", "継続"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -16,7 +17,7 @@ from markupsafe import Markup
 
 from regraft.files import MARK, write_text
 from regraft.metrics.intervals import FEW_USERS, Interval
-from regraft.report import figures, panels
+from regraft.report import figures, ladder_figure, panels
 from regraft.report.drawing import far_out
 from regraft.report.list_tables import page_rows
 from regraft.report.measures import GROUPS
@@ -38,10 +39,12 @@ def write_report(
     *,
     summary: Summary | None = None,
     n_resamples: int = 1000,
+    brief: bool = False,
 ) -> Path:
     """Writes the report and returns its path: `out`, or `report.html` inside `out` if that is a folder.
 
-    `lang` is "en" or "ja". Pass `summary` to write several reports from one computation.
+    `lang` is "en" or "ja". Pass `summary` to write several reports from one computation. A `brief` one has all
+    numbers and the ladder, without the other figures, which take most of the time.
     """
     if not isinstance(results, Results):
         results = Results.load(results)
@@ -53,7 +56,7 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template(TEMPLATE).render(context(results, summary, Words(lang)))
+    page = environment.get_template(TEMPLATE).render(context(results, summary, Words(lang), brief))
     out = Path(out)
     if out.is_dir():
         out = out / "report.html"
@@ -61,7 +64,7 @@ def write_report(
     return out
 
 
-def context(results: Results, summary: Summary, words: Words) -> dict[str, Any]:
+def context(results: Results, summary: Summary, words: Words, brief: bool = False) -> dict[str, Any]:
     """What the template is given: numbers, words and finished figures."""
     return {
         "w": words,
@@ -72,8 +75,10 @@ def context(results: Results, summary: Summary, words: Words) -> dict[str, Any]:
         "status": f"can rank {_status(summary)}",
         "baseline": summary.best_baseline,
         "full": summary.used("full-retrain"),
+        "served_rung": summary.served.rung if summary.served and summary.few_users() is None else None,
         "bars": _bars(summary),
-        "figures": _figures(summary, words),
+        "brief": f"regraft arena report {shlex.quote(str(results.folder))}" if brief else None,
+        "figures": _figures(summary, words, brief),
         "period_rows": _by_contender(summary.periods, "period"),
         "cell_rows": _by_contender(summary.cells, "update", "period"),
         "tested": sorted(summary.cells["period"].unique().to_list()),
@@ -129,14 +134,17 @@ def _drawn(auc: Interval) -> Interval:
     return auc if np.isfinite(auc.low) else auc._replace(low=auc.estimate, high=auc.estimate)
 
 
-def _figures(summary: Summary, words: Words) -> dict[str, Any]:
-    """Every figure; those of the whole page as (wide, narrow), None where there is nothing to draw."""
+def _figures(summary: Summary, words: Words, brief: bool) -> dict[str, Any]:
+    """Every figure; those of the whole page as (wide, narrow), None where there is nothing to draw.
+
+    A brief page has the ladder alone.
+    """
 
     def both(draw: Callable[[Summary, Words, bool], Markup], when: bool) -> tuple[Markup, Markup] | None:
         return (draw(summary, words, True), draw(summary, words, False)) if when else None
 
     def each(draw: Callable[[Summary, Standing, Words], Markup], frame: pl.DataFrame) -> dict[str, Markup]:
-        present = set(frame["contender"]) if frame.height else set()
+        present = set(frame["contender"]) if frame.height and not brief else set()
         return {s.name: draw(summary, s, words) for s in summary.standings if s.name in present}
 
     def legend(prefix: str) -> list[tuple[Standing, Markup]]:
@@ -150,16 +158,18 @@ def _figures(summary: Summary, words: Words) -> dict[str, Any]:
     return {
         "key": legend("swatch"),
         "key_late": legend("late"),
-        "periods": both(figures.over_periods, bool(summary.standings)),
+        "ladder": both(ladder_figure.ladder, len(ladder_figure.points(summary, words)) > 1),
+        "periods": both(figures.over_periods, bool(summary.standings) and not brief),
         "period": each(panels.period_panel, summary.periods),
         "heat": each(panels.heat_panel, summary.cells),
-        "heat_scale": panels.heat_scale(summary, words) if summary.cells.height else None,
-        "staleness": both(figures.staleness, late),
-        "cost": both(figures.quality_and_cost, bool(figures.priced(summary))),
-        "memory": both(figures.forgetting_and_learning, bool(figures.remembering(summary))),
+        "heat_scale": panels.heat_scale(summary, words) if summary.cells.height and not brief else None,
+        "staleness": both(figures.staleness, late and not brief),
+        "cost": both(figures.quality_and_cost, bool(figures.priced(summary)) and not brief),
+        "memory": both(figures.forgetting_and_learning, bool(figures.remembering(summary)) and not brief),
         "group": {
             (row["kind"], row["group"]): panels.group_panel(summary, row["kind"], row["group"], words)
             for row in full.iter_rows(named=True)
+            if not brief
         },
         "calibration": each(panels.calibration_panel, summary.curves),
     }

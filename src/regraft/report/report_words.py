@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 
 from regraft.errors import ConfigError
+from regraft.report.ladder_words import LADDER
 from regraft.report.list_words import LISTS
 from regraft.report.page_words import PAGE
 from regraft.report.verdict_words import VERDICT
 
 LANGUAGES = ("en", "ja")
 
-PHRASES = PAGE | VERDICT | LISTS
+PHRASES = PAGE | LADDER | VERDICT | LISTS
 
 
 class Words:
@@ -25,6 +26,10 @@ class Words:
 
     def __call__(self, key: str, **values: object) -> str:
         return PHRASES[key][LANGUAGES.index(self.lang)].format(**values)
+
+    def rung(self, name: str) -> str:
+        """A rung of the ladder in words."""
+        return self(f"rung {name}")
 
     def group(self, kind: str, group: str) -> str:
         """A group of test rows in words; groups by length of history name themselves."""

@@ -33,6 +33,7 @@ CASES: dict[str, Any] = {
     "item_group": pl.String,
     "history": pl.Int32,
 }
+LATER: dict[str, Any] = {"item_count": pl.Int32}  # columns of cases that older runs lack: null there
 CELL: dict[str, Any] = {"contender": pl.String, "seed": pl.Int32, "update": pl.Int32}
 SCORES: dict[str, Any] = {**CELL, "period": pl.Int32, "case": pl.Int64, "score": pl.Float64}
 COSTS: dict[str, Any] = {
@@ -60,7 +61,7 @@ AGAIN = "Run the arena again with the same command and folder: finished cells ar
 
 @dataclass(frozen=True)
 class Results:
-    """The four files of one run. Columns: see CASES, SCORES and COSTS."""
+    """The four files of one run. Columns: see CASES and LATER, SCORES and COSTS."""
 
     folder: Path
     run: dict[str, Any]
@@ -81,7 +82,7 @@ class Results:
         results = cls(
             folder,
             run,
-            _table(folder / "cases.parquet", CASES),
+            _table(folder / "cases.parquet", CASES, later=LATER),
             _table(folder / "scores.parquet", SCORES, optional),
             _table(folder / "costs.parquet", COSTS, optional),
             _table(folder / "ranks.parquet", RANKS, True),
@@ -107,6 +108,12 @@ class Results:
         if len(used) != len(plain):
             used = [None] * len(plain)
         return {name: use or guess for name, use, guess in zip(self.kinds, used, plain, strict=True)}
+
+    @cached_property
+    def rungs(self) -> dict[str, str]:
+        """The rung of each contender; where an older run does not say it, what its plug-in most likely is."""
+        said = {contender["name"]: contender.get("rung") for contender in self.run["contenders"]}
+        return {name: said[name] or _guessed(kind, self.uses[name], name) for name, kind in self.kinds.items()}
 
     @cached_property
     def headline(self) -> pl.DataFrame:
@@ -204,6 +211,14 @@ class Results:
             )
 
 
+def _guessed(kind: str, use: str, name: str) -> str:
+    if kind == "baseline":
+        return {"popularity": "counts", "rates": "rates"}.get(use, "neighbours")
+    if use == "never":
+        return "model as it came" if "bare" in name else "adapted"
+    return "renewed"
+
+
 def _run(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ResultsError(
@@ -222,8 +237,10 @@ def _run(path: Path) -> dict[str, Any]:
     return dict(run)
 
 
-def _table(path: Path, schema: dict[str, Any], optional: bool = False) -> pl.DataFrame:
-    """The columns of `schema`, in that order and of that type."""
+def _table(
+    path: Path, schema: dict[str, Any], optional: bool = False, later: dict[str, Any] | None = None
+) -> pl.DataFrame:
+    """The columns of `schema`, in that order and of that type; then those of `later`, null where they are missing."""
     if not path.is_file():
         if optional:
             return pl.DataFrame(schema=schema)
@@ -235,8 +252,10 @@ def _table(path: Path, schema: dict[str, Any], optional: bool = False) -> pl.Dat
     missing = [name for name in schema if name not in frame.columns]
     if missing:
         raise _damaged(str(path), f"has no column {', '.join(missing)}", f"the columns {', '.join(schema)}")
+    absent = {name: dtype for name, dtype in (later or {}).items() if name not in frame.columns}
+    frame = frame.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in absent.items())
     try:
-        return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+        return frame.select(pl.col(name).cast(dtype) for name, dtype in {**schema, **(later or {})}.items())
     except pl.exceptions.PolarsError as error:
         raise _damaged(str(path), f"has a column of the wrong type: {error}", str(schema)) from error
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from regraft.metrics.by_period import Mean, Staleness, harmonic_mean
 from regraft.metrics.intervals import Bootstrap, Difference, Interval, holm
+from regraft.report.ladder import Place, Step, climb, served
 from regraft.report.lists import Lists
 
 STATISTICS = ("auc", "pooled_auc", "uauc", "log_loss", "brier")
@@ -72,12 +73,14 @@ class Standing:
 
     name: str
     kind: str  # "strategy" or "baseline"
+    rung: str  # of the ladder: one of RUNGS
     use: str  # name of the plug-in
     summary: str
     seeds: tuple[int, ...]
     periods: tuple[int, ...]  # tested on
     compared: bool  # False where it lacks periods that others have: its numbers are of other rows
     users: int
+    requests: int  # test rows that one seed was scored on
     values: Mapping[str, Interval]  # by name: STATISTICS
     seed_sd: float  # of the mean AUC; NaN with one seed
     ece: float
@@ -90,7 +93,7 @@ class Standing:
     churn: Mean
     staleness: tuple[Staleness, ...]
     spent: Spent | None
-    rank: int = 0  # place in the order of AUC, from 1
+    rank: int = 0  # place in the leaderboard, from 1: up the ladder, inside a rung by AUC
 
     @property
     def auc(self) -> Interval:
@@ -103,6 +106,11 @@ class Standing:
     @property
     def ece_excess(self) -> float:
         return self.ece - self.ece_floor
+
+    @property
+    def cpu_per_1000(self) -> float:
+        """CPU seconds to score 1,000 requests; NaN where it was not recorded."""
+        return 1000 * self.spent.score_cpu_seconds / self.requests if self.spent and self.requests else float("nan")
 
     @property
     def balance(self) -> float:
@@ -135,7 +143,7 @@ class Summary:
     rows: int  # test rows every compared contender was scored on
     users: int
     n_resamples: int
-    standings: tuple[Standing, ...]  # by AUC, best first; those that cannot be compared last
+    standings: tuple[Standing, ...]  # up the ladder, inside a rung by AUC; those that cannot be compared last
     seed_sd: float  # pooled over strategies; NaN with one seed
     periods: pl.DataFrame
     cells: pl.DataFrame
@@ -144,6 +152,7 @@ class Summary:
     has_eval_rows: bool  # whether `cells` are of rows never trained on
     draws: Mapping[str, Bootstrap] = field(repr=False)
     lists: Lists | None = None  # where lists were ranked
+    elsewhere: tuple[Place, ...] = ()  # groups in which a rung pays that does not on average
 
     def __getitem__(self, name: str) -> Standing:
         return next(standing for standing in self.standings if standing.name == name)
@@ -159,7 +168,7 @@ class Summary:
 
     @cached_property
     def compared(self) -> tuple[Standing, ...]:
-        """Contenders scored on the same rows, best AUC first."""
+        """Contenders scored on the same rows, up the ladder."""
         return tuple(standing for standing in self.standings if standing.compared)
 
     def best(self, statistic: str = "auc", kind: str | None = None) -> Standing | None:
@@ -182,6 +191,16 @@ class Summary:
         gaps = [self.minus(name, reference, statistic) for name in others]
         adjusted = holm([gap.p for gap in gaps]).tolist()
         return {name: Paired(gap, p) for name, gap, p in zip(others, gaps, adjusted, strict=True)}
+
+    @cached_property
+    def ladder(self) -> tuple[Step, ...]:
+        """The best contender of every rung and whether the rung pays, from the lowest on."""
+        return climb(self)
+
+    @cached_property
+    def served(self) -> Step | None:
+        """The last rung that pays; None where nothing was compared."""
+        return served(self.ladder)
 
     def few_users(self, statistic: str = "auc") -> int | None:
         """The users behind a statistic where they are too few for an interval; None where they are enough."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -17,11 +17,13 @@ from regraft.metrics.by_period import MetricMatrix
 from regraft.metrics.intervals import Bootstrap
 from regraft.report import measures
 from regraft.report.continual import cell_table, churn_of, continual_metrics, matrices, untouched
+from regraft.report.ladder import Place, higher, places
 from regraft.report.lists import lists_of
 from regraft.report.results import Results
-from regraft.report.standings import Spent, Standing, Summary
+from regraft.report.standings import ALPHA, Spent, Standing, Summary
 from regraft.report.tables import markdown_table, results_csv
 from regraft.report.verdict import verdict
+from regraft.rungs import height
 
 __all__ = ["Standing", "Summary", "markdown_table", "results_csv", "summarise", "verdict"]
 
@@ -58,21 +60,25 @@ def turnouts(results: Results) -> tuple[tuple[int, ...], list[Turnout]]:
     return everything, found
 
 
-def summarise(results: Results, n_resamples: int = 1000, seed: int = 0) -> Summary:
+def summarise(
+    results: Results, n_resamples: int = 1000, seed: int = 0, *, kept: dict[Any, Any] | None = None
+) -> Summary:
     """Every number of the report. About 2 ms per resample, contender and seed on 100,000 test rows.
 
-    `n_resamples` is raised to DRAWS_PER_CONTENDER times the number of contenders where it is lower.
+    `n_resamples` is raised to DRAWS_PER_CONTENDER times the number of contenders where it is lower. `kept` holds what
+    was worked out for contenders of the same run before, and takes in what is worked out now.
     """
+    kept = {} if kept is None else kept
     periods, present = turnouts(results)
     draws = max(n_resamples, DRAWS_PER_CONTENDER * len(present))
     tables = {one.name: matrices(results.by_cell, one.name, one.seeds) for one in present}
     has_eval_rows = bool(results.cases["eval_row"].any())
     baseline = _without_updates(results, tables) if has_eval_rows else None
 
-    examined = [_examined(results, one, tables[one.name], baseline, draws, seed) for one in present]
+    examined = [_examined(results, one, tables[one.name], baseline, draws, seed, kept) for one in present]
     standings = [one.standing for one in examined]
     in_test = results.cases.filter(pl.col("period").is_in(list(periods)))
-    return Summary(
+    summary = Summary(
         run=results.run,
         cells_done=results.cells_done(),
         cells_planned=results.cells_planned(),
@@ -96,6 +102,22 @@ def summarise(results: Results, n_resamples: int = 1000, seed: int = 0) -> Summa
             results.run, [one.name for one in present if one.compared], draws, seed,
         ),
     )  # fmt: skip
+    return replace(summary, elsewhere=_elsewhere(results, summary, seed))
+
+
+def _elsewhere(results: Results, summary: Summary, seed: int) -> tuple[Place, ...]:
+    """Groups by item count and history in which a rung above the last that pays is above it."""
+    serves, above = summary.served, higher(summary.ladder)
+    if serves is None or not above or summary.few_users() is not None:
+        return ()
+
+    def drawn(standing: Standing) -> tuple[Bootstrap, list[tuple[str, str]]]:
+        rows = _rows(results, standing.name, standing.seeds)
+        kinds = [kind for kind in ("item_count", "history") if kind in rows.kinds]
+        return measures.by_group_drawn(rows, kinds, summary.n_resamples, seed)
+
+    below, groups = drawn(serves.best)
+    return tuple(p for step in above for p in places(step, drawn(step.best)[0], below, groups, ALPHA))
 
 
 class Examined(NamedTuple):
@@ -115,37 +137,47 @@ def _examined(
     baseline: dict[int, float] | None,
     draws: int,
     seed: int,
+    kept: dict[Any, Any],
 ) -> Examined:
-    rows = measures.Rows.of(results.headline.filter(pl.col("contender") == one.name), one.seeds)
-    boot, per_seed = measures.drawn(rows, draws, seed)
+    rows = _rows(results, one.name, one.seeds)
+    key = (one, draws, seed)
+    if key not in kept:
+        bands = measures.by_period_and_group(rows, draws, seed)
+        kept[key] = measures.drawn(rows, draws, seed), bands, measures.calibration(rows, seed)
+    (boot, per_seed), (periods, groups), (error, floor, curve) = kept[key]
     churned = churn_of(results.by_cell, one.name, one.seeds)
-    kept = continual_metrics(tables, churned, baseline, bool(results.cases["eval_row"].any()))
-    error, floor, curve = measures.calibration(rows, seed)
+    memory = continual_metrics(tables, churned, baseline, bool(results.cases["eval_row"].any()))
     standing = Standing(
         name=one.name,
         kind=results.kinds[one.name],
+        rung=results.rungs[one.name],
         use=results.uses[one.name],
         summary=_words(results, one.name),
         seeds=one.seeds,
         periods=one.periods,
         compared=one.compared,
         users=int(rows.frame["user"].n_unique()),
+        requests=len(rows.frame),
         values={name: boot.interval(name) for name in boot.values},
         seed_sd=float(np.std(per_seed, ddof=1)) if len(per_seed) > 1 else float("nan"),
         ece=error,
         ece_floor=floor,
         spent=spent(results.costs, one.name, one.seeds),
-        **kept._asdict(),
+        **memory._asdict(),
     )
-    return Examined(standing, boot, *measures.by_period_and_group(rows, draws, seed), curve)
+    return Examined(standing, boot, periods, groups, curve)
+
+
+def _rows(results: Results, name: str, seeds: Sequence[int]) -> measures.Rows:
+    return measures.Rows.of(results.headline.filter(pl.col("contender") == name), seeds)
 
 
 def ranked(standings: Sequence[Standing]) -> tuple[Standing, ...]:
-    """By AUC, best first; those on other rows after those that are compared."""
+    """Up the ladder, inside a rung by AUC, best first; those on other rows after those that are compared."""
 
-    def place(standing: Standing) -> tuple[bool, float]:
+    def place(standing: Standing) -> tuple[bool, int, float]:
         auc = standing.auc.estimate
-        return not standing.compared, -auc if np.isfinite(auc) else np.inf
+        return not standing.compared, height(standing.rung), -auc if np.isfinite(auc) else np.inf
 
     return tuple(replace(s, rank=rank) for rank, s in enumerate(sorted(standings, key=place), start=1))
 

@@ -32,11 +32,12 @@ def results_csv(
     base: str | None = None,
     history: str | None = None,
 ) -> Path:
-    """Writes one row per compared contender, best AUC first: CSV_COLUMNS, then further columns.
+    """Writes one row per compared contender, up the ladder and inside a rung by AUC: CSV_COLUMNS, then further columns.
 
     What is not given is taken from the run: `history` is the regime, `base` and `template` are empty for
     baselines, which have neither. `seeds` is how many; costs are sums over the updates, averaged over
-    seeds. `ece` is as measured, `ece_excess` what is left of it above its noise floor. Unknown: empty.
+    seeds. `pays` is given for the best contender of each rung. `ece` is as measured, `ece_excess` what is left of
+    it above its noise floor. Unknown: empty.
     """
     run, stream = summary.run, summary.run["stream"]
     of_run: dict[str, Any] = {
@@ -49,10 +50,17 @@ def results_csv(
         "template": template if template is not None else (run.get("template") or {}).get("name"),
     }
     rows = []
+    pays = {step.best.name: "yes" if step.pays else "no" for step in summary.ladder}
     for standing in summary.compared:
         place = of_run | (of_llm if standing.is_llm else dict.fromkeys(of_llm))
-        row = {"contender": standing.name} | place | _numbers(standing) | _differences(summary, standing)
-        row |= listed(summary, standing.name)
+        row = (
+            {"contender": standing.name}
+            | place
+            | _numbers(standing)
+            | {"pays": pays.get(standing.name)}
+            | _differences(summary, standing)
+            | listed(summary, standing.name)
+        )
         rows.append({name: row[name] for name in [*CSV_COLUMNS, *(n for n in row if n not in CSV_COLUMNS)]})
     frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=list(CSV_COLUMNS))
     floats = pl.selectors.float()
@@ -71,12 +79,13 @@ def _numbers(standing: Standing) -> dict[str, Any]:
         "ece": standing.ece,
         "ece_excess": standing.ece_excess,
         "kind": standing.kind,
+        "rung": standing.rung,
         "periods": len(standing.periods),
         "seed_sd": standing.seed_sd,
     }
     for name in ("learning", "retained", "backward", "forward", "forgetting", "churn"):
         row[name] = getattr(standing, name).value
-    row["updates"] = costs.get("updates")
+    row |= {"updates": costs.get("updates"), "cpu_seconds_per_1000_requests": standing.cpu_per_1000}
     for name in (
         *("cpu_seconds", "wall_seconds", "tokens_forward", "tokens_backward", "flops", "adapter_bytes"),
         *("cache_bytes", "stored_interactions", "peak_memory", "score_cpu_seconds"),
@@ -106,10 +115,11 @@ def _difference(name: str, paired: Paired | None) -> dict[str, float | None]:
 
 
 def markdown_table(summary: Summary) -> str:
-    """The leaderboard for a page of documentation: compared contenders, best AUC first."""
+    """The leaderboard for a page of documentation: compared contenders up the ladder, inside a rung by AUC."""
     head = [
         "contender",
         "kind",
+        "rung",
         "seeds",
         "AUC",
         "UAUC",
@@ -117,16 +127,17 @@ def markdown_table(summary: Summary) -> str:
         "ECE above floor",
         "forgetting",
         "CPU s per update",
+        "CPU s per 1,000 requests",
         "tokens per update",
         "adapter MiB",
     ]
     head += list_head(summary)
-    lines = [_line(head), _line(["---"] * 3 + ["---:"] * (len(head) - 3))]
+    lines = [_line(head), _line(["---"] * 4 + ["---:"] * (len(head) - 4))]
     for s in summary.compared:
-        costs = ("", "", "")
+        costs: tuple[str, ...] = ("",) * 4
         if s.spent:
-            megabytes = s.spent.adapter_bytes / 2**20
-            costs = (_short(s.spent.cpu_per_update), _plain(s.spent.tokens_per_update), _short(megabytes))
+            seconds = _short(s.spent.cpu_per_update), _short(s.cpu_per_1000)
+            costs = (*seconds, _plain(s.spent.tokens_per_update), _short(s.spent.adapter_bytes / 2**20))
         measured = [
             *(_with_interval(s.values[name]) for name in ("auc", "uauc")),
             _plain(s.values["log_loss"].estimate, 4),
@@ -134,7 +145,9 @@ def markdown_table(summary: Summary) -> str:
             _plain(s.forgetting.value, 4),
         ]
         kind = "LLM" if s.is_llm else "baseline"
-        lines.append(_line([_cell(s.name), kind, str(len(s.seeds)), *measured, *costs, *list_cells(summary, s.name)]))
+        lines.append(
+            _line([_cell(s.name), kind, s.rung, str(len(s.seeds)), *measured, *costs, *list_cells(summary, s.name)])
+        )
     note = (
         f"{summary.rows:,} test rows of {summary.users:,} users in {len(summary.compared_periods)} periods; "
         f"mean over periods, 95 % intervals from {summary.n_resamples:,} resamples of users."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regraft.metrics.intervals import FEW_USERS
+from regraft.report.ladder_verdict import ladder_sentences
 from regraft.report.list_verdict import list_sentences
 from regraft.report.report_words import Words
 
@@ -16,33 +17,20 @@ if TYPE_CHECKING:
 
 
 def verdict(summary: Summary, lang: str = "en") -> list[str]:
-    """Sentences in order of importance: can the stream rank, who is best, does an LLM pay, cost, memory, advice."""
+    """Sentences in order of importance: what to serve, which rungs pay and what they cost, then what that rests on."""
     words = Words(lang)
     if not summary.compared:
         return [words("nothing", planned=summary.cells_planned)]
     return [
+        *list_sentences(summary, words),  # on a log without dislikes, lists are judged first
+        *ladder_sentences(summary, words),
         *_finished(summary, words),
-        *list_sentences(summary, words),
         *_can_rank(summary, words),
         *_best(summary, words),
         *_llm_or_baseline(summary, words),
-        *_cheapest(summary, words),
         *_forgets(summary, words),
         *_advice(summary, words),
     ]
-
-
-def cheapest_within_noise(summary: Summary, best: Standing) -> Standing | None:
-    """The least CPU time per update among `best` and those whose interval against it reaches zero.
-
-    None where there are too few users for an interval: nobody knows what the noise is.
-    """
-    if summary.few_users() is not None:
-        return None
-    gaps = summary.against(best.name)
-    near = [s for s in summary.compared if s.name == best.name or not gaps[s.name].difference.high < 0]
-    priced = [s for s in near if s.spent and not np.isnan(s.spent.cpu_per_update)]
-    return min(priced, key=lambda s: s.spent.cpu_per_update if s.spent else np.inf, default=None)
 
 
 def _finished(summary: Summary, words: Words) -> list[str]:
@@ -61,6 +49,8 @@ def _finished(summary: Summary, words: Words) -> list[str]:
 
 def _can_rank(summary: Summary, words: Words) -> list[str]:
     gap = summary.gap
+    if summary.best_llm is None:
+        return []
     if summary.why_unknown == "missing" or gap is None:
         missing = [name for name in ("never", "full-retrain") if summary.used(name) is None]
         return [words("rank_missing", missing=words.listed(missing or ["never", "full-retrain"]))]
@@ -102,7 +92,7 @@ def _llm_or_baseline(summary: Summary, words: Words) -> list[str]:
     if baseline is None:
         return [words("no_baseline")]
     if llm is None:
-        return [words("no_llm")]
+        return [words("no_llm")] if summary.finished else []
     winner, key = beats_every_llm(summary), "baseline_beats_all"
     if winner is not None:
         baseline = winner
@@ -138,18 +128,6 @@ def beats_every_llm(summary: Summary) -> Standing | None:
     return None
 
 
-def _cheapest(summary: Summary, words: Words) -> list[str]:
-    best = summary.best("auc")
-    cheapest = cheapest_within_noise(summary, best) if best else None
-    if best is None or cheapest is None or cheapest.spent is None or len(summary.compared) < 2:
-        return []
-    cpu = words.seconds(cheapest.spent.cpu_per_update)
-    if cheapest.name == best.name:
-        return [words("cheapest_is_best", name=best.name, cpu=cpu)]
-    spent = words.seconds(best.spent.cpu_per_update) if best.spent else "?"
-    return [words("cheapest", name=cheapest.name, cpu=cpu, best=best.name, best_cpu=spent)]
-
-
 def _forgets(summary: Summary, words: Words) -> list[str]:
     changing = [s for s in summary.compared if s.is_llm and s.moves and s.forgetting.n]
     if not changing:
@@ -163,27 +141,16 @@ def _forgets(summary: Summary, words: Words) -> list[str]:
 
 
 def _advice(summary: Summary, words: Words) -> list[str]:
-    llm, baseline = summary.best_llm, summary.best_baseline
+    """What to run next to know more."""
     if not summary.finished:
-        return [words("advice_wait")]
-    if baseline is None:
+        return []
+    if summary.best_baseline is None:
         return [words("advice_no_baseline")]
-    if llm is None:
+    if summary.best_llm is None:
         return [words("advice_no_llm")]
-    winner = beats_every_llm(summary)
-    relation = "below" if winner else summary.vs_baseline["auc"][llm.name].relation
     said = []
-    if relation == "below":
-        said.append(words("advice_baseline", baseline=baseline.name))
-    elif relation == "unknown":
-        said.append(words("advice_few_users", baseline=baseline.name, needed=FEW_USERS))
-    elif relation == "same":
-        said.append(words("advice_tie", baseline=baseline.name))
-    elif summary.can_rank is False:
+    if summary.can_rank is False and summary.served and not summary.served.classical:
         said.append(words("advice_no_order"))
-    else:
-        chosen = cheapest_within_noise(summary, llm)
-        said.append(words("advice_llm", name=chosen.name if chosen and chosen.is_llm else llm.name))
     if summary.why_unknown == "one seed":
         said.append(words("advice_seeds"))
     return said

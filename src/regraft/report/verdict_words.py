@@ -132,14 +132,6 @@ VERDICT: dict[str, tuple[str, str]] = {
         "(Holm's correction).",
         "区間が 0 を含まなくても十分ではありません。候補が {n} あれば、その程度の差は偶然に生じます（Holm の補正）。",
     ),
-    "cheapest": (
-        "Cheapest within the noise of the best: {name}, with {cpu} of CPU time per update against {best_cpu} for {best}.",
-        "最も良いものと誤差の範囲で並ぶうち、最も安いのは {name} です（更新 1 回の CPU 時間 {cpu}、{best} は {best_cpu}）。",
-    ),
-    "cheapest_is_best": (
-        "Nothing cheaper is within the noise of the best: {name} takes {cpu} of CPU time per update.",
-        "最も良いものと誤差の範囲で並ぶ、より安いものはありません（{name} の CPU 時間は更新 1 回 {cpu}）。",
-    ),
     "forgets": (
         "Forgets least among the LLM contenders that change: {name}, {least} AUC below its best models on earlier "
         "periods; most: {other}, {most}.",
@@ -153,30 +145,6 @@ VERDICT: dict[str, tuple[str, str]] = {
     "forgetting_unknown": (
         "Forgetting was not measured.",
         "忘却は測定されていません。",
-    ),
-    "advice_wait": (
-        "Advice: let the run finish before you decide.",
-        "助言：判断する前に、実行を最後まで終えてください。",
-    ),
-    "advice_baseline": (
-        "Advice: serve {baseline}. To make an LLM worth its cost, give it what the baseline knows (facts in the "
-        "template, calibration: stack) and compare again.",
-        "助言：{baseline} を使ってください。LLM を費用に見合うものにするには、ベースラインが知っている情報を与え"
-        "（テンプレートの facts、calibration: stack）、もう一度比較してください。",
-    ),
-    "advice_tie": (
-        "Advice: {baseline} does as well as far as this run can tell, without an LLM; ask for more test rows before "
-        "you pay for one.",
-        "助言：この実行で分かる限り、LLM なしの {baseline} でも同等です。LLM に費用をかける前に、評価データを増やしてください。",
-    ),
-    "advice_few_users": (
-        "Advice: compare on the events of {needed} users or more before you pay for an LLM; until then {baseline} does "
-        "without one.",
-        "助言：LLM に費用をかける前に、{needed} 人以上の利用者のデータで比較してください。それまでは LLM なしの {baseline} で十分です。",
-    ),
-    "advice_llm": (
-        "Advice: use {name}, then prove it on a pilot group before everyone gets it.",
-        "助言：{name} を使い、全員に広げる前にパイロット群で確かめてください。",
     ),
     "advice_no_baseline": (
         "Advice: add the baselines rates and boosting; they take seconds.",

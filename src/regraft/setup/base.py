@@ -37,6 +37,18 @@ def open_workshop(config: ArenaConfig, stream: Stream, template: Template, regim
     return workshop
 
 
+def check_base(config: ArenaConfig) -> list[str] | None:
+    """Notes on the base model that the configuration names, its weights unread; None where only opening it can tell.
+
+    Raises ModelError where it cannot be used, MissingExtraError without PyTorch.
+    """
+    try:
+        from regraft.lm.early_check import early_check
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("strategies that adapt a language model", "lm", error.name or "torch") from error
+    return early_check(str(config.base.path), config.adapter, config.base.trust_remote_code)
+
+
 def encoder_of(
     tokenizer: Any, longest: int | None, config: ArenaConfig, template: Template, regime: Regime
 ) -> Encoder:  # fmt: skip

@@ -17,6 +17,7 @@ from regraft.errors import ConfigError, RegraftError
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOptions, TimelineOptions
 from regraft.plugins import names, plugin_class
 from regraft.prompts.similarity.protocol import checked
+from regraft.rungs import RUNGS
 
 
 class BaseOptions(BaseModel):
@@ -84,6 +85,9 @@ class RankingOptions(BaseModel):
     pairs: int = Field(
         500_000, ge=1, description="requests x items per period that a classical contender scores to rank all on offer"
     )
+
+
+UNSAID_RUNG = {"baseline": "neighbours", "strategy": "renewed"}  # of a plug-in that has no `rung`
 
 
 DEFAULT_CONTENDERS = (
@@ -221,6 +225,20 @@ def plugin(options: ContenderOptions) -> Any:
         told = re.sub(r"^\w+\.__init__\(\) ", "", str(error))
         raise ConfigError(where, told, "settings that the plug-in has") from error
     return found
+
+
+def rung_of(options: ContenderOptions, settings: dict[str, Any] | None = None) -> str:
+    """The contender's place on the ladder: one of RUNGS, as its plug-in says with its settings.
+
+    `settings` are those of a baseline in its run (`ArenaConfig.settings_of`); without them, its own alone.
+    """
+    model: Any = plugin(options)
+    if options.kind == "baseline":
+        model = model(Regime(), 0, **(options.settings if settings is None else settings))
+    rung = str(getattr(model, "rung", UNSAID_RUNG[options.kind]))
+    if rung not in RUNGS:
+        raise ConfigError(f"contender '{options.label}'", f"has the rung '{rung}'", "one of " + ", ".join(RUNGS))
+    return rung
 
 
 def _placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
