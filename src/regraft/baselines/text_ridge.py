@@ -1,4 +1,7 @@
-"""A ridge regression from an item's text vector to its mean residual, once over all of the past and once over what is new. Furniture of this room, not a baseline."""
+"""Ridge regressions from an item's text vector to its mean residual: over all of the past, and over what is new.
+
+Furniture of this room, not a baseline.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The ladder: the best contender of every rung, which rungs pay, and groups in which one pays that does not on average.
 
 A rung pays where its best contender is above the best contender of the paying rungs below it: paired difference in
-AUC, or in NDCG where negatives were drawn, Holm-adjusted over all contenders that are compared with that one. The lowest rung pays by definition.
+AUC, or in NDCG where negatives were drawn, Holm-adjusted over all contenders that are compared with that one. The
+lowest rung pays by definition.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ladder as a picture: what each rung's best contender costs per 1,000 requests, and what it is worth with interval."""
+"""The ladder as a picture: what each rung's best contender costs per 1,000 requests, and what it is worth."""
 
 from __future__ import annotations
 
