@@ -41,7 +41,7 @@ docs: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -d .venv || python3 -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lm,gguf,dev]"
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lm,gguf,site,postgres,dev]"
 	touch $(STAMP)
 
 clean:

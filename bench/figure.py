@@ -1,4 +1,6 @@
-"""Draws a results table as pictures: `python bench/figure.py docs/results/NAME.csv` writes NAME.png.
+"""Draws a results table as pictures: `python bench/figure.py docs/results/NAME.csv [PART]` writes NAME.png.
+
+Of a table of several parts, which are of different rows, PART says which one; by default the first.
 
 A table that names rungs also gives the ladder, cost beside quality: NAME-ladder.png and NAME-ladder.svg.
 """
@@ -22,9 +24,15 @@ MARKS = {"baseline": "o", "strategy": "s"}
 NAMES = {"baseline": "classical baseline", "strategy": "language model"}
 
 
-def draw(table: Path) -> Path:
+def read(table: Path, part: str | None) -> pl.DataFrame:
+    """The rows of one part."""
+    rows = pl.read_csv(table)
+    return rows.filter(pl.col("part") == (part or rows["part"][0])) if "part" in rows.columns else rows
+
+
+def draw(table: Path, part: str | None = None) -> Path:
     """AUC and UAUC with 95 % intervals, best AUC on top."""
-    rows = pl.read_csv(table).sort("auc")
+    rows = read(table, part).sort("auc")
     figure, panels = plt.subplots(1, 2, figsize=(9, 0.36 * len(rows) + 1.5), sharey=True, layout="constrained")
     for panel, measure, title in zip(panels, ("auc", "uauc"), ("AUC", "UAUC (order inside each user)"), strict=True):
         for place, row in enumerate(rows.iter_rows(named=True)):
@@ -51,9 +59,9 @@ def draw(table: Path) -> Path:
     return out
 
 
-def draw_rungs(table: Path) -> list[Path]:
+def draw_rungs(table: Path, part: str | None = None) -> list[Path]:
     """AUC of each rung's best contender against the CPU seconds it takes per 1,000 requests; none without rungs."""
-    rows = pl.read_csv(table)
+    rows = read(table, part)
     if "pays" not in rows.columns:
         return []
     best = sorted(rows.filter(pl.col("pays").is_not_null()).iter_rows(named=True), key=lambda row: height(row["rung"]))
@@ -84,5 +92,6 @@ def draw_rungs(table: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for picture in (draw(Path(sys.argv[1])), *draw_rungs(Path(sys.argv[1]))):
+    given = Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
+    for picture in (draw(*given), *draw_rungs(*given)):
         print(picture)

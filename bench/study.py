@@ -106,12 +106,12 @@ def write(study: Path, folders: dict[str, Path], out: Path, seconds: float) -> N
             information=stream["information"], share=stream["share"], template=run["template"]["name"],
             base=f"{base.get('path', '-')} ({objective})", history=stream["regime"],
         )  # fmt: skip
-        tables.append(pl.read_csv(table, infer_schema=False).with_columns(kind=pl.lit(kind or "all")))
+        tables.append(pl.read_csv(table, infer_schema=False).with_columns(part=pl.lit(kind or "all")))
         page += _section(kind, results, summary, objective)
         print(write_report(results, folder / "report.html"))
     page += [f"Last invocation: {seconds:,.0f} s of wall time (finished cells are not repeated).", ""]
     joined = pl.concat(tables, how="diagonal")
-    (joined if len(folders) > 1 or "" not in folders else joined.drop("kind")).write_csv(out / f"{study.stem}.csv")
+    (joined if len(folders) > 1 or "" not in folders else joined.drop("part")).write_csv(out / f"{study.stem}.csv")
     (out / f"{study.stem}.md").write_text("\n".join(page), encoding="utf-8")
     print("\n".join(page))
 

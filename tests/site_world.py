@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pytest
 
+from regraft.data.drift_world import DriftWorld, simulate
+from regraft.data.pseudonyms import VARIABLE
 from regraft.release.ingest import ingest
+from regraft.release.init import init
 from regraft.setup.site import Site
 from regraft.state import lease
 from regraft.state.files import Counts
@@ -50,3 +55,23 @@ class SiteWorld:
             return ingest(site, self.write(name, rows), held)
         finally:
             lease.give_back(site.engine, held)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> SiteWorld:
+    """One small site, made once."""
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(folder / "vault.key"))
+        simulated = simulate(DriftWorld(users=150, items=60, periods=FIRST + 4, seed=1, taste_change_at=None))
+        world = SiteWorld(folder, simulated.interactions, simulated.items)
+        init(folder / "shop", world.write("log", world.of(*world.days[:FIRST])))
+    return world
+
+
+@pytest.fixture
+def world(made: SiteWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SiteWorld:
+    """A copy of its own for every test."""
+    shutil.copytree(made.folder, tmp_path / "w")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "w" / "vault.key"))
+    return SiteWorld(tmp_path / "w", made.rows, made.items)

@@ -512,4 +512,5 @@ def test_a_study_of_several_parts_is_one_page_with_their_kinds_and_goals(
     assert "- G2: bare+stack minus stack" in page
     with (tmp_path / "small.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["kind"] for row in rows].count("classical") == 2 and len(rows) == 5
+    assert [row["part"] for row in rows].count("classical") == 2 and len(rows) == 5
+    assert {row["kind"] for row in rows} == {"baseline", "strategy"}

@@ -65,7 +65,7 @@ def test_an_unknown_name_is_told_with_those_that_exist() -> None:
         plugins.load("baselines", "oracle")
     assert str(caught.value) == (
         "baselines: 'oracle': there is no such plug-in\n"
-        "Expected one of: boosting, item-knn, popularity, rates, stack\n"
+        "Expected one of: boosting, content, item-knn, popularity, rates, stack\n"
         "List them with: regraft plugins baselines"
     )
 
@@ -74,7 +74,7 @@ def test_an_unknown_kind_is_told_with_those_that_exist() -> None:
     with pytest.raises(PluginError) as caught:
         plugins.names("selectors")
     assert str(caught.value) == (
-        "plug-ins of kind 'selectors': do not exist\nExpected one of: readers, strategies, baselines"
+        "plug-ins of kind 'selectors': do not exist\nExpected one of: readers, strategies, baselines, similarities"
     )
 
 

@@ -192,6 +192,18 @@ def test_the_report_names_the_sampler_and_judges_by_lists_first(finished: Arena,
         assert 0 <= place.ndcg.low <= place.ndcg.estimate <= place.ndcg.high <= 1
 
 
+def test_the_ladder_is_climbed_by_lists_where_negatives_were_drawn(finished: Arena) -> None:
+    summary = summarise(Results.load(finished.folder), n_resamples=100)
+    assert (summary.judged_by, summary.measure) == ("ndcg", "NDCG@10")
+    for step in summary.ladder:
+        assert summary.worth(step.best) == summary.lists.places[step.best.name]["retrieved"].ndcg
+        on_it = [s.name for s in summary.compared if s.rung == step.rung]
+        assert step.best.name == next(name for name in summary.lists.ordered() if name in on_it)
+        if step.below:
+            assert step.paired.difference == summary.lists.minus(step.best.name, step.below.name)
+    assert not any(" AUC " in sentence for sentence in verdict(summary)[:1])
+
+
 def test_a_language_contender_reranks_the_first_requests(tmp_path: Path) -> None:
     config = configured(["never", "rates"], language=5, requests=10)
     arena = Arena(config.model_copy(update={"last_update": 2}), tmp_path / "run", shop(120))

@@ -87,7 +87,7 @@ def test_columns_of_cases_come_from_boosting_on_the_whole_past() -> None:
     model = Boosting(FRESH)
     model.renew(past)
     np.testing.assert_array_equal(stack.columns(cases)[:, -1], model.score(cases))
-    assert stack.names == (*FEATURES, *CONTENT, "text_ridge", "boosting")
+    assert stack.names == (*FEATURES, *CONTENT, "text_ridge", "text_ridge_new", "boosting")
 
 
 def test_boosting_that_was_fitted_at_an_earlier_renewal_is_not_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,5 +30,6 @@ def test_a_kind_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path) -
     heard = regraft("plugins", "models", at=tmp_path)
     assert heard.code == 2
     assert heard.err == (
-        "plug-ins: 'models': there is no such kind\nExpected one of readers, strategies, baselines, templates, facts\n"
+        "plug-ins: 'models': there is no such kind\n"
+        "Expected one of readers, strategies, baselines, similarities, templates, facts\n"
     )

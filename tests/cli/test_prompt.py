@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def template(folder: Path, text: str) -> Path:
 def test_the_templates_are_listed_with_what_they_are(shop: Path) -> None:
     heard = regraft("prompt", "list", at=shop)
     assert heard.code == 0
-    assert "judge-timeline-ja      Japanese: a user's items in time order" in heard.out
+    assert re.search(r"judge-timeline-ja +Japanese: a user's items in time order", heard.out)
     names = [one["name"] for one in json.loads(regraft("prompt", "list", "--json", at=shop).out)]
     assert "judge-tallrec" in names
 
@@ -152,7 +153,7 @@ def test_a_base_model_without_a_log_is_refused(shop: Path) -> None:
 def test_a_template_that_is_not_there_is_told_with_those_that_are(shop: Path) -> None:
     heard = regraft("prompt", "lint", "judge", at=shop)
     assert heard.code == 2
-    assert "Expected one of judge-tallrec, judge-timeline-facts" in heard.err
+    assert "Expected one of judge-brief-ja, judge-brief, judge-tallrec, " in heard.err
 
 
 # -- export ----------------------------------------------------------------------------------------

@@ -282,6 +282,50 @@ def test_popular_items_are_shown_more(world):
     assert shown[:60].sum() / shown.sum() > 0.3  # of about 400 that are out
 
 
+# -- words of titles, and what lives shortly ----------------------------------------------------------
+
+TELLING = DriftWorld(users=300, items=1500, periods=4, taste_change_at=3, seed=1, words=1.5, shelf_life=2)
+TELLING = replace(TELLING, new_items_at=None, season_every=None, from_start=0.1, taste=0.5)
+
+
+def wording_auc(world: World, period: int, as_of: int) -> float:
+    """How well what everybody thought of titles in period `as_of` ranks the clicks of `period`."""
+    rows = seen(world).filter(pl.col("period") == period)
+    return auc(rows["value"], world.truth.wording[as_of - 1][rows["i"].to_numpy()])
+
+
+def test_titles_tell_nothing_of_quality_unless_words_are_liked(world):
+    assert not world.truth.wording.any()
+
+
+def test_items_with_the_same_adjective_are_liked_for_it_alike():
+    world = simulate(TELLING)
+    adjectives = [word for genre in LANGUAGES["en"].adjectives for word in genre]
+    told = world.items["title"].str.extract(f"({'|'.join(adjectives)})")
+    liking = pl.DataFrame({"word": told, "liking": world.truth.wording[0]})
+    assert (liking.group_by("word").agg(pl.col("liking").n_unique())["liking"] == 1).all()
+    assert liking["liking"].n_unique() == liking["word"].n_unique() > 50
+
+
+def test_liked_words_rank_clicks_until_taste_changes_and_rank_them_wrongly_afterwards():
+    world = simulate(TELLING)
+    assert wording_auc(world, 2, as_of=2) > 0.7
+    assert wording_auc(world, 3, as_of=2) < 0.4
+    assert wording_auc(world, 3, as_of=3) > 0.7
+
+
+def test_an_item_is_shown_during_its_shelf_life_only():
+    day = (pl.col("timestamp").dt.epoch("ms") - START) / 86_400_000
+    age = seen(simulate(TELLING)).select(age=day - pl.col("first_day"))["age"]
+    assert age.max() < 2.01  # days; a visit that began in time ends minutes later
+    assert seen(simulate(replace(TELLING, shelf_life=None))).select(age=day - pl.col("first_day"))["age"].max() > 3
+
+
+def test_a_shelf_is_never_empty():
+    world = simulate(DriftWorld(users=20, items=10, periods=3, from_start=1.0, shelf_life=0.1, new_items_at=None))
+    assert set(world.truth.rows["period"]) == {1, 2, 3}
+
+
 # -- users --------------------------------------------------------------------------------------------
 
 
@@ -382,6 +426,9 @@ def test_a_title_says_its_genres_and_no_title_is_given_twice(world):
         {"visits": float("inf")},
         {"new_items_at": "never"},
         {"season_every": 2.5},
+        {"words": -1.0},
+        {"from_start": 1.5},
+        {"shelf_life": 0},
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(wrong):
@@ -423,6 +470,9 @@ def test_a_setting_that_no_world_has_is_refused_with_those_there_are():
         churn=st.sampled_from([0.0, 0.1, 1.0]),
         visits=st.sampled_from([0.0, 0.5, 3.0]),
         impressions=st.integers(1, 64),
+        words=st.sampled_from([0.0, 1.5]),
+        from_start=st.sampled_from([0.0, 0.6, 1.0]),
+        shelf_life=st.sampled_from([None, 0.5, 2.0]),
         language=st.sampled_from(["en", "ja"]),
     )
 )
@@ -444,3 +494,4 @@ def test_a_world_of_any_size_has_the_schema_the_time_order_and_its_truth(setting
     assert set(rows["item_id"]) <= set(world.items["item_id"])
     assert truth.rows["click_probability"].is_between(0, 1).all()
     assert truth.appeal.shape == (setting.periods, len(truth.genres))
+    assert truth.wording.shape == (setting.periods, setting.items)

@@ -81,7 +81,9 @@ def test_no_token_of_the_history_line_sees_past_itself_and_no_copy_sees_another(
     assert (blocks.limit[copies] <= blocks.position[copies]).all()
 
 
-@pytest.mark.parametrize("name", ["judge-timeline", "judge-timeline-facts", "judge-timeline-ja"])
+@pytest.mark.parametrize(
+    "name", ["judge-timeline", "judge-timeline-facts", "judge-timeline-ja", "judge-brief", "judge-brief-ja"]
+)
 @pytest.mark.parametrize("regime", REGIMES, ids=str)
 def test_library_templates_give_every_target_its_own_prompt(name: str, regime: Regime):
     view = random_world(5, events=25, periods=THREE)

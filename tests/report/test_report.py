@@ -11,6 +11,7 @@ from regraft.errors import ConfigError
 from regraft.report.drawing import far_out, labels_apart, spread
 from regraft.report.figures import pareto
 from regraft.report.ladder_words import LADDER
+from regraft.report.list_words import LISTS
 from regraft.report.page_words import PAGE
 from regraft.report.report import write_report
 from regraft.report.report_words import PHRASES, Words
@@ -218,7 +219,7 @@ def test_every_phrase_has_both_languages_with_the_same_places(key: str) -> None:
 
 
 def test_no_phrase_is_defined_twice() -> None:
-    assert len(PHRASES) == len(PAGE) + len(LADDER) + len(VERDICT)
+    assert len(PHRASES) == len(PAGE) + len(LADDER) + len(VERDICT) + len(LISTS)
 
 
 def test_every_phrase_is_used_somewhere() -> None:

@@ -231,7 +231,7 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"contenders": ["oracle"]},
-        "contender 'oracle': is neither a strategy nor a baseline\nExpected one of fine-tune, full-retrain, ",
+        "contender 'oracle': is neither a strategy nor a baseline\nExpected one of analytic, fine-tune, full-retrain, ",
     ),
     (
         {"contenders": [{"use": "rates", "calibration": "stack"}]},

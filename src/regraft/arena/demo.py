@@ -15,7 +15,7 @@ from regraft.files import output
 from regraft.report.report import PAGE_MARK
 from regraft.setup.config import ArenaConfig
 
-TEMPLATES = {"en": "judge-timeline-facts", "ja": "judge-timeline-ja"}
+TEMPLATES = {"en": "judge-brief", "ja": "judge-brief-ja"}
 
 
 def demo_config(lang: str = "en") -> ArenaConfig:

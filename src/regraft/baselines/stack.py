@@ -35,7 +35,7 @@ class Stack:
     def __init__(self, regime: Regime, seed: int = 0, similarity: SimilaritySetting = "tfidf") -> None:
         self.regime, self.seed, self.similarity = regime, seed, similarity
         self.facts = FEATURES if similarity == NONE else (*FEATURES, *CONTENT)
-        self.names = (*self.facts, *(() if similarity == NONE else ("text_ridge",)), "boosting")
+        self.names = (*self.facts, *(() if similarity == NONE else TextRidge.names), "boosting")
 
     @property
     def rung(self) -> str:

@@ -1,4 +1,7 @@
-"""A ridge regression from an item's text vector to its mean residual. Furniture of this room, not a baseline."""
+"""Ridge regressions from an item's text vector to its mean residual: over all of the past, and over what is new.
+
+Furniture of this room, not a baseline.
+"""
 
 from __future__ import annotations
 
@@ -18,32 +21,42 @@ from regraft.prompts.facts import fact_table
 from regraft.prompts.similarity.protocol import NONE, similarity_of
 
 STRENGTH = 10.0  # of the penalty
+HALF_LIFE = 1.0  # periods after which an example counts half, for the second one
 PRIOR = 5.0  # examples without a residual added to an item's own
 
 
 class TextRidge:
-    """What the words of an item led to expect in the past, beyond what its users like; one number per item."""
+    """What the words of an item led to expect, beyond what its users like: two numbers per item.
+
+    One learns from all of the past alike, the other mostly from the newest period: what people like may turn. How
+    much either is worth is for those to find out who use them.
+    """
+
+    names = ("text_ridge", "text_ridge_new")
 
     def __init__(self, similarity: str) -> None:
         self.setting, self.similarity = similarity, similarity_of(similarity)
 
     def fit(self, past: Stream, regime: Regime) -> TextRidge:
         """On the examples of the past: a residual is a label minus the user's rate as of the example."""
-        rows = past.targets
+        rows, n_items = past.targets, len(past.items)
         expected = past.labels.mean() if past.implicit else fact_table(past, regime)["user_rate"].to_numpy()[rows]
-        n = np.bincount(past.item[rows], minlength=len(past.items)).astype(np.float64)
-        residual = np.bincount(past.item[rows], past.labels - expected, minlength=len(past.items))
-        known = np.flatnonzero(n)
+        known = np.unique(past.item[rows])
         items = past.items[known]
         self.similarity.fit(items)
-        model = Ridge(alpha=STRENGTH, solver="lsqr").fit(
-            self.similarity.vectors(items).astype(np.float64), residual[known] / (n[known] + PRIOR), n[known]
-        )
-        self.weights, self.bias = model.coef_, np.array([model.intercept_])
+        vectors = self.similarity.vectors(items).astype(np.float64)
+        age = past.period[rows[-1]] - past.period[rows]
+        fitted = []
+        for weight in (np.ones(len(rows)), np.exp2(-age / HALF_LIFE)):
+            n = np.bincount(past.item[rows], weight, minlength=n_items)[known]
+            residual = np.bincount(past.item[rows], weight * (past.labels - expected), minlength=n_items)[known]
+            fitted.append(Ridge(alpha=STRENGTH, solver="lsqr").fit(vectors, residual / (n + PRIOR), n))
+        self.weights = np.stack([model.coef_ for model in fitted], axis=1)
+        self.bias = np.array([model.intercept_ for model in fitted])
         return self
 
     def score(self, view: Stream | Request) -> np.ndarray:
-        """The expected residual of each example's (or candidate's) item."""
+        """float64 [examples or candidates, 2]: the expected residual of each one's item."""
         if isinstance(view, Request):
             return self._expected(view.candidates)
         code, example = np.unique(view.item[view.targets], return_inverse=True)
@@ -51,7 +64,7 @@ class TextRidge:
 
     def _expected(self, items: pl.DataFrame) -> np.ndarray:
         vectors = self.similarity.vectors(items).astype(np.float64)
-        return np.asarray(vectors @ self.weights + self.bias[0])
+        return np.asarray(vectors @ self.weights + self.bias)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"weights": self.weights, "bias": self.bias} | named("similarity", self.similarity.arrays())

@@ -27,8 +27,9 @@ from regraft.data.drift_world_life import (
     make_appeal,
     make_items,
     make_people,
+    make_wording,
 )
-from regraft.data.drift_world_settings import DAY, SEASON, START, TITLES, DriftWorld
+from regraft.data.drift_world_settings import DAY, SEASON, START, DriftWorld
 from regraft.data.drift_world_text import LANGUAGES
 from regraft.data.interactions import INTERACTIONS, TIME
 
@@ -47,6 +48,7 @@ class Truth:
     taste_before: np.ndarray  # users x genres, log-odds
     taste_after: np.ndarray  # users x genres; equal to taste_before for users who did not change
     appeal: np.ndarray  # periods x genres, log-odds: what everybody likes in a period, season included
+    wording: np.ndarray  # periods x items, log-odds: what everybody thinks of an item's title in a period
     season_genre: int
 
 
@@ -65,13 +67,14 @@ def simulate(world: DriftWorld) -> World:
     n_genres = items.genres.shape[1]
     season_genre = int(world.rng(SEASON).integers(n_genres - 1))
     appeal = make_appeal(world, n_genres, season_genre)
+    wording = make_wording(world, items)
     before = people.taste.copy()
     popularity = np.zeros(world.items)
     batches: list[Visits] = []
     for period in range(1, world.periods + 1):
         if period == world.taste_change_at:
             change_tastes(world, people, period)
-        today = live(world, period, people, items, appeal[period - 1], popularity)
+        today = live(world, period, people, items, appeal[period - 1], wording[period - 1], popularity)
         batches += today
         popularity *= 0.7
         for visits in today:
@@ -86,6 +89,7 @@ def simulate(world: DriftWorld) -> World:
         taste_before=before,
         taste_after=people.taste,
         appeal=appeal,
+        wording=wording,
         season_genre=season_genre,
     )
     return World(interactions, _item_table(world, items), truth)
@@ -125,7 +129,7 @@ def _item_table(world: DriftWorld, items: Items) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "item_id": _ids("i", world.items),
-            "title": words.titles(items.first, items.second, world.rng(TITLES)),
+            "title": words.titles(items.first, items.second, items.words),
             "genres": words.genre_text(items.first, items.second),
             "maker": [words.makers[m] for m in items.maker.tolist()],
         }

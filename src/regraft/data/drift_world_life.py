@@ -6,13 +6,23 @@ visit per user at a time, so that no visit knows anything of a later one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
-from regraft.data.drift_world_settings import APPEALS, CHANGE, PEOPLE, PERIOD, RELEASES, DriftWorld
-from regraft.data.drift_world_text import LANGUAGES
+from regraft.data.drift_world_settings import (
+    APPEALS,
+    CHANGE,
+    PEOPLE,
+    PERIOD,
+    RELEASES,
+    TITLES,
+    WORDS,
+    DriftWorld,
+)
+from regraft.data.drift_world_text import LANGUAGES, TitleWords
 
 PAUSE = 45  # seconds at most between two items of a visit
 TOGETHER = 0.3  # chance that an item appears in the same second as the one before it
@@ -21,8 +31,8 @@ CELLS = 4_000_000  # visits x items weighed at once; bounds the memory, not the 
 # Strengths in log-odds (standard deviations where drawn). Chosen so that with the default settings the
 # true probability ranks clicks with AUC 0.81 to 0.83, an item's click rate so far with 0.60 to 0.67.
 BASE = -1.3
-QUALITY, LEAN, TASTE, APPEAL, TREND = 0.65, 0.4, 1.2, 0.25, 0.15
-BOOST, NEWCOMER, BURST = 1.0, 0.8, 2.0
+QUALITY, LEAN, APPEAL, TREND = 0.65, 0.4, 0.25, 0.15
+BOOST, NEWCOMER = 1.0, 0.8
 BURST_PERIODS = 0.5  # a burst of interest fades to 1/e in half a period
 USUAL = 0.35  # the click rate of a visit that neither pleases nor disappoints
 
@@ -34,10 +44,12 @@ class Items:
     first: np.ndarray  # main genre
     second: np.ndarray  # second genre, or the first again
     genres: np.ndarray  # items x genres
+    words: TitleWords
     maker: np.ndarray
     quality: np.ndarray
     released: np.ndarray  # int64, ms since the start, ascending
     burst: np.ndarray  # bool
+    leaves: np.ndarray  # float64, ms since the start: shown before this time only
 
 
 @dataclass
@@ -77,6 +89,7 @@ class Now:
     people: People
     items: Items
     appeal: np.ndarray  # per genre, log-odds
+    wording: np.ndarray  # per item, log-odds: what everybody thinks of its title
     fame: np.ndarray  # per item: how much it is pushed for being popular or new
     rng: np.random.Generator
 
@@ -85,7 +98,7 @@ def make_items(world: DriftWorld) -> Items:
     """Items in order of release; those of the burst come early in their period, in the last genre."""
     rng, n, n_genres = world.rng(RELEASES), world.items, len(LANGUAGES[world.language].genres)
     end = world.periods * world.period_ms
-    there = max(1, round(0.6 * n))
+    there = max(1, round(world.from_start * n))
     happens = world.new_items_at is not None and world.new_items_at <= world.periods
     n_burst = min(round(0.15 * n), n - there) if happens else 0
     released = np.zeros(n, dtype=np.int64)
@@ -106,7 +119,17 @@ def make_items(world: DriftWorld) -> Items:
     at_home = np.arange(n_makers) % n_genres == first[:, None]
     maker = np.argmax(rng.random((n, n_makers)) + at_home * 0.9, axis=1)
     quality = QUALITY * (0.6 * rng.standard_normal(n_makers)[maker] + 0.8 * rng.standard_normal(n))
-    return Items(first, second, genres, maker, quality, released, burst)
+    words = LANGUAGES[world.language].draw(n, world.rng(TITLES))
+    return Items(first, second, genres, words, maker, quality, released, burst, _leaves(world, released))
+
+
+def _leaves(world: DriftWorld, released: np.ndarray) -> np.ndarray:
+    """float64, ms since the start: the end of an item's shelf life, and not before a visit's worth of newer items."""
+    if world.shelf_life is None:
+        return np.full(len(released), np.inf)
+    leaves = released + world.shelf_life * world.period_ms
+    newer = np.append(released[world.impressions :], np.full(min(world.impressions, len(released)), np.inf))
+    return np.maximum(leaves, newer)
 
 
 def make_people(world: DriftWorld) -> People:
@@ -123,7 +146,7 @@ def make_people(world: DriftWorld) -> People:
         joined=joined,
         left=np.zeros(n, dtype=np.int32),
         changed=np.zeros(n, dtype=np.int32),
-        taste=TASTE * (0.7 * archetypes[rng.integers(6, size=n)] + 0.7 * own),
+        taste=world.taste * (0.7 * archetypes[rng.integers(6, size=n)] + 0.7 * own),
         known=np.zeros((n, n_genres)),
         lean=LEAN * rng.standard_normal(n),
         pace=world.visits * rng.gamma(2.0, 0.5, size=n),
@@ -146,6 +169,19 @@ def make_appeal(world: DriftWorld, n_genres: int, season_genre: int) -> np.ndarr
     return appeal
 
 
+def make_wording(world: DriftWorld, items: Items) -> np.ndarray:
+    """periods x items, log-odds: what everybody thinks of an item's adjective; at the change what was in is out."""
+    words = LANGUAGES[world.language]
+    rng, n_genres = world.rng(WORDS), len(words.genres)
+    alike = rng.standard_normal((2, n_genres, 1))  # what the words of a genre share
+    own = rng.standard_normal((2, n_genres, len(words.adjectives[0])))
+    before, new = math.sqrt(0.5) * (alike + own)
+    after = -0.8 * before + 0.6 * new
+    changed = np.arange(1, world.periods + 1) >= (world.taste_change_at or math.inf)
+    liking = np.where(changed[:, None, None], after, before)
+    return world.words * liking[:, items.second, items.words.adjective]
+
+
 def change_tastes(world: DriftWorld, people: People, period: int) -> None:
     """A share of those who joined before `period` turns away from its taste, partly to a common fashion."""
     rng = world.rng(CHANGE)
@@ -153,13 +189,19 @@ def change_tastes(world: DriftWorld, people: People, period: int) -> None:
     fashion = rng.standard_normal(people.taste.shape[1])
     present = (people.joined < period) & (people.left == 0)
     who = present & (drawn < world.changed_share)
-    new = -0.5 * people.taste + TASTE * (0.5 * fashion + 0.7 * own)
+    new = -0.5 * people.taste + world.taste * (0.5 * fashion + 0.7 * own)
     people.taste = np.where(who[:, None], new, people.taste)
     people.changed[who] = period
 
 
 def live(
-    world: DriftWorld, period: int, people: People, items: Items, appeal: np.ndarray, popularity: np.ndarray
+    world: DriftWorld,
+    period: int,
+    people: People,
+    items: Items,
+    appeal: np.ndarray,
+    wording: np.ndarray,
+    popularity: np.ndarray,
 ) -> list[Visits]:
     """One period: everybody's first visit, then second visits and so on, then who leaves."""
     rng = world.rng(PERIOD, period)
@@ -172,7 +214,7 @@ def live(
     longest = PAUSE * 1000 * world.impressions  # ms; a visit ends in the period it begins in
     young = items.released > (period - 2) * world.period_ms  # pushed in the period of release and the next one
     fame = (popularity + max(1.0, float(popularity.mean())) * np.where(young, 2.0, 0.3)) ** 1.5
-    now = Now(world, people, items, appeal, fame, rng)
+    now = Now(world, people, items, appeal, wording, fame, rng)
     batches = []
     step = max(1, CELLS // world.items)
     for turn in range(starts.shape[1]):
@@ -199,12 +241,12 @@ def _visit(now: Now, who: np.ndarray, begin: np.ndarray) -> Visits:
     people.burst_time[who] = np.where(fresh, begin, people.burst_time[who])
     burst = np.zeros((len(who), items.genres.shape[1]))
     age = (begin - people.burst_time[who]) / (BURST_PERIODS * now.world.period_ms)
-    burst[np.arange(len(who)), people.burst_genre[who]] = BURST * np.exp(-age)
+    burst[np.arange(len(who)), people.burst_genre[who]] = now.world.whims * np.exp(-age)
 
     shown = _show(now, who, begin, now.appeal + 0.6 * burst)
     wish = people.taste[who] + now.appeal + burst
     fit = np.einsum("vsg,vg->vs", items.genres[shown], wish)
-    probability = expit(BASE + people.lean[who][:, None] + items.quality[shown] + fit)
+    probability = expit(BASE + people.lean[who][:, None] + (items.quality + now.wording)[shown] + fit)
     click = rng.random(shown.shape) < probability
     people.clicked[np.broadcast_to(who[:, None], shown.shape)[click], shown[click]] = True
     people.satisfaction[who] += 0.4 * (click.mean(axis=1) - people.satisfaction[who])
@@ -224,7 +266,7 @@ def _show(now: Now, who: np.ndarray, begin: np.ndarray, wish: np.ndarray) -> np.
     user has clicked comes again only when nothing else is left.
     """
     people, items = now.people, now.items
-    out = items.released <= begin[:, None]
+    out = (items.released <= begin[:, None]) & (begin[:, None] < items.leaves)
     fits = np.exp((people.known[who] + wish) @ items.genres.T) * out
     famous = now.fame * out
     weight = 0.45 * famous / famous.sum(axis=1, keepdims=True) + 0.4 * fits / fits.sum(axis=1, keepdims=True)

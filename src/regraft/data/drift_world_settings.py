@@ -18,7 +18,7 @@ START = int(datetime(2025, 1, 6, tzinfo=UTC).timestamp() * 1000)  # a Monday; ms
 DAY = 86_400_000  # ms
 
 # Random streams, one per purpose: what happens from some period on cannot change what was drawn before it.
-RELEASES, TITLES, PEOPLE, APPEALS, SEASON, CHANGE, PERIOD = range(7)
+RELEASES, TITLES, PEOPLE, APPEALS, SEASON, CHANGE, PERIOD, WORDS = range(8)
 
 NUMBERS: dict[str, tuple[type, float, float]] = {  # kind, lowest, highest
     "users": (Integral, 1, math.inf),
@@ -33,8 +33,13 @@ NUMBERS: dict[str, tuple[type, float, float]] = {  # kind, lowest, highest
     "churn": (Real, 0, 1),
     "visits": (Real, 0, math.inf),
     "impressions": (Integral, 1, 64),
+    "taste": (Real, 0, math.inf),
+    "whims": (Real, 0, math.inf),
+    "words": (Real, 0, math.inf),
+    "from_start": (Real, 0, 1),
+    "shelf_life": (Real, 0.05, math.inf),
 }
-NEVER = ("taste_change_at", "new_items_at", "season_every")  # may be None
+NEVER = ("taste_change_at", "new_items_at", "season_every", "shelf_life")  # may be None
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class DriftWorld:
     """
 
     users: int = 2000  # all who ever join; 55 % are there from period 1
-    items: int = 500  # all that are ever released; 60 % are there from the start
+    items: int = 500  # all that are ever released
     periods: int = 8
     seed: int = 0
     days_per_period: float = 1.0
@@ -58,6 +63,11 @@ class DriftWorld:
     churn: float = 0.06  # chance that a user whose visits are as usual leaves at the end of a period
     visits: float = 1.1  # mean per user and period
     impressions: int = 8  # items shown per visit, fewer while fewer are released
+    taste: float = 1.2  # strength of a user's taste for genres, log-odds
+    whims: float = 2.0  # strength of a passing interest in a genre, log-odds
+    words: float = 0.0  # what everybody thinks of a title's adjective, log-odds; turns at taste_change_at
+    from_start: float = 0.6  # share of the items that are there from the start
+    shelf_life: float | None = None  # periods after its release in which an item is shown
     language: Literal["en", "ja"] = "en"
 
     def __post_init__(self) -> None:

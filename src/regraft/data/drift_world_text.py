@@ -68,6 +68,15 @@ SHAPES = {"en": ("The {a} {n}", "My {a} {n}", "{a} {n}"), "ja": ("{a}{n}", "ç§ã
 
 
 @dataclass(frozen=True)
+class TitleWords:
+    """Per item: numbers of a title's shape, of an adjective and of a noun among those of a genre."""
+
+    shape: np.ndarray
+    adjective: np.ndarray
+    noun: np.ndarray
+
+
+@dataclass(frozen=True)
 class Words:
     """The vocabulary of one language; position = genre in the first three."""
 
@@ -82,18 +91,23 @@ class Words:
         pairs = zip(first.tolist(), second.tolist(), strict=True)
         return [", ".join(dict.fromkeys((self.genres[a], self.genres[b]))) for a, b in pairs]
 
-    def titles(self, first: np.ndarray, second: np.ndarray, rng: np.random.Generator) -> list[str]:
+    def draw(self, n: int, rng: np.random.Generator) -> TitleWords:
+        """Which words the titles of `n` items are made of."""
+        return TitleWords(
+            shape=rng.integers(len(self.shapes), size=n),
+            adjective=rng.integers(len(self.adjectives[0]), size=n),
+            noun=rng.integers(len(self.nouns[0]), size=n),
+        )
+
+    def titles(self, first: np.ndarray, second: np.ndarray, words: TitleWords) -> list[str]:
         """One title per item, none twice: noun of the first genre, adjective of the second.
 
         A title that was given before gets a number, as sequels do: "The Silent Harbour 2".
         """
-        n = len(first)
-        shape = rng.integers(len(self.shapes), size=n).tolist()
-        adjective = rng.integers(len(self.adjectives[0]), size=n).tolist()
-        noun = rng.integers(len(self.nouns[0]), size=n).tolist()
         titles: list[str] = []
         seen: Counter[str] = Counter()
-        for s, a, n_, g, h in zip(shape, adjective, noun, first.tolist(), second.tolist(), strict=True):
+        columns = (words.shape, words.adjective, words.noun, first, second)
+        for s, a, n_, g, h in zip(*(column.tolist() for column in columns), strict=True):
             title = self.shapes[s].format(a=self.adjectives[h][a], n=self.nouns[g][n_])
             seen[title] += 1
             titles.append(title if seen[title] == 1 else f"{title} {seen[title]}")

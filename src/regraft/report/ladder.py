@@ -1,7 +1,8 @@
 """The ladder: the best contender of every rung, which rungs pay, and groups in which one pays that does not on average.
 
 A rung pays where its best contender is above the best contender of the paying rungs below it: paired difference in
-AUC, Holm-adjusted over all contenders that are compared with that one. The lowest rung pays by definition.
+AUC, or in NDCG where negatives were drawn, Holm-adjusted over all contenders that are compared with that one. The
+lowest rung pays by definition.
 """
 
 from __future__ import annotations
@@ -50,11 +51,12 @@ def climb(summary: Summary) -> tuple[Step, ...]:
     steps: list[Step] = []
     below: Standing | None = None
     for rung in RUNGS:
-        on_it = [s for s in summary.compared if s.rung == rung and np.isfinite(s.auc.estimate)]
+        worth = {s.name: w.estimate for s in summary.compared if s.rung == rung and (w := summary.worth(s))}
+        on_it = [s for s in summary.compared if np.isfinite(worth.get(s.name, np.nan))]
         if not on_it:
             continue
-        best = max(on_it, key=lambda s: s.auc.estimate)
-        paired = summary.against(below.name)[best.name] if below else None
+        best = max(on_it, key=lambda s: worth[s.name])
+        paired = summary.against(below.name, summary.judged_by)[best.name] if below else None
         steps.append(Step(rung, best, below, paired))
         below = best if steps[-1].pays else below
     return tuple(steps)

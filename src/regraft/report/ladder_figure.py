@@ -1,4 +1,4 @@
-"""The ladder as a picture: what each rung's best contender costs per 1,000 requests, and its AUC with interval."""
+"""The ladder as a picture: what each rung's best contender costs per 1,000 requests, and what it is worth."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Point(NamedTuple):
     label: str
     classical: bool
     cost: float  # CPU seconds per 1,000 requests
-    auc: float
+    worth: float  # AUC or NDCG
     low: float  # NaN without an interval
     high: float
     served: bool
@@ -45,9 +45,9 @@ def points(summary: Summary, words: Words) -> list[Point]:
     """The rungs whose costs are known, from the lowest to the highest."""
     served = summary.served.rung if summary.served and summary.few_users() is None else ""
     return [
-        Point(words.rung(s.rung), s.classical, s.best.cpu_per_1000, *s.best.auc[:3], s.rung == served)
+        Point(words.rung(s.rung), s.classical, s.best.cpu_per_1000, *worth[:3], s.rung == served)
         for s in summary.ladder
-        if np.isfinite(s.best.cpu_per_1000)
+        if np.isfinite(s.best.cpu_per_1000) and (worth := summary.worth(s.best))
     ]
 
 
@@ -56,8 +56,8 @@ def ladder(summary: Summary, words: Words, wide: bool) -> Markup:
     width, height, size = (*WIDE, 13) if wide else (*NARROW, 11)
     with canvas(width, height, size, LABELLED._replace(right=1.6, top=1.0)) as (figure, axes):
         draw_ladder(axes, points(summary, words), size)
-        axes.set(xlabel=words("cpu per 1,000"), ylabel="AUC")
-        return svg(figure, f"ladder-{width}", words("figure ladder"))
+        axes.set(xlabel=words("cpu per 1,000"), ylabel=summary.measure)
+        return svg(figure, f"ladder-{width}", words("figure ladder", measure=summary.measure))
 
 
 def draw_ladder(axes: Any, shown: Sequence[Point], size: float, colours: Colours | None = None) -> None:
@@ -65,19 +65,19 @@ def draw_ladder(axes: Any, shown: Sequence[Point], size: float, colours: Colours
     own = colours or Colours()
     cost = np.array([max(p.cost, LEAST) for p in shown])
     floor = _floor(shown)
-    auc = np.array([max(p.auc, floor) for p in shown])
+    auc = np.array([max(p.worth, floor) for p in shown])
     axes.set_xscale("log")
     axes.plot(cost, auc, color=own.muted, lw=1, ls=":", zorder=1)
     for x, y, p in zip(cost, auc, shown, strict=True):
         color = own.baseline if p.classical else own.llm
-        if p.auc == y:
+        if p.worth == y:
             axes.plot([x, x], [p.low, p.high], color=color, lw=1.6, alpha=0.6, zorder=2)
         axes.plot(
             x, y, marker="s" if p.classical else "o", ms=12 if p.served else 7, ls="none", mew=1.6, mec=color,
             mfc=color if p.served else own.paper, zorder=4,
         )  # fmt: skip
     axes.set_xlim(cost.min() / 4, cost.max() * 4)
-    ends = np.array([[p.auc, p.low, p.high] for p in shown if p.auc >= floor])
+    ends = np.array([[p.worth, p.low, p.high] for p in shown if p.worth >= floor])
     low, high = np.nanmin(ends), np.nanmax(ends)
     air = 0.18 * (high - low) or 0.01
     axes.set_ylim(low - air, high + air)
@@ -86,16 +86,16 @@ def draw_ladder(axes: Any, shown: Sequence[Point], size: float, colours: Colours
         FuncFormatter(lambda value, _: f"{'≤ ' if value == cost.min() == LEAST else ''}{value:g}")
     )
     axes.xaxis.set_minor_formatter(NullFormatter())
-    named = [p.label if p.auc >= floor else f"{p.label} ▾ {p.auc:.2f}" for p in shown]
+    named = [p.label if p.worth >= floor else f"{p.label} ▾ {p.worth:.2f}" for p in shown]
     _labels(axes, np.column_stack([cost, auc]), named, [p.served for p in shown], size, own)
 
 
 def _floor(shown: Sequence[Point]) -> float:
     """Where the axis ends for points so far below the others that they would flatten them: they stand on its edge."""
-    rest = sorted(shown, key=lambda p: p.auc)
-    while len(rest) > 2 and rest[1].auc - rest[0].auc > FAR * (rest[-1].auc - rest[1].auc):
+    rest = sorted(shown, key=lambda p: p.worth)
+    while len(rest) > 2 and rest[1].worth - rest[0].worth > FAR * (rest[-1].worth - rest[1].worth):
         rest = rest[1:]
-    return float(np.nanmin([[p.auc, p.low] for p in rest])) if len(rest) < len(shown) else -np.inf
+    return float(np.nanmin([[p.worth, p.low] for p in rest])) if len(rest) < len(shown) else -np.inf
 
 
 def _labels(

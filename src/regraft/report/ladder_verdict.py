@@ -47,7 +47,7 @@ def _why(summary: Summary, serves: Step, words: Words) -> list[str]:
     said = []
     if serves.below is not None and serves.paired is not None:
         values = {"name": serves.best.name, "rung": words.rung(serves.rung), "below": serves.below.name}
-        said.append(words("ladder_gain", **values, **_gap(words, serves.paired)))
+        said.append(words("ladder_gain", measure=summary.measure, **values, **_gap(words, serves.paired)))
     above = [
         words("ladder_step", name=step.best.name, rung=words.rung(step.rung), **_gap(words, step.paired))
         for step in higher(summary.ladder)
@@ -75,7 +75,7 @@ def _costs(summary: Summary, words: Words) -> list[str]:
 
 def _elsewhere(summary: Summary, words: Words) -> list[str]:
     """Groups where a rung pays that does not on average; that there is none is said where groups were compared."""
-    if summary.few_users() is not None or not higher(summary.ladder):
+    if summary.few_users() is not None or not higher(summary.ladder) or summary.judged_by != "auc":
         return []
     found = [
         words(

@@ -36,8 +36,8 @@ LADDER: dict[str, tuple[str, str]] = {
         "を使ってください。",
     ),
     "ladder_gain": (
-        "{name} ({rung}) pays: {gap} AUC {interval} against {below}, the best of the rungs below it.",
-        "{name}（{rung}）は費用に見合います。下の段で最も良い {below} との差は AUC {gap} {interval} です。",
+        "{name} ({rung}) pays: {gap} {measure} {interval} against {below}, the best of the rungs below it.",
+        "{name}（{rung}）は費用に見合います。下の段で最も良い {below} との差は {measure} {gap} {interval} です。",
     ),
     "ladder_higher": (
         "No rung above it pays. Against it: {steps}.",
@@ -76,7 +76,7 @@ LADDER: dict[str, tuple[str, str]] = {
         "段と段の間の報告書です。ほかの図は実行の最後に描きます。今すぐ描くには：{command}",
     ),
     "rung": ("Rung", "段"),
-    "against below": ("AUC against the best below", "下の段の最良との AUC の差"),
+    "against below": ("Against the best below", "下の段の最良との差"),
     "pays": ("Pays", "費用に見合うか"),
     "pays yes": ("yes", "はい"),
     "pays no": ("no", "いいえ"),
@@ -84,5 +84,5 @@ LADDER: dict[str, tuple[str, str]] = {
     "per 1,000": ("CPU per 1,000 requests", "CPU／1,000 要求"),
     "served here": ("serve this", "これを使う"),
     "cpu per 1,000": ("CPU seconds per 1,000 requests (log scale)", "1,000 要求の CPU 秒（対数目盛）"),
-    "figure ladder": ("Line chart: AUC of each rung against its cost", "折れ線図：各段の AUC と費用"),
+    "figure ladder": ("Line chart: {measure} of each rung against its cost", "折れ線図：各段の {measure} と費用"),
 }

@@ -15,6 +15,7 @@ from regraft.metrics.intervals import Bootstrap, Difference, Interval, holm
 from regraft.report.ladder import Place, Step, climb, served
 from regraft.report.lists import Lists
 
+LISTED = "ndcg"  # the statistic of lists
 STATISTICS = ("auc", "pooled_auc", "uauc", "log_loss", "brier")
 ALPHA = 0.05  # of a Holm-adjusted difference
 ENOUGH = 3.0  # seed deviations between full-retrain and never for strategies to be ranked
@@ -182,15 +183,38 @@ class Summary:
         return next((s for s in fit if s.name == plugin), fit[0] if fit else None)
 
     def minus(self, name: str, other: str, statistic: str = "auc") -> Difference:
-        """One contender minus another, paired."""
+        """One contender minus another, paired; "ndcg" compares their lists."""
+        if statistic == LISTED and self.lists is not None:
+            return self.lists.minus(name, other)
         return self.draws[name].minus(self.draws[other], statistic)
 
     def against(self, reference: str, statistic: str = "auc") -> dict[str, Paired]:
         """Every other compared contender minus the reference, with Holm's correction over them."""
-        others = [s.name for s in self.compared if s.name != reference]
+        names = [s.name for s in self.compared if statistic != LISTED or self._ranked(s.name)]
+        others = [name for name in names if name != reference]
         gaps = [self.minus(name, reference, statistic) for name in others]
         adjusted = holm([gap.p for gap in gaps]).tolist()
         return {name: Paired(gap, p) for name, gap, p in zip(others, gaps, adjusted, strict=True)}
+
+    @property
+    def judged_by(self) -> str:
+        """What rungs are compared by: "ndcg" where negatives were drawn and lists ranked, else "auc"."""
+        return LISTED if self.negatives and any(self._ranked(s.name) for s in self.compared) else "auc"
+
+    @property
+    def measure(self) -> str:
+        """Its name, as it is written."""
+        return f"NDCG@{self.lists.k}" if self.lists and self.judged_by == LISTED else "AUC"
+
+    def worth(self, standing: Standing) -> Interval | None:
+        """The contender's value in that measure; None where it was not ranked."""
+        if self.judged_by == "auc":
+            return standing.auc
+        assert self.lists is not None
+        return self.lists.places[standing.name]["retrieved"].ndcg if self._ranked(standing.name) else None
+
+    def _ranked(self, name: str) -> bool:
+        return self.lists is not None and "retrieved" in self.lists.places.get(name, {})
 
     @cached_property
     def ladder(self) -> tuple[Step, ...]:

@@ -108,7 +108,7 @@ def summarise(
 def _elsewhere(results: Results, summary: Summary, seed: int) -> tuple[Place, ...]:
     """Groups by item count and history in which a rung above the last that pays is above it."""
     serves, above = summary.served, higher(summary.ladder)
-    if serves is None or not above or summary.few_users() is not None:
+    if serves is None or not above or summary.few_users() is not None or summary.judged_by != "auc":
         return ()
 
     def drawn(standing: Standing) -> tuple[Bootstrap, list[tuple[str, str]]]:

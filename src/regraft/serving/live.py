@@ -101,6 +101,17 @@ class Live:
                 np.concatenate([past.time, np.array(today.time, np.int64)]), table, past.before,
             )  # fmt: skip
 
+    def seen(self, user: str) -> set[str]:
+        """Items of all events of a person, however old."""
+        with self._lock:
+            code, today = self._users.get(user), self._today.get(user)
+            found = set(today.items) if today else set()
+            if code is not None:
+                order = self.stream.order
+                rows = order.rows[order.start[code] : order.start[code + 1]]
+                found.update(self.stream.items["item_id"].gather(self.stream.item[rows]).to_list())
+            return found
+
     def texts(self, items: list[str]) -> pl.DataFrame:
         """item_id, title and attributes of the items, in their order."""
         schema = self.catalogue.schema

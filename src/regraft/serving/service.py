@@ -150,7 +150,7 @@ class Service:
         loaded, now = self.loaded, self.now if now is None else now
         pseudonym, uid = self._who(user)
         history = self.live.history(uid)
-        known = set(history.items["item_id"].to_list()) if len(history) else set()
+        known = set() if self.site.options.repeat else self.live.seen(uid)
         offered = self._candidates(history, known, max(n, PER_SOURCE))
         request = self.live.request(uid, offered, now)
         scores = loaded.score(request) if offered else np.zeros(0)

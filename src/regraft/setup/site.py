@@ -62,6 +62,7 @@ class SiteOptions(ModelOptions):
     challengers: tuple[ContenderOptions, ...] = ()
     gate: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings of checks, by their name")
     eval_share: float = Field(0.1, gt=0, lt=0.5, description="share of the examples that nothing is trained on")
+    repeat: bool = Field(False, description="recommend items again that a person knows, as a grocer would")
     seed: int = Field(0, ge=0)
 
     @field_validator("champion")

@@ -1,0 +1,88 @@
+"""`regraft serve` and `regraft keys`: a site over HTTP, and who may ask it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regraft.cli.options import AsJson
+from regraft.cli.show import command, say, say_json, show
+
+Folder = Annotated[Path, typer.Argument(metavar="SITE", help="Folder of the site, made by `regraft init`.")]
+keys = typer.Typer(help="Make, list and revoke keys of a site's API.", no_args_is_help=True)
+
+
+def serve(
+    folder: Folder,
+    host: Annotated[str, typer.Option(help="Address to listen on; by default this machine alone.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+) -> None:
+    """Serve recommendations of a site over HTTP.
+
+    The champion is served; a newer one, or a rollback, is followed within a second. Every request needs a key: see `regraft keys make`.
+    """
+    import uvicorn
+
+    from regraft.serving.app import make_app
+    from regraft.serving.service import Service
+    from regraft.setup.site import Site
+
+    service = Service(Site.open(folder), lambda words: print(words, file=sys.stderr, flush=True))
+    service.start()
+    say(f"Serving {service.loaded.name} at http://{host}:{port}", error=True)
+    try:
+        # No access log: it would hold people's ids.
+        uvicorn.run(make_app(service), host=host, port=port, log_level="warning", access_log=False)
+    finally:
+        service.stop()
+
+
+@keys.command("make")
+def make_key(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
+    scope: Annotated[list[str], typer.Option(help="recommend, events, operate or privacy; repeatable.")] = ["recommend"],  # noqa: B006
+    per_minute: Annotated[int, typer.Option(min=1, help="Requests that it may make.")] = 6000,
+) -> None:  # fmt: skip
+    """Make a key and print it; it is told this once."""
+    from regraft.setup.site import Site
+    from regraft.state import keys as known
+    from regraft.state.database import transaction
+
+    with transaction(Site.open(folder).engine) as connection:
+        say(known.make(connection, name, tuple(scope), per_minute))
+
+
+@keys.command("list")
+def list_keys(folder: Folder, as_json: AsJson = False) -> None:
+    """List keys by name and scope; the keys themselves are kept nowhere."""
+    from regraft.setup.site import Site
+    from regraft.state import keys as known
+    from regraft.state.database import transaction
+
+    with transaction(Site.open(folder).engine) as connection:
+        rows = [
+            {"name": k.name, "scopes": ", ".join(k.scopes), "per minute": k.per_minute}
+            for k in known.listed(connection)
+        ]
+    if as_json:
+        say_json(rows)
+    elif rows:
+        show(rows)
+    else:
+        say(f"There is no key yet. Make one with: {command('keys', 'make', folder, 'NAME')}")
+
+
+@keys.command("revoke")
+def revoke_key(folder: Folder, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Revoke a key: it is refused within seconds."""
+    from regraft.setup.site import Site
+    from regraft.state import keys as known
+    from regraft.state.database import transaction
+
+    with transaction(Site.open(folder).engine) as connection:
+        known.revoke(connection, name)
+    say(f"The key '{name}' is revoked.")
