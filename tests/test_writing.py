@@ -25,6 +25,17 @@ ALLOWED = {
     ("report/drawing.py", "savefig"): "a buffer in memory",
     ("testing/check_baseline.py", "savez"): "a buffer in memory",
     ("data/readers/table.py", "rename"): "columns of a frame",
+    ("release/ingest.py", "rename"): "columns of a frame",
+    ("setup/site.py", "rename"): "columns of a frame",
+    ("release/rollback.py", "move"): "an alias in the database",
+    ("data/spool.py", "open"): "appended lines, on the disk before they are acknowledged",
+    ("data/spool.py", "mkdir"): "the folder of the spool",
+    ("data/pseudonyms.py", "mkdir"): "the folder of the key",
+    ("release/ingest.py", "mkdir"): "the folder of rows that are set aside",
+    ("release/init.py", "mkdir"): "the folder of a new site",
+    ("setup/site.py", "mkdir"): "folders of a site",
+    ("setup/manifest.py", "write_text"): "a staging folder, renamed when it is complete",
+    ("setup/manifest.py", "rename"): "a complete folder to its immutable name",
 }
 
 

@@ -31,5 +31,5 @@ def test_a_kind_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path) -
     assert heard.code == 2
     assert heard.err == (
         "plug-ins: 'models': there is no such kind\n"
-        "Expected one of readers, strategies, baselines, similarities, templates, facts\n"
+        "Expected one of readers, strategies, baselines, checks, candidates, similarities, templates, facts\n"
     )

@@ -15,14 +15,15 @@ def plugins(
     kind: Annotated[
         str | None,
         typer.Argument(
-            metavar="KIND", help="readers, strategies, baselines, similarities, templates or facts; all by default."
+            metavar="KIND",
+            help="readers, strategies, baselines, similarities, checks, candidates, templates or facts; all by default.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List what can be chosen by name.
 
-    Readers, strategies, baselines, similarities, templates and facts, each with what it is.
+    Readers, strategies, baselines, similarities of items, checks of the gate, sources of candidates, templates and facts, each with what it is.
     """
     from regraft.cli.catalogue import entries
 

@@ -131,11 +131,13 @@ def plugins_page() -> str:
         "strategies": "Rules that renew adapters when a period closes: `contenders` of the configuration.",
         "baselines": "Contenders without a language model, on the same rows.",
         "similarities": "How content facts and baselines compare item texts: `similarity` of the configuration.",
+        "checks": "What the gate looks at before a day is learnt from and before a version is served: `gate` of a site.",
+        "candidates": "Where the items come from that a site scores for a request.",
         "templates": "Prompts shipped with regraft: `template` of the configuration, or a file of your own.",
         "facts": "Numbers a template may print, `{{ facts.NAME }}`, each as of the event.",
     }
     for kind, words in about.items():
-        settings = kind in ("strategies", "baselines")
+        settings = kind in ("strategies", "baselines", "checks")
         parts += [f"## {kind}\n", f"{words}\n", "| name | |" + (" settings |" if settings else "")]
         parts.append("|---|---|" + ("---|" if settings else ""))
         for entry in entries(kind):
@@ -144,7 +146,7 @@ def plugins_page() -> str:
         parts.append("")
     parts.append(
         "A new one is one new file in its folder, named like the plug-in, or an entry point of another package in "
-        "the group `regraft.readers`, `regraft.strategies`, `regraft.baselines` or `regraft.similarities`.\n"
+        "the group `regraft.KIND`, e.g. `regraft.strategies`.\n"
     )
     return "\n".join(parts)
 
@@ -154,7 +156,7 @@ def _settings(kind: str, name: str) -> str:
     import inspect
 
     found = plugins.plugin_class(kind, name)
-    if kind == "strategies":
+    if kind in ("strategies", "checks"):
         given = {key: field.default for key, field in found.model_fields.items()}
     else:
         given = {
@@ -171,10 +173,10 @@ def _value(value: object) -> str:
 
 LEVELS = (
     ("",),
-    ("data", "data/readers", "prompts", "metrics"),
+    ("data", "data/readers", "prompts", "prompts/similarity", "metrics", "state"),
     ("baselines", "lm", "lm/tasks", "lm/trunk", "lm/fast"),
     ("strategies", "setup", "report"),
-    ("arena", "testing"),
+    ("arena", "release", "release/checks", "serving", "serving/candidates", "testing"),
     ("cli",),
 )
 

@@ -18,7 +18,7 @@ keys = typer.Typer(help="Make, list and revoke keys of a site's API.", no_args_i
 def serve(
     folder: Folder,
     host: Annotated[str, typer.Option(help="Address to listen on; by default this machine alone.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Serve recommendations of a site over HTTP.
 
@@ -77,7 +77,7 @@ def list_keys(folder: Folder, as_json: AsJson = False) -> None:
 
 
 @keys.command("revoke")
-def revoke_key(folder: Folder, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def revoke_key(folder: Folder, name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")]) -> None:
     """Revoke a key: it is refused within seconds."""
     from regraft.setup.site import Site
     from regraft.state import keys as known
