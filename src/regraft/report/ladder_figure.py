@@ -116,5 +116,6 @@ def _labels(
             axes.annotate(
                 names[number], at[number], axes.transData.inverted().transform((x, y)), va="center", color=own.ink,
                 ha="left" if right else "right", weight="bold" if served[number] else "normal", zorder=5,
+                bbox={"facecolor": own.paper, "edgecolor": "none", "pad": 1.0},  # the line between rungs stays behind
                 arrowprops={"arrowstyle": "-", "color": own.muted, "lw": 0.8, "shrinkA": 1, "shrinkB": 5},
             )  # fmt: skip
