@@ -162,7 +162,13 @@ def test_why_names_batches_cut_parent_and_verdict(world: SiteWorld) -> None:
     assert any("effect" in line for line in found["findings"])
 
 
-@pytest.mark.parametrize("step", ["check", "judge", "renew", "gate", "publish", "commit"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "renew", "publish", "commit",
+        *(pytest.param(step, marks=pytest.mark.slow) for step in ("check", "judge", "gate")),
+    ],
+)  # fmt: skip
 def test_a_killed_update_ends_where_an_unbroken_one_ends(world: SiteWorld, step: str) -> None:
     world.ingest(world.of(world.days[FIRST]))
     code = (
