@@ -74,7 +74,8 @@ def test_an_unknown_kind_is_told_with_those_that_exist() -> None:
     with pytest.raises(PluginError) as caught:
         plugins.names("selectors")
     assert str(caught.value) == (
-        "plug-ins of kind 'selectors': do not exist\nExpected one of: readers, strategies, baselines, checks, candidates, similarities"
+        "plug-ins of kind 'selectors': do not exist\n"
+        "Expected one of: readers, strategies, baselines, checks, candidates, similarities"
     )
 
 

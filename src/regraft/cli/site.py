@@ -148,7 +148,11 @@ def rollback(
     say(f"The champion is {moved.version} (move {moved.epoch}); before it was {now.version if now else 'none'}.")
 
 
-def why(folder: Folder, version: Annotated[str, typer.Argument(metavar="VERSION", help="As `regraft versions` lists it.")], as_json: AsJson = False) -> None:
+def why(
+    folder: Folder,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="As `regraft versions` lists it.")],
+    as_json: AsJson = False,
+) -> None:
     """Say what a version was made from and what the gate said of it."""
     from regraft.release.why import why as ask
 
