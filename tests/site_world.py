@@ -50,11 +50,8 @@ class SiteWorld:
     def ingest(self, rows: pl.DataFrame, name: str = "day") -> Counts:
         """Takes rows into the site."""
         site = self.site
-        held = lease.take(site.engine, site.lease_name)
-        try:
+        with lease.holding(site.engine, site.lease_name) as held:
             return ingest(site, self.write(name, rows), held)
-        finally:
-            lease.give_back(site.engine, held)
 
 
 @pytest.fixture(scope="session")

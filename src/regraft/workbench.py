@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data.draws import runs
+from regraft.data.draws import evaluation_rows
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.prompts.template import Template
@@ -16,7 +16,7 @@ from regraft.setup.config import ContenderOptions
 from regraft.setup.site import Site
 from regraft.strategies.contender import Contender, new_contender
 
-EVAL_KEY = 11  # of the draw of evaluation rows, as in the arena
+CONTENDER = "contender"  # folder of it in a version
 
 
 class Workbench:
@@ -55,7 +55,7 @@ class Workbench:
     @cached_property
     def eval_rows(self) -> np.ndarray:
         """bool per row: examples that nothing is ever trained on."""
-        return runs(self.stream, self.site.options.timeline.targets, self.site.options.eval_share, EVAL_KEY)
+        return evaluation_rows(self.stream, self.site.options.timeline.targets, self.site.options.eval_share)
 
     @cached_property
     def workshop(self) -> Any:

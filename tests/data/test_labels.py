@@ -62,3 +62,17 @@ def test_rows_without_a_value_are_counted_and_refused() -> None:
         "label rule 'rating > 3': 1 of 3 rows have no value to compare\nExpected a value in every row\n"
         "For a log without ratings use the rule: implicit"
     )
+
+
+def test_one_event_is_labelled_as_the_same_row_of_a_log_is() -> None:
+    import polars as pl
+
+    from regraft.data.labels import LabelRule
+
+    rows = [("click", None), ("click", 4.0), ("skip", 3.0), ("rating", -1.0)]
+    frame = pl.DataFrame(rows, schema={"event": pl.String, "value": pl.Float64}, orient="row")
+    for text in ("implicit", "rating > 3", "value <= 3", 'event == "click"', "event != 'click'"):
+        rule = LabelRule(text)
+        expected = frame.select(rule.expression().alias("label"))["label"].fill_null(0).to_list()
+        expected = expected * len(rows) if text == "implicit" else expected  # a literal is one row
+        assert [rule.of(*row) for row in rows] == expected, text

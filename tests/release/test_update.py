@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from regraft.data import store
 from regraft.errors import DataError, ModelError, StateError
-from regraft.release.close import CONTENDER
 from regraft.release.rollback import rollback
 from regraft.release.update import catch_up, look, skip, update
 from regraft.release.why import why
@@ -18,6 +17,7 @@ from regraft.setup.site import Site
 from regraft.state import files, ledger, versions
 from regraft.state.database import transaction
 from regraft.state.tables import periods
+from regraft.workbench import CONTENDER, Workbench
 from site_world import FIRST, SiteWorld
 
 
@@ -67,7 +67,6 @@ def test_an_update_scores_as_the_arena_does_on_the_same_stream_cut_and_seed(worl
     from regraft.arena.compare import Arena
     from regraft.setup.config import ArenaConfig
     from regraft.setup.site import DAY, days_cuts
-    from regraft.workbench import Workbench
 
     world.ingest(world.of(*world.days[FIRST : FIRST + 2]))
     done = update(world.site)

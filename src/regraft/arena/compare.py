@@ -22,7 +22,7 @@ from regraft.arena.claim import claim, keep_cuts, kept_cuts, kept_first_update, 
 from regraft.arena.collect import BASE, collect
 from regraft.arena.lists import Lists
 from regraft.cost import Renewal, measured
-from regraft.data.draws import runs
+from regraft.data.draws import evaluation_rows
 from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
@@ -37,7 +37,6 @@ from regraft.setup.inputs import inputs
 from regraft.strategies.contender import Contender, new_contender
 
 RUNS = Path("runs")  # where runs go that were given no folder
-EVAL_KEY = 11  # of the draw of evaluation rows
 
 
 class Arena:
@@ -100,11 +99,8 @@ class Arena:
 
     @cached_property
     def eval_rows(self) -> np.ndarray:
-        """bool per row of the stream: examples that nothing is ever trained on.
-
-        Whole runs of a user's events are drawn, not single rows: runs share one history when they are scored.
-        """
-        return runs(self.stream, self.config.timeline.targets, self.config.eval_share, EVAL_KEY)
+        """bool per row of the stream: examples that nothing is ever trained on."""
+        return evaluation_rows(self.stream, self.config.timeline.targets, self.config.eval_share)
 
     def past(self, update: int) -> Stream:
         """What the update at the close of period `update` learns from."""

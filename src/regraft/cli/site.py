@@ -54,15 +54,12 @@ def ingest(
     from regraft.state import lease
 
     site = _open(folder)
-    held = lease.take(site.engine, site.lease_name)
-    try:
+    with lease.holding(site.engine, site.lease_name) as held:
         for file in files:
             c = take(site, file, held)
             say(
                 f"{file}: {c.rows_in:,} rows = {c.accepted:,} accepted + {c.set_aside:,} set aside + {c.already_there:,} already there"
             )
-    finally:
-        lease.give_back(site.engine, held)
 
 
 def update(

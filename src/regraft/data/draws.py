@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from regraft.data.stream import Stream
 
 GOLDEN = 0x9E3779B97F4A7C15
+EVAL_KEY = 11  # of the draw of evaluation rows
 LCG = np.uint64(2862933555777941757)
 
 
@@ -71,3 +72,11 @@ def _mixed(z: np.ndarray) -> np.ndarray:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+def evaluation_rows(stream: Stream, length: int, share: float) -> np.ndarray:
+    """bool per row of the stream: examples that nothing is ever trained on, in the arena and in a site alike.
+
+    Whole runs of a user's events are drawn, not single rows: runs share one history when they are scored.
+    """
+    return runs(stream, length, share, EVAL_KEY)

@@ -63,8 +63,12 @@ class LabelRule:
 
     def of(self, event: str, value: float | None) -> int:
         """1 or 0 of one event; 0 where it has no value to compare."""
-        row = pl.DataFrame({"event": [event], "value": [value]}, schema={"event": pl.String, "value": pl.Float64})
-        return int(row.select(self.expression().alias("label"))["label"].fill_null(0)[0])
+        if self.implicit:
+            return 1
+        field, sign, wanted = self._parts()
+        if field == "event":
+            return int(COMPARE[sign](event, wanted[1:-1]))
+        return 0 if value is None else int(COMPARE[sign](value, float(wanted)))
 
     def apply(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`rows` with a `label` column; a rule under which no row or every row is liked is refused."""

@@ -22,9 +22,9 @@ from regraft.metrics.groups import USER_GROUPS, user_groups
 from regraft.release.evidence import Judged
 from regraft.setup.config import ContenderOptions
 from regraft.strategies.contender import DESCRIPTION, Contender
-from regraft.workbench import Workbench
+from regraft.workbench import CONTENDER, Workbench
 
-RENEWED, CONTENDER = "renewed.json", "contender"
+RENEWED = "renewed.json"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ class Work:
 
 
 def judge(bench: Workbench, work: list[Work], period: int) -> dict[str, dict[str, float]]:
-    """AUC of every contender's last version on the whole new period, which none of them has seen."""
+    """AUC of every contender's last version on the whole new period, which none of them has seen.
+
+    Called before `renew`: a calibration is fitted on these scores, kept as the arena's are.
+    """
     cases = bench.stream.cases(period)
     found: dict[str, dict[str, float]] = {}
     for one in work:
@@ -62,8 +65,6 @@ def renew(
         tell(f"{label} learns from {len(past):,} examples of {period} periods")
         began = perf_counter()
         contender = bench.new(one.options) if one.parent is None else bench.of_version(one.options, one.parent)
-        if one.parent is not None:  # a calibration is fitted on scores of the whole period, as the arena asks for them
-            contender.score(bench.stream.cases(period))
         renewal = contender.renew(past)
         contender.save(place / CONTENDER)
         found[label] = {

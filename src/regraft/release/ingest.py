@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
+from sqlalchemy import Connection
 
 from regraft.data import store
 from regraft.data.ingest import ingest as read_log
@@ -70,11 +71,11 @@ def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
     return counts
 
 
-def _with_uids(connection: object, events: pl.DataFrame, key: Key) -> pl.DataFrame:
+def _with_uids(connection: Connection, events: pl.DataFrame, key: Key) -> pl.DataFrame:
     """The events with `uid` in the place of the person's own id."""
     people = events["user_id"].unique(maintain_order=True)
     pseudonyms = key.pseudonyms(people)
-    uid = vault.uids(connection, pseudonyms, key.id, new_uid)  # type: ignore[arg-type]
+    uid = vault.uids(connection, pseudonyms, key.id, new_uid)
     of = pl.DataFrame({"user_id": people, "uid": [uid[p] for p in pseudonyms]}, schema_overrides={"uid": pl.String})
     found = events.join(of, on="user_id", how="left", maintain_order="left").drop("user_id")
     missing = [name for name in SERVED if name not in found.columns]

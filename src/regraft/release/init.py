@@ -22,7 +22,7 @@ from regraft.setup.site import DAY, FILE, Site, days_cuts
 from regraft.state import files, lease
 from regraft.state.database import transaction
 from regraft.state.lease import Lease
-from regraft.workbench import Workbench
+from regraft.workbench import CONTENDER, Workbench
 
 DAYS = 7  # closed one by one when a site is made
 Tell = Callable[[str], object]
@@ -45,8 +45,7 @@ def init(
     load_key(folder, make=True)
     tell(f"The key of the id vault is {key_file()}: keep it, and keep it apart from the site")
     site = Site.open(folder)
-    held = lease.take(site.engine, site.lease_name)
-    try:
+    with lease.holding(site.engine, site.lease_name) as held:
         with transaction(site.engine) as connection:
             if site.cuts(connection):
                 raise StateError(
@@ -59,8 +58,6 @@ def init(
             f"+ {counts.already_there:,} already there"
         )
         return site, _first_close(site, held, tell)
-    finally:
-        lease.give_back(site.engine, held)
 
 
 def _first_close(site: Site, held: Lease, tell: Tell) -> Outcome:
@@ -77,7 +74,7 @@ def _first_close(site: Site, held: Lease, tell: Tell) -> Outcome:
         seen = close.judge(bench, work, number)
         took = close.renew(bench, work, number, staging / f"{number}", tell)
         folders = {one.options.label: staging / f"{number}" / one.options.label for one in work}
-        work = [close.Work(one.options, None, folders[one.options.label] / close.CONTENDER) for one in work]
+        work = [close.Work(one.options, None, folders[one.options.label] / CONTENDER) for one in work]
     outcome = Outcome(run.id, date_of(begins[-1]), "promoted", judged=seen)
     closed = Closed(tuple(zip(range(1, len(begins) + 1), begins, ends, strict=True)))
     return commit(site, held, run, closed, work, staging / f"{len(begins)}", took, outcome, None)

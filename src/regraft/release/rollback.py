@@ -22,22 +22,18 @@ def rollback(site: Site, to: str | None = None, batch: bool = False, alias: str 
 
     Raises StateError where nothing would change, ModelError where the version's files are damaged.
     """
-    held = lease.take(site.engine, site.lease_name)
-    try:
-        with transaction(site.engine) as connection:
-            lease.demand(connection, held)
-            now_at = versions.alias(connection, alias)
-            target = versions.version(connection, to) if to else _before(connection, site, now_at)
-            if target.state != "good":
-                raise StateError(f"version '{target.name}'", f"is {target.state}", "a version that is good")
-            verify(site.versions / target.name, target.manifest)
-            gone = _newer(connection, target) if batch else []
-            for number in gone:
-                files.set_state(connection, number, files.ROLLED_BACK)
-            expected = now_at.version if now_at else None
-            return versions.move(connection, alias, target.name, expected, "rolled back", {"batches": gone}, now())
-    finally:
-        lease.give_back(site.engine, held)
+    with lease.holding(site.engine, site.lease_name) as held, transaction(site.engine) as connection:
+        lease.demand(connection, held)
+        now_at = versions.alias(connection, alias)
+        target = versions.version(connection, to) if to else _before(connection, site, now_at)
+        if target.state != "good":
+            raise StateError(f"version '{target.name}'", f"is {target.state}", "a version that is good")
+        verify(site.versions / target.name, target.manifest)
+        gone = _newer(connection, target) if batch else []
+        for number in gone:
+            files.set_state(connection, number, files.ROLLED_BACK)
+        expected = now_at.version if now_at else None
+        return versions.move(connection, alias, target.name, expected, "rolled back", {"batches": gone}, now())
 
 
 def _before(connection: Connection, site: Site, now_at: Alias | None) -> versions.Version:

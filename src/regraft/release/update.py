@@ -34,7 +34,7 @@ from regraft.state import files, lease, ledger, versions
 from regraft.state.database import transaction
 from regraft.state.lease import Lease
 from regraft.state.tables import batches, periods, runs
-from regraft.workbench import Workbench
+from regraft.workbench import CONTENDER, Workbench
 
 EARLIER = 28  # days the gate compares a day with
 Tell = Callable[[str], object]
@@ -48,11 +48,8 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
     Raises DataError where the day is not the next one, StateError where another process works on the site or a
     held run waits for a person.
     """
-    held = lease.take(site.engine, site.lease_name)
-    try:
+    with lease.holding(site.engine, site.lease_name) as held:
         return _update(site, held, day, tell, accept)
-    finally:
-        lease.give_back(site.engine, held)
 
 
 def catch_up(site: Site, day: str | None, tell: Tell = str) -> list[Outcome]:
@@ -155,7 +152,7 @@ def _demand_next(site: Site, day: str | None, cuts: Cuts) -> None:
 def _newest(site: Site, known: list[versions.Version], label: str) -> tuple[str | None, Path | None]:
     """The newest version of a contender that passed the gate, and its folder."""
     own = [v.name for v in known if v.contender == label and v.state == "good"]
-    return (own[-1], site.versions / own[-1] / close.CONTENDER) if own else (None, None)
+    return (own[-1], site.versions / own[-1] / CONTENDER) if own else (None, None)
 
 
 def _day(site: Site, begins: int) -> Day:
@@ -182,8 +179,8 @@ def _after(
     with transaction(site.engine) as connection:
         in_service = versions.version(connection, begun.champion)
     served = next((c for c in site.options.contenders if c.label == in_service.contender), options)
-    old = bench.of_version(served, site.versions / begun.champion / close.CONTENDER)
-    new = bench.of_version(options, staging / options.label / close.CONTENDER)
+    old = bench.of_version(served, site.versions / begun.champion / CONTENDER)
+    new = bench.of_version(options, staging / options.label / CONTENDER)
     cost = {"seconds": float(took[options.label]["seconds"])}
     return gate.look(gate.checks(site.options.gate, "after"), close.judged(bench, old, new, begun.number, cost))
 
@@ -200,13 +197,9 @@ def _hold(site: Site, held: Lease, run: Run, findings: list[Finding]) -> Outcome
 
 def skip(site: Site, run: int) -> Outcome:
     """Closes the day of a held run without learning from it: the day's batches are excluded from now on."""
-    held = lease.take(site.engine, site.lease_name)
-    try:
-        with transaction(site.engine) as connection:
-            lease.demand(connection, held)
-            return _skip(connection, site, run)
-    finally:
-        lease.give_back(site.engine, held)
+    with lease.holding(site.engine, site.lease_name) as held, transaction(site.engine) as connection:
+        lease.demand(connection, held)
+        return _skip(connection, site, run)
 
 
 def _skip(connection: Connection, site: Site, number: int) -> Outcome:

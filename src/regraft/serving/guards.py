@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 
 from fastapi import HTTPException, Request
+from sqlalchemy import Engine
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from regraft.serving.problems import problem
@@ -26,7 +27,7 @@ REMEMBER = 5.0  # seconds for which a key that was looked up is believed
 class Keys:
     """Keys of a site, looked up in the database and believed for a few seconds."""
 
-    def __init__(self, engine: object) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._known: dict[str, tuple[float, ApiKey | None]] = {}
         self._used: defaultdict[str, deque[float]] = defaultdict(deque)
@@ -52,7 +53,7 @@ class Keys:
         at, known = self._known.get(key, (-REMEMBER, None))
         if now - at < REMEMBER:
             return known
-        with transaction(self.engine) as connection:  # type: ignore[arg-type]
+        with transaction(self.engine) as connection:
             known = keys.found(connection, key)
         if len(self._known) > 10_000:  # somebody tries keys
             self._known.clear()

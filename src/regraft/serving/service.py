@@ -29,12 +29,11 @@ from regraft.setup.manifest import verify
 from regraft.setup.site import Site
 from regraft.state import vault, versions
 from regraft.state.database import transaction
-from regraft.workbench import Workbench
+from regraft.workbench import CONTENDER, Workbench
 
 LOOK = 0.5  # seconds between looks at the database
 PER_SOURCE = 50  # candidates of each source
 MOST = 500  # recommended items
-CONTENDER = "contender"
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,7 @@ class Service:
     def __init__(self, site: Site, tell: Callable[[str], object] = str) -> None:
         self.site, self.tell = site, tell
         self.key: Key = load_key(site.folder)
+        self.rule = LabelRule(site.options.data.label)
         self.lists, self.events = Spool(site.spool / "lists"), Spool(site.spool / "events")
         self.failures = 0
         self._refused: str | None = None
@@ -221,7 +221,7 @@ class Service:
         return self._uids.get(pseudonym, pseudonym)
 
     def _label(self, row: Mapping[str, Any]) -> int:
-        return LabelRule(self.site.options.data.label).of(row["event"], row["value"])
+        return self.rule.of(row["event"], row["value"])
 
 
 def in_words(facts: Mapping[str, float]) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, insert, select, update
@@ -46,6 +48,16 @@ def take(engine: Engine, name: str, seconds: float = SECONDS, now: float | None 
         else:
             connection.execute(insert(leases).values(name=name, **values))
     return Lease(name, holder, int(values["fence"]))
+
+
+@contextmanager
+def holding(engine: Engine, name: str) -> Iterator[Lease]:
+    """Inside, the lease is held; it is given back at the end, after an error as well."""
+    held = take(engine, name)
+    try:
+        yield held
+    finally:
+        give_back(engine, held)
 
 
 def renew(engine: Engine, lease: Lease, seconds: float = SECONDS) -> None:
