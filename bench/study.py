@@ -72,8 +72,7 @@ def main() -> None:
         folders[kind] = options.runs / config.name
         if options.only is None or kind in options.only:
             run(config, folders[kind], options.budget)
-    there = {kind: folder for kind, folder in folders.items() if (folder / "run.json").is_file()}
-    write(options.study, there, options.out, time.monotonic() - began)
+    write(options.study, folders, options.out, time.monotonic() - began)
 
 
 def run(config: ArenaConfig, folder: Path, budget: float | None) -> None:
@@ -92,10 +91,19 @@ def run(config: ArenaConfig, folder: Path, budget: float | None) -> None:
 
 
 def write(study: Path, folders: dict[str, Path], out: Path, seconds: float) -> None:
-    """The page and the table of a study, and the report of each of its runs beside the run."""
+    """The page and the table of a study, and the report of each of its runs beside the run.
+
+    A part whose run is not on this machine keeps what an earlier page says of it.
+    """
     out.mkdir(parents=True, exist_ok=True)
     page, tables = [f"# {study.stem}", "", f"`python bench/study.py bench/studies/{study.name}`", ""], []
+    sections, rows = _earlier(out, study.stem)
     for kind, folder in folders.items():
+        if not (folder / "run.json").is_file():
+            if kind in sections:
+                page += sections[kind]
+                tables.append(rows.filter(pl.col("part") == kind))
+            continue
         results = Results.load(folder)
         summary = summarise(results)
         run, table = results.run, folder / "table.csv"
@@ -114,6 +122,21 @@ def write(study: Path, folders: dict[str, Path], out: Path, seconds: float) -> N
     (joined if len(folders) > 1 or "" not in folders else joined.drop("part")).write_csv(out / f"{study.stem}.csv")
     (out / f"{study.stem}.md").write_text("\n".join(page), encoding="utf-8")
     print("\n".join(page))
+
+
+def _earlier(out: Path, name: str) -> tuple[dict[str, list[str]], pl.DataFrame]:
+    """The sections of the page that is there, by kind, and the rows of its table."""
+    page, table = out / f"{name}.md", out / f"{name}.csv"
+    sections: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in page.read_text(encoding="utf-8").splitlines() if page.is_file() else []:
+        if line.startswith("## "):
+            sections[line[3:]] = lines = []
+        if line.startswith("Last invocation:"):
+            break
+        lines.append(line)
+    rows = pl.read_csv(table, infer_schema=False) if table.is_file() else pl.DataFrame()
+    return sections if "part" in rows.columns else {}, rows
 
 
 def _section(kind: str, results: Results, summary: Summary, objective: str) -> list[str]:
