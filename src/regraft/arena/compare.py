@@ -281,7 +281,7 @@ class Arena:
             self._write(before, contender)
         return contender
 
-    def _work_out_content(self, contender: ContenderOptions) -> None:
+    def work_out_content(self, contender: ContenderOptions) -> None:
         """The content facts that a contender asks for, for the whole log at once: views take their first rows."""
         settings, similarity = self.config.settings_of(contender), self.config.similarity
         asked = {settings.get("similarity", NONE)}
@@ -292,7 +292,7 @@ class Arena:
 
     def _new(self, cell: Cell) -> Contender:
         options, lab = cell.contender, None
-        self._work_out_content(options)
+        self.work_out_content(options)
         if options.kind == "strategy":
             workshop = self.workshop_of(options)  # first: it says what to install where PyTorch is missing
             from regraft.lm.lab import ModelLab

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SCORE_BYTES, KEPT_BYTES = 12, 16  # per row: in a cell, and kept by adapter
 STATE_BYTES, RECORD_BYTES = 4, 2  # per row and dimension: a state that is kept, and one in a cell
-MOST = 50_000  # examples a baseline is timed on; more are reckoned from them
+MOST = 16_000  # examples a baseline is timed on, of all periods; more are reckoned from them
 CELL_SECONDS = 0.1  # to write a cell
 PAGE_SECONDS, BOOTSTRAP_SECONDS = 1.5, 4e-5  # a brief report; and per contender and test row in it
 
@@ -47,13 +47,15 @@ class Line:
     seconds: float
     disk: float  # bytes
     classical: bool  # runs before the first language model
+    rung: str
 
 
 @dataclass(frozen=True)
 class Plan:
     """`build` is the seconds a base model takes that must be built first, `opening` what reading the log took.
 
-    `reporting` are the seconds that the reports of the classical rungs take.
+    `content` are the seconds that facts about item texts take, for the whole log, `reporting` those of the reports of
+    the classical rungs.
     """
 
     lines: tuple[Line, ...]
@@ -67,16 +69,23 @@ class Plan:
     peak_memory: float  # bytes
     notes: tuple[str, ...] = ()  # what there is to know of the base model
     reporting: float = 0.0
+    content: float = 0.0
 
     @property
     def seconds(self) -> float:
-        return self.opening + self.build + self.reporting + sum(line.seconds for line in self.lines)
+        return self.opening + self.content + self.build + self.reporting + sum(line.seconds for line in self.lines)
 
     @property
     def first_answer(self) -> float | None:
-        """Seconds until the report of the classical rungs; None where there are none."""
+        """Seconds until the report of the lowest rung; None where there is no classical one."""
+        lowest = [line.seconds for line in self.lines if line.classical and line.rung == self.lines[0].rung]
+        return self.opening + PAGE_SECONDS + sum(lowest) if lowest else None
+
+    @property
+    def classical_answer(self) -> float | None:
+        """Seconds until the report of all classical rungs; None where there are none."""
         classical = [line.seconds for line in self.lines if line.classical]
-        return self.opening + self.reporting + sum(classical) if classical else None
+        return self.opening + self.content + self.reporting + sum(classical) if classical else None
 
     @property
     def disk(self) -> float:
@@ -95,14 +104,16 @@ class Cases(NamedTuple):
 
 
 def plan_run(
-    arena: Arena, opening: float = 0.0, reader: Throughput | None = None, classical: bool = True
+    arena: Arena, opening: float = 0.0, reader: Throughput | None = None, classical: bool = True, content: float = 0.0
 ) -> Plan:  # fmt: skip
-    """The plan of a run; nothing is written. `opening` is what it took to open the arena, in seconds.
+    """The plan of a run; nothing is written. `opening` is what it took to open the arena, in seconds, and `content`
+    to work out facts about item texts, as far as they are there already.
 
     `reader` is the throughput under the arena's own template, where it was measured before. Without `classical`
     contenders the plan is of the others alone.
     Takes as long as reading the prompts of one period, a probe of a few seconds, and two renewals of each baseline.
     """
+    content += _content(arena, classical)
     reader = reader or throughput(arena)
     counter = _counter(arena, arena.template, reader)
     known: dict[str, tuple[DoneWork, Throughput]] = {}  # by template
@@ -138,6 +149,7 @@ def plan_run(
         peak_memory=_peak_memory(arena, reader),
         notes=reader.notes if reader else (),
         reporting=_reporting(arena, [line for line in lines if line.classical]),
+        content=content,
     )
 
 
@@ -146,6 +158,15 @@ def seconds_left(arena: Arena) -> float:
     plan = plan_run(arena, classical=False)
     unfinished = Counter(c.contender.label for c in arena.cells() if not c.finished(arena.folder))
     return plan.build + sum(line.seconds * unfinished[line.contender] / line.cells for line in plan.lines)
+
+
+def _content(arena: Arena, classical: bool) -> float:
+    """Seconds to work out the facts about item texts; what is there already takes none."""
+    began = perf_counter()
+    for contender in arena.config.contenders:
+        if classical or contender.kind == "strategy":
+            arena.work_out_content(contender)
+    return perf_counter() - began
 
 
 def _reporting(arena: Arena, lines: Sequence[Line]) -> float:
@@ -208,7 +229,10 @@ def _strategy(
     disk += work.fits * reader.speed.adapter_bytes + work.rows * KEPT_BYTES + rows * SCORE_BYTES
     if getattr(strategy, "reads_states", False):
         disk += work.rows * reader.speed.width * STATE_BYTES
-    return Line(contender.label, cells, work.fits, trained, scored, seconds + cells * CELL_SECONDS, disk, False)
+    return Line(
+        contender.label, cells, work.fits, trained, scored, seconds + cells * CELL_SECONDS, disk, False,
+        arena.rungs[contender.label],
+    )  # fmt: skip
 
 
 def _baseline(arena: Arena, cases: list[Cases], contender: ContenderOptions) -> Line:
@@ -217,7 +241,7 @@ def _baseline(arena: Arena, cases: list[Cases], contender: ContenderOptions) -> 
     took, sizes = [], [len(arena.past(update)) for update in arena.updates]
     for update in list(arena.updates)[:2]:
         past = arena.past(update)
-        part = past.only(slice(-MOST, None)) if len(past) > MOST else past
+        part = past.only(np.random.default_rng(0).random(len(past)) < MOST / len(past))
         began = perf_counter()
         timed.renew(part)
         took.append((perf_counter() - began) * len(past) / len(part))
@@ -231,7 +255,8 @@ def _baseline(arena: Arena, cases: list[Cases], contender: ContenderOptions) -> 
     cells = len(arena.updates)
     rows += cells * arena.lists.pairs("baseline") if arena.lists else 0
     seconds = took[0] + later + rows * per_row + cells * CELL_SECONDS
-    return Line(contender.label, cells, 0, 0, 0, seconds, rows * SCORE_BYTES, True)
+    rung = arena.rungs.get(contender.label, "")  # a stack behind a strategy need not be a contender
+    return Line(contender.label, cells, 0, 0, 0, seconds, rows * SCORE_BYTES, True, rung)
 
 
 def _cases(arena: Arena) -> list[Cases]:
@@ -282,6 +307,7 @@ def as_dict(plan: Plan, folder: Path) -> dict[str, Any]:
         "cells": plan.cells,
         "seconds": plan.seconds,
         "first_answer": plan.first_answer,
+        "classical_answer": plan.classical_answer,
         "disk": plan.disk,
         "free_disk": free_disk(folder),
         "folder": str(folder),

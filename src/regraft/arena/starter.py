@@ -59,20 +59,20 @@ def start(
     opening = perf_counter() - began
     tell("Measuring this machine")
     measured = throughput(arena)
-    tell("Counting what a run would read")
+    tell("Working out facts about item texts, and counting what a run would read")
     plan = plan_run(arena, opening, measured)
     share = _share(plan, seconds, len(stream) / stream.n_periods)
     if share < 1.0:
         draft.write(share)
         # Reading costs the same: the machine is not measured again.
         part = Arena(ArenaConfig.read(out), folder, of_share(stream, share, config.data.seed))
-        plan = plan_run(part, opening, measured)
+        plan = plan_run(part, opening, measured, content=plan.content)
     return Started(tuple(_told(found, out, share, seconds, plan)), plan, folder)
 
 
 def _share(plan: Plan, seconds: float, rows: float) -> float:
     """What is left of the time after what must be done anyway, as a share of what a whole run takes."""
-    fixed = plan.opening + plan.build
+    fixed = plan.opening + plan.content + plan.build
     wanted = (seconds - fixed) / max(1e-9, plan.seconds - fixed)
     fit = [share for share in SHARES if share <= wanted and share * rows >= LEAST_ROWS]
     enough = [share for share in SHARES if share * rows >= LEAST_ROWS] or [1.0]
@@ -105,9 +105,10 @@ def _told(found: Inspection, out: Path, share: float, seconds: float, plan: Plan
         )
         if plan.seconds > 1.5 * seconds:
             said.append("warning   even so it takes longer: with fewer users a period would hold too few examples")
-    if plan.first_answer is not None:
+    if plan.first_answer is not None and plan.classical_answer is not None:
         said.append(
-            f"answers   the first, of classical models, after about {_time(plan.first_answer)}; more as rungs run"
+            f"answers   the first after about {_time(plan.first_answer)}, of all classical models after "
+            f"{_time(plan.classical_answer)}; more as rungs run"
         )
     if not _has_lm():
         said.append("warning   PyTorch is not installed: strategies are commented out, baselines run")

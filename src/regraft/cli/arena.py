@@ -193,8 +193,9 @@ def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
             )
     if plan.build:
         say(f"base model: {plan.build_tokens:,} tokens, {duration(plan.build)}; it is built once")
-    if plan.first_answer is not None and len(plan.lines) > sum(line.classical for line in plan.lines):
-        say(f"first answer, of the classical rungs: after about {duration(plan.first_answer)}")
+    if plan.first_answer is not None and plan.classical_answer is not None:
+        first, classical = duration(plan.first_answer), duration(plan.classical_answer)
+        say(f"first answer after about {first}, of all classical rungs after {classical}")
     say(f"in all: {plan.cells} cells, about {duration(plan.seconds)}; work that contenders share is counted once")
     say(f"memory: about {size(plan.peak_memory)} at the peak (fit.batch_tokens sets most of it)")
     say(f"disk: {size(plan.disk)} of {size(free_disk(folder))} free in {folder}")

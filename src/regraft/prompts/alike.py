@@ -7,12 +7,14 @@ With s the cosine of two items' vectors, cut at 0 and rounded to multiples of 2*
     alike_best  the largest s to another item that the user liked
 
 What is fitted (IDF, the 50 nearest) sees the items known at the start of the chunk. Dot products are exact (vectors
-lie on a grid), so no number depends on what else is asked at the same time.
+lie on a grid), so no number depends on what else is asked at the same time. Items whose texts are equal share one
+vector, a "kind": a grocer's thousands of items have few combinations of columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -32,7 +34,7 @@ Sums = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class Alike:
-    """Vectors of all items by code, and the nearest known items of those that were asked about."""
+    """Vectors of all kinds of items, and the nearest known items of those kinds that were asked about."""
 
     def __init__(self, setting: str) -> None:
         self.setting = setting
@@ -42,16 +44,23 @@ class Alike:
         self.known = np.zeros(0, dtype=np.int64)  # codes of the items known at the last fit, by first appearance
         self._take_vectors(None)
 
-    def _take_vectors(self, vectors: Vectors | None) -> None:
-        """Vectors of the first codes; the nearest items of all are looked up when they are asked about."""
+    def _take_vectors(self, vectors: Vectors | None, kind: np.ndarray | None = None) -> None:
+        """Vectors of kinds, and the kind of each of the first codes; nearest items are looked up when asked about."""
         self.vectors = vectors
+        self.kind = np.zeros(0, dtype=np.int64) if kind is None else kind
+        self._kinds: dict[tuple[Any, ...], int] = {}  # by texts
         self._turned: Vectors | None = None  # the same as columns
-        self._near = np.full((len(self), NEAREST), -1, dtype=np.int32)  # -1: there are fewer
-        self._near_s = np.zeros((len(self), NEAREST), dtype=np.float32)
-        self._done = np.zeros(len(self), dtype=bool)
+        # One more than is asked for: an item is not near itself. Nearest last; -1: there are fewer.
+        self._near = np.full((self._n_kinds, NEAREST + 1), -1, dtype=np.int32)
+        self._near_s = np.zeros((self._n_kinds, NEAREST + 1), dtype=np.float32)
+        self._done = np.zeros(self._n_kinds, dtype=bool)
+
+    @property
+    def _n_kinds(self) -> int:
+        return 0 if self.vectors is None else self.vectors.shape[0]
 
     def __len__(self) -> int:
-        return 0 if self.vectors is None else self.vectors.shape[0]
+        return len(self.kind)
 
     # -- what it is told -------------------------------------------------------------------------
 
@@ -67,11 +76,23 @@ class Alike:
 
     def reserve(self, n_items: int) -> None:
         """The items 0 to n_items - 1 get a vector, if they have none."""
-        have, more = len(self), n_items - len(self)
-        if more <= 0:
+        have, kinds = len(self), self._n_kinds
+        if n_items <= have:
+            return
+        unnamed = kinds - len(self._kinds)  # restored: their texts are not kept
+        items = self.items[have:n_items]
+        texts = items.drop("item_id").iter_rows() if items.width > 1 else [()] * len(items)
+        kind = np.array([self._kinds.setdefault(text, unnamed + len(self._kinds)) for text in texts], dtype=np.int64)
+        _, first = np.unique(kind, return_index=True)
+        self.kind = np.concatenate([self.kind, kind])
+        self._add(on_grid(self.similarity.vectors(items[first[kind[first] >= kinds]])))
+
+    def _add(self, new: Vectors) -> None:
+        """The next kinds."""
+        more = new.shape[0]
+        if not more:
             return
         self._turned = None
-        new = on_grid(self.similarity.vectors(self.items[have:n_items]))
         if self.vectors is None:
             self.vectors = new
         elif isinstance(new, np.ndarray):
@@ -97,39 +118,40 @@ class Alike:
         """
         found = {name: np.zeros(len(item)) for name in CONTENT} | {"alike_rate": mean.astype(np.float64)}
         own = np.flatnonzero(item >= 0)
-        order = own[np.argsort(item[own], kind="stable")]
-        codes, first = np.unique(item[order], return_index=True)
+        order = own[np.lexsort((item[own], self.kind[item[own]]))]
+        kinds, first = np.unique(self.kind[item[order]], return_index=True)
         edges = np.append(first, len(order))
-        for a in range(0, len(codes), BLOCK):
-            b = min(a + BLOCK, len(codes))
+        for a in range(0, len(kinds), BLOCK):
+            b = min(a + BLOCK, len(kinds))
             cases = order[edges[a] : edges[b]]
             local = np.repeat(np.arange(b - a), np.diff(edges[a : b + 1]))
-            self._block(codes[a:b], local, cases, item, start, count, line_item, line_residual, found)
+            self._block(kinds[a:b], local, cases, item, start, count, line_item, line_residual, found)
             common = None if usual is None else usual[cases]
             found["alike_rate"][cases] = self._rate(item[cases], known[cases], sums, mean[cases], common)
         return found
 
     def _block(
-        self, codes: np.ndarray, local: np.ndarray, cases: np.ndarray, item: np.ndarray, start: np.ndarray,
+        self, kinds: np.ndarray, local: np.ndarray, cases: np.ndarray, item: np.ndarray, start: np.ndarray,
         count: np.ndarray, line_item: np.ndarray, line_residual: np.ndarray, found: dict[str, np.ndarray],
     ) -> None:  # fmt: skip
-        """Votes and best of the cases of some items: `codes[local]` are those of the cases."""
+        """Votes and best of the cases of items of some kinds: `kinds[local]` are those of the cases."""
         start, count = start[cases], count[cases]
-        if self._done[codes].all():  # a service that asks again: only the history is compared
-            others = np.unique(np.concatenate([np.zeros(0, np.int64), *(line_item[p] for _, p in pairs(start, count))]))
-            place = np.zeros(len(self), dtype=np.int64)
+        if self._done[kinds].all():  # a service that asks again: only the history is compared
+            lines = [self.kind[line_item[p]] for _, p in pairs(start, count)]
+            others = np.unique(np.concatenate([np.zeros(0, np.int64), *lines]))
+            place = np.zeros(self._n_kinds, dtype=np.int64)
             place[others] = np.arange(len(others))
         else:
-            others = place = np.arange(len(self))
-        table = self._cosines(codes, others)
+            others = place = np.arange(self._n_kinds)
+        table = self._cosines(kinds, others)
         if others is place:
-            self._look_up(codes, table)
+            self._look_up(kinds, table)
         for part, line in pairs(start, count):
             n = count[part]
             some = np.flatnonzero(n)
             begin = np.concatenate([[0], np.cumsum(n[some])[:-1]])
             other, residual = line_item[line], line_residual[line]
-            s = table[np.repeat(local[part], n), place[other]].astype(np.float64) / GRID
+            s = table[np.repeat(local[part], n), place[self.kind[other]]].astype(np.float64) / GRID
             to = cases[part][some]
             found["alike_vote"][to] = faded_mean(s * s, residual, begin)
             best = np.where((residual > 0) & (other != np.repeat(item[cases[part]], n)), s, 0.0)
@@ -142,8 +164,11 @@ class Alike:
         size = max(1, (1 << 20) // NEAREST)
         for first in range(0, len(item), size):
             part = slice(first, first + size)
-            near = self._near[item[part]]
-            weight = np.square(self._near_s[item[part]].astype(np.float64))
+            near = self._near[self.kind[item[part]]]
+            weight = np.square(self._near_s[self.kind[item[part]]].astype(np.float64))
+            itself = near == item[part][:, None]
+            weight[itself] = 0
+            weight[~itself.any(axis=1), 0] = 0  # of one more than is asked for, the least near
             # Neighbours with no weight are not looked up; those of one item lie together, in the order of time.
             row, column = np.nonzero(weight)
             n, likes = sums(near[row, column], known[part][row])
@@ -155,32 +180,29 @@ class Alike:
             rate[part] = (top + PRIOR * mean[part]) / (mass + PRIOR)
         return rate
 
-    def _look_up(self, codes: np.ndarray, table: np.ndarray) -> None:
-        """Finds the nearest known items of the codes; of equally near ones those that appeared first.
+    def _look_up(self, kinds: np.ndarray, table: np.ndarray) -> None:
+        """Finds the nearest known items of the kinds; of equally near ones those that appeared first.
 
-        `table` holds the cosines of the codes with all items.
+        `table` holds the cosines of the kinds with all kinds.
         """
-        self._done[codes] = True
+        self._done[kinds] = True
         n = len(self.known)
         if not n:
             return
-        place = np.full(len(self), -1)
-        place[self.known] = np.arange(n)
         # One number says how near and which: no two are equal, so what is cut off does not depend on the sorting.
-        rank: np.ndarray = np.take(table, self.known, axis=1).astype(np.int32 if n * (GRID + 1) < 2**31 else np.int64)
+        small = np.int32 if n * (GRID + 1) < 2**31 else np.int64
+        rank: np.ndarray = np.take(table, self.kind[self.known], axis=1).astype(small)
         np.multiply(rank, n, out=rank)
         np.add(rank, np.arange(n - 1, -1, -1, dtype=rank.dtype), out=rank)
-        own = np.flatnonzero(place[codes] >= 0)
-        rank[own, place[codes[own]]] = 0  # not itself
-        k = min(NEAREST, n)
-        nearest = np.partition(rank, n - k, axis=1)[:, n - k :]
-        self._near[codes, :k] = self.known[n - 1 - nearest % n]
-        self._near_s[codes, :k] = nearest // n / GRID
+        k = min(NEAREST + 1, n)
+        nearest = np.sort(np.partition(rank, n - k, axis=1)[:, n - k :], axis=1)
+        self._near[kinds, NEAREST + 1 - k :] = self.known[n - 1 - nearest % n]
+        self._near_s[kinds, NEAREST + 1 - k :] = nearest // n / GRID
 
     def _cosines(self, some: np.ndarray, others: np.ndarray) -> np.ndarray:
         """float32 [some, others]: cosines, cut at 0, in whole multiples of 1 / GRID."""
         assert self.vectors is not None
-        whole = len(others) == len(self)
+        whole = len(others) == self._n_kinds
         if whole and self._turned is None:
             turned = self.vectors.T
             self._turned = turned if isinstance(turned, np.ndarray) else turned.tocsr()
@@ -194,7 +216,7 @@ class Alike:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What was fitted and the vectors; the texts are kept by who told them."""
-        own = {"fitted": np.array([self.fitted]), "known": self.known}
+        own = {"fitted": np.array([self.fitted]), "known": self.known, "kind": self.kind}
         if isinstance(self.vectors, np.ndarray):
             own["vectors"] = self.vectors
         elif self.vectors is not None:
@@ -211,4 +233,4 @@ class Alike:
         if "data" in arrays:
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
             vectors = csr_array(parts, shape=tuple(map(int, arrays["shape"])))
-        self._take_vectors(vectors)
+        self._take_vectors(vectors, arrays["kind"])

@@ -24,7 +24,7 @@ from regraft.prompts.fact_sums import Columns, FactSums, Progress, replay
 from regraft.prompts.facts import COLUMNS
 from regraft.prompts.similarity.protocol import NONE
 
-FORMAT = 1
+FORMAT = 2
 
 
 class FactState:
