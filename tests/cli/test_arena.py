@@ -39,7 +39,7 @@ def test_init_says_what_was_chosen_and_why_and_what_a_run_would_take(begun: tupl
     for words in (
         "What the run would take",
         "full-retrain+stack",
-        "first answer, of the classical rungs: after about ",
+        "first answer after about ",
     ):
         assert words in said
     for words in ("answers   the first, of classical models, after about ", "in all: ", "free in runs/arena"):
