@@ -50,7 +50,8 @@ def test_init_says_what_was_chosen_and_why_and_what_a_run_would_take(begun: tupl
 def test_init_tells_each_long_step_before_it_begins(begun: tuple[Heard, Path]) -> None:
     rows = begun[0].out.partition(" rows, ")[0].rpartition(" ")[2]
     assert [line for line in begun[0].err.splitlines() if line.endswith(" ...")] == [
-        f"Computing facts as of {rows} rows ...", "Measuring this machine ...", "Working out facts about item texts, and counting what a run would read ...",
+        f"Computing facts as of {rows} rows ...", "Measuring this machine ...",
+        "Working out facts about item texts, and counting what a run would read ...",
     ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 from regraft import __version__
-from regraft.cli import arena, base, cache, data, demo, doctor, plugins_, prompt, serve, site
+from regraft.cli import arena, base, cache, data, demo, doctor, plugins_, privacy, prompt, serve, site
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
 
@@ -38,6 +38,7 @@ app.add_typer(arena.app, name="arena")
 for operate in (site.init, site.ingest, site.update, site.versions, site.rollback, site.why):
     app.command(operate.__name__)(operate)
 app.command("serve")(serve.serve)
+app.command("forget")(privacy.forget)
 app.add_typer(serve.keys, name="keys")
 app.command("export")(prompt.export)
 app.command("demo")(demo.demo)

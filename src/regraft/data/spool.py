@@ -7,15 +7,19 @@ when nothing in it is new.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
-from regraft.files import told
+from regraft.errors import DataError
+from regraft.files import told, write_text
 
 FULL = 16 * 2**20  # bytes after which a segment is finished
 SUFFIX = ".jsonl"
@@ -32,7 +36,7 @@ class Spool:
 
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Writes the rows; they are on the disk when this returns. After an error none of them counts."""
-        lines = "".join(json.dumps(row, ensure_ascii=True, separators=(",", ":")) + "\n" for row in rows).encode()
+        lines = _lines(rows)
         if not lines:
             return
         with self._lock, told(self.folder):
@@ -54,11 +58,17 @@ class Spool:
             self._file.close()
             self._file = None
 
+    def finish(self) -> None:
+        """Closes from another thread, between two appends."""
+        with self._lock:
+            self.close()
+
     def _open(self) -> BinaryIO:
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._count += 1
             self._file = (self.folder / f"{self._name}-{self._count:06d}{SUFFIX}").open("ab")
+            fcntl.flock(self._file, fcntl.LOCK_SH)  # says that somebody writes here, until it is closed
             handle = os.open(self.folder, os.O_RDONLY)
             try:
                 os.fsync(handle)  # the name of the new segment
@@ -83,3 +93,44 @@ def read(segment: Path) -> list[dict[str, Any]]:
     """The whole lines of a segment; half a line at its end was never acknowledged."""
     content = segment.read_bytes()
     return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+
+
+def drop(folder: Path, unwanted: Callable[[Mapping[str, Any]], bool], wait: float = 10.0) -> int:
+    """Takes lines out of all segments; gives how many. A segment that a server writes is waited for.
+
+    A server finishes its segment when it hears of an erasure. Raises DataError where one did not in `wait` seconds.
+    """
+    dropped = 0
+    for segment in segments(folder):
+        lines = read(segment)
+        kept = [row for row in lines if not unwanted(row)]
+        if len(kept) < len(lines):
+            with _finished(segment, wait):
+                lines = read(segment)  # it may have grown while we waited
+                kept = [row for row in lines if not unwanted(row)]
+                write_text(segment, _lines(kept).decode())
+            dropped += len(lines) - len(kept)
+    return dropped
+
+
+@contextmanager
+def _finished(segment: Path, wait: float) -> Iterator[None]:
+    """Inside, no server writes to the segment."""
+    until = time.monotonic() + wait
+    with segment.open("rb") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if time.monotonic() > until:
+                    raise DataError(
+                        f"spool segment '{segment}'", "is still being written", "a server that has finished it",
+                        "Stop the server, or start one of this version, and run the same command again",
+                    ) from error  # fmt: skip
+                time.sleep(0.05)
+        yield
+
+
+def _lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=True, separators=(",", ":")) + "\n" for row in rows).encode()

@@ -49,8 +49,8 @@ def commit(
         label, name = one.options.label, versions.version_name(site.options.name, first + place)
         lineage = {
             **sources, "contender": one.options.model_dump(mode="json"), "parent": one.version,
-            "periods": closed.periods[-1][0], "seed": site.options.seed, "regime": site.options.regime,
-            "template": site.options.template, "code": __version__, **took[label],
+            "closes": [number for number, _, _ in closed.periods], "settings": site.options.model_dump(mode="json"),
+            "code": __version__, **took[label],
         }  # fmt: skip
         manifest = publish(staging / label, site.versions / name, {"run": run.key, "lineage": lineage})
         state = "good" if promoted or label != own_label else "rejected"

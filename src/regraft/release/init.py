@@ -57,12 +57,15 @@ def init(
             f"{counts.rows_in:,} rows = {counts.accepted:,} accepted + {counts.set_aside:,} set aside "
             f"+ {counts.already_there:,} already there"
         )
-        return site, _first_close(site, held, tell)
+        return site, first_close(site, held, _days(site), tell)
 
 
-def _first_close(site: Site, held: Lease, tell: Tell) -> Outcome:
-    """Closes the older past as period 1, then the last days; all in one commit."""
-    begins, end = _days(site)
+def first_close(site: Site, held: Lease, days: tuple[list[int], int], tell: Tell = str) -> Outcome:
+    """Closes the older past as period 1, then the last days; all in one commit.
+
+    `days`: the first ms of every period, and the end of the last one.
+    """
+    begins, end = days
     ends = [*begins[1:], end]
     bench = Workbench(site, site.stream(days_cuts(begins, end)))
     with transaction(site.engine) as connection:

@@ -7,6 +7,7 @@ What is in service is decided in SQL (state.db, or a PostgreSQL by URL); folders
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -148,10 +149,11 @@ class Site:
         rows = connection.execute(select(periods).order_by(periods.c.number)).all()
         return days_cuts([row.begins for row in rows], rows[-1].ends) if rows else None
 
-    def stream(self, cuts: Cuts) -> Stream:
-        """The accepted rows of the site up to the last of the cuts, as a stream."""
+    def stream(self, cuts: Cuts, of: Collection[int] | None = None) -> Stream:
+        """The accepted rows of the site up to the last of the cuts, as a stream; or those `of` batches by number."""
         with transaction(self.engine) as connection:
-            listed = files.listed(connection)
+            listed = files.listed(connection, states=(files.ACCEPTED,) if of is None else files.STATES)
+        listed = [f for f in listed if of is None or f.batch in of]
         rows = store.read(self.data, [f for f in listed if f.day != store.ITEMS])
         rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
         return build_stream(

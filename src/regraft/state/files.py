@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from regraft.errors import StateError
 from regraft.state.tables import batches, counters, files
@@ -80,3 +80,12 @@ def listed(
 def set_state(connection: Connection, batch: int, state: str) -> None:
     """Takes a batch out of use, or back into it."""
     connection.execute(update(batches).where(batches.c.id == batch).values(state=state))
+
+
+def replace(connection: Connection, names: Sequence[str], new: Iterable[tuple[object, int]]) -> None:
+    """Takes files off the list and puts others, each with its batch, in their place."""
+    for name in names:
+        connection.execute(delete(files).where(files.c.name == name))
+    rows = [{**vars(file), "batch": batch} for file, batch in new]
+    if rows:
+        connection.execute(insert(files), rows)

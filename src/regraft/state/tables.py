@@ -44,6 +44,20 @@ vault = Table(
     Column("key_id", String(16), nullable=False),
     Column("uid", String(32), nullable=False, unique=True),  # random, 128 bits
 )  # fmt: skip
+erasures = Table(
+    "erasures", metadata,
+    Column("id", Row, primary_key=True),
+    Column("uid", String(32), nullable=False),  # stays: a restored backup must not bring the person back
+    Column("pseudonym", String(64), nullable=False),  # empty once the erasure is done
+    Column("step", String(16), nullable=False),  # the last one finished
+    Column("plan", Text, nullable=False),  # JSON: what was found and decided at its begin
+    Column("at", BigInteger, nullable=False),
+)  # fmt: skip
+objections = Table(
+    "objections", metadata,
+    Column("uid", String(32), primary_key=True),  # served, but nothing learns from their rows
+    Column("at", BigInteger, nullable=False),
+)  # fmt: skip
 counters = Table(
     "counters", metadata,
     Column("name", String(64), primary_key=True),

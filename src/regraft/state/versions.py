@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from regraft.state import ledger
 from regraft.state.tables import alias_history, aliases, versions
 
 ALIASES = ("champion", "challenger", "holdout")
+DESTROYED = "destroyed"  # the state of a version whose folder is gone for good
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,12 @@ def move(
         connection.execute(insert(aliases).values(name=name, version=to, epoch=epoch))
     connection.execute(insert(alias_history).values(alias=name, version=to, epoch=epoch, entry=entry.id))
     return Alias(name, to, epoch)
+
+
+def destroy(connection: Connection, names: Sequence[str]) -> None:
+    """Marks versions as destroyed, inside the caller's transaction: they stay listed and are never served again."""
+    for name in names:
+        connection.execute(update(versions).where(versions.c.name == name).values(state=DESTROYED))
 
 
 def history(connection: Connection, name: str) -> list[Alias]:

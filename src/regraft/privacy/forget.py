@@ -1,0 +1,252 @@
+"""Erasing a person, models included. Named steps, each of which can be killed and run again:
+
+blocked   servers refuse the person from now on; what must be made again is written down
+data      data files are written without the person's rows, the list flipped in one transaction
+traces    caches, spool, set-aside rows and arena runs hold nothing of the person
+served    the newest version that never saw the person serves, else popularity without them
+destroyed folders of versions that saw the person are deleted
+remade    versions behind an alias are trained again without the person and take their places
+done      the vault's row is gone, the database has no free pages, the proof is signed and in the ledger
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import Connection
+
+from regraft import __version__
+from regraft.data import spool
+from regraft.data.pseudonyms import load_key
+from regraft.errors import DataError
+from regraft.files import remove, write_text
+from regraft.privacy import certificate, exposure
+from regraft.privacy.retrain import retrain
+from regraft.privacy.rewrite import without_person
+from regraft.privacy.scan import scan
+from regraft.release.publish import fallback, publish_remade
+from regraft.release.runs import boundary, now
+from regraft.setup.site import Site
+from regraft.state import erasures, lease, ledger, vault, versions
+from regraft.state.database import transaction
+from regraft.state.erasures import Erasure
+from regraft.state.lease import Lease
+
+Tell = Callable[[str], object]
+EXCEPTIONS = (
+    "copies made before: exports, backups until their end date, adapters loaded elsewhere",
+    "what other people did on seeing recommendations that the person's rows had shaped",
+    "the pre-training of a foreign base model",
+    "free blocks of the disk until they are written again",
+)
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What an erasure would do: rows and files that hold the person, versions that saw them, those to be remade."""
+
+    rows: int
+    files: int
+    exposed: tuple[str, ...]
+    remade: Mapping[str, tuple[str, ...]]
+    seconds: float  # about, from what these versions took
+
+
+def foresee(site: Site, user: str) -> Foreseen:
+    """Says what `forget` would do; nothing is changed. DataError where nobody of this id is known."""
+    uid, _ = _known(site, user)
+    with transaction(site.engine) as connection:
+        plan, held = _plan(site, connection, uid)
+    from regraft.data import store
+
+    rows = store.read(site.data, held, ["uid"])["uid"]
+    return Foreseen(
+        int((rows == uid).sum()), len(held), tuple(plan["exposed"]),
+        {name: tuple(aliases) for name, aliases in plan["needed"].items()}, plan["seconds"],
+    )  # fmt: skip
+
+
+def block(site: Site, user: str) -> Erasure:
+    """The first step alone, as a server takes it: the person is refused at once, an operator's command does the rest.
+
+    DataError where nobody of this id is known.
+    """
+    uid, pseudonym = _known(site, user)
+    with transaction(site.engine) as connection:
+        for one in erasures.open_ones(connection):
+            if one.pseudonym == pseudonym:
+                return one
+        salt = secrets.token_hex(16)
+        plan = {"salt": salt, "commitment": certificate.commitment(user, salt)}
+        return erasures.begin(connection, uid, pseudonym, "blocked", plan, now())
+
+
+def forget(site: Site, users: list[str], tell: Tell = str) -> list[Path]:
+    """Erases people, and whoever a server was asked to erase; gives the certificates. Goes on where it was killed.
+
+    Raises DataError where nobody of an id is known and no erasure of it is open.
+    """
+    with lease.holding(site.engine, site.lease_name) as held:
+        for user in users:
+            block(site, user)
+        boundary("blocked")
+        with transaction(site.engine) as connection:
+            waiting = erasures.open_ones(connection)
+        names = dict(zip(load_key(site.folder).pseudonyms(users), users, strict=True))
+        return [_Forgetting(site, held, one, names.get(one.pseudonym, ""), tell).run() for one in waiting]
+
+
+def _known(site: Site, user: str) -> tuple[str, str]:
+    """(uid, pseudonym) of a person; DataError where there is none."""
+    key = load_key(site.folder)
+    (pseudonym,) = key.pseudonyms([user])
+    with transaction(site.engine) as connection:
+        uid = vault.uids(connection, [pseudonym], key.id).get(pseudonym)
+    if uid is None:
+        raise DataError(f"user '{user}'", "is not known to this site", "a person whose events were taken in")
+    return uid, pseudonym
+
+
+def _plan(site: Site, connection: Connection, uid: str) -> tuple[dict[str, Any], list[Any]]:
+    """Versions that saw the person, those to be remade with their aliases, and the files that hold rows of theirs."""
+    held = exposure.files_with(site, connection, uid)
+    found = exposure.exposed(connection, exposure.first_known(site, held, uid))
+    needed = exposure.needed(connection, found)
+    took = {v.name: float(v.lineage.get("seconds", 0.0)) * v.lineage["closes"][-1] for v in found}
+    seconds = sum(took[name] for name in needed)
+    return {"exposed": [v.name for v in found], "needed": needed, "seconds": seconds}, held
+
+
+class _Forgetting:
+    """One erasure, step by step."""
+
+    def __init__(self, site: Site, held: Lease, erasure: Erasure, user: str, tell: Tell) -> None:
+        self.site, self.held, self.erasure, self.user, self.tell = site, held, erasure, user, tell
+
+    def run(self) -> Path:
+        steps = {
+            "blocked": self._data, "data": self._traces, "traces": self._serve_another, "served": self._destroy,
+            "destroyed": self._remake, "remade": self._finish,
+        }  # fmt: skip
+        while self.erasure.step != erasures.DONE:
+            steps[self.erasure.step]()
+            boundary(self.erasure.step)
+        return self.site.reports / f"erasure-{self.erasure.id:06d}.json"
+
+    def _advance(self, connection: Connection, step: str, **more: Any) -> None:
+        lease.demand(connection, self.held)
+        self.erasure = erasures.advance(connection, self.erasure, step, {**self.erasure.plan, **more})
+
+    def _data(self) -> None:
+        began = perf_counter()
+        with transaction(self.site.engine) as connection:
+            plan, files = _plan(self.site, connection, self.erasure.uid)
+            if "needed" in self.erasure.plan:  # killed behind the flip: what was exposed was written down before
+                plan = {}
+            self._advance(connection, "blocked", **plan)
+        removed = without_person(self.site, self.held, files, self.erasure.uid)
+        earlier = self.erasure.plan.get("removed", {"files": 0, "rows": 0})
+        self.tell(f"{removed['rows']:,} rows in {removed['files']} data files are gone")
+        with transaction(self.site.engine) as connection:
+            total = {name: earlier[name] + removed[name] for name in removed}
+            self._advance(connection, "data", removed=total, seconds_data=perf_counter() - began)
+
+    def _traces(self) -> None:
+        pseudonym = self.erasure.pseudonym
+        for path in sorted(self.site.cache.glob("*")):
+            remove(path)
+        lines = sum(
+            spool.drop(self.site.spool / kind, lambda row: row["pseudonym"] == pseudonym)
+            for kind in ("events", "lists")
+        )
+        for path in sorted((self.site.spool / "aside").glob("*")):  # rows that nobody could read, with ids as they came
+            remove(path)
+        for path in sorted(self.site.reports.glob("arena*")):  # its scores carry uids
+            remove(path)
+        self.tell(f"{lines:,} spooled lines, caches, set-aside rows and arena runs are gone")
+        with transaction(self.site.engine) as connection:
+            self._advance(connection, "traces", lines=lines)
+
+    def _serve_another(self) -> None:
+        needed = self.erasure.plan["needed"]
+        with transaction(self.site.engine) as connection:
+            alias = versions.alias(connection, "champion")
+        if alias and alias.version in self.erasure.plan["exposed"]:
+            served = fallback(self.site, self.held, alias, set(self.erasure.plan["exposed"]), self.tell)
+            self.tell(f"{served} serves until the versions are made again")
+        with transaction(self.site.engine) as connection:
+            self._advance(connection, "served", needed=needed)
+
+    def _destroy(self) -> None:
+        exposed = self.erasure.plan["exposed"]
+        with transaction(self.site.engine) as connection:
+            lease.demand(connection, self.held)
+            versions.destroy(connection, exposed)
+        for name in exposed:
+            remove(self.site.versions / name)
+        for path in sorted((self.site.versions / ".staging").glob("*")):
+            if not path.name.startswith("erasure"):
+                remove(path)
+        self.tell(f"{len(exposed)} versions that saw the person are destroyed")
+        with transaction(self.site.engine) as connection:
+            self._advance(connection, "destroyed")
+
+    def _remake(self) -> None:
+        began = perf_counter()
+        place = self.site.versions / ".staging" / f"erasure-{self.erasure.id}"
+        made = dict(self.erasure.plan.get("made", {}))
+        for name, aliases in self.erasure.plan["needed"].items():
+            if name in made:
+                continue
+            with transaction(self.site.engine) as connection:
+                version = versions.version(connection, name)
+            self.tell(f"{name} is made again")
+            remade = retrain(self.site, version, place / name, self.tell)
+            note = partial(self._note, made, name)
+            publish_remade(self.site, self.held, version, remade.folder, remade.took, aliases, note)
+        remove(place)
+        with transaction(self.site.engine) as connection:
+            self._advance(connection, "remade", made=made, seconds_remade=perf_counter() - began)
+
+    def _note(self, made: dict[str, str], old: str, connection: Connection, new: str) -> None:
+        """Writes down, in the transaction that names it, what stands in the place of an old version."""
+        made[old] = new
+        self._advance(connection, "destroyed", made=made)
+
+    def _finish(self) -> None:
+        plan, uid = self.erasure.plan, self.erasure.uid
+        found = scan(self.site, [uid])
+        content = {
+            "request": self.erasure.id, "asked": self.erasure.at, "finished": now(), "person": plan["commitment"],
+            "site": self.site.options.name, "removed": plan["removed"], "spooled_lines": plan["lines"],
+            "destroyed": plan["exposed"], "retrained": plan["made"],
+            "files_that_still_hold_the_person": {name: n for name, n in found.items() if name != "state"},
+            "exceptions": EXCEPTIONS, "code": __version__,
+        }  # fmt: skip
+        signed = certificate.sign(certificate.signing_key(self.site.folder), content)
+        path = self.site.reports / f"erasure-{self.erasure.id:06d}.json"
+        write_text(path, json.dumps(signed, indent=2, sort_keys=True))
+        self.tell(f"For the person, to find themselves in {path.name}: salt {plan['salt']}")
+        with transaction(self.site.engine) as connection:
+            vault.forget(connection, self.erasure.pseudonym)
+            ledger.append(connection, "erased", {"request": self.erasure.id, "signature": signed["signature"]}, now())
+            lease.demand(connection, self.held)
+            self.erasure = erasures.advance(connection, self.erasure, erasures.DONE, {})
+        _tidy(self.site)
+
+
+def _tidy(site: Site) -> None:
+    """SQLite gives back its free pages and empties its log; a PostgreSQL does so by itself, or by its keeper."""
+    if site.engine.dialect.name == "sqlite":
+        with site.engine.connect() as connection:
+            raw = connection.connection.dbapi_connection
+            assert raw is not None
+            raw.execute("VACUUM")
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,51 @@
+"""Looking for a person everywhere: every file of a site decoded as far as it can be, and searched for given strings."""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from regraft.setup.site import Site
+
+STORES = {
+    "data": "data", "versions": "versions", "cache": "cache", "spool": "spool", "reports": "reports",
+}  # fmt: skip
+
+
+def scan(site: Site, wanted: Iterable[str]) -> dict[str, int]:
+    """Files per store in which any of the strings stands: 0 where none does. SQLite's pages and WAL are `state`."""
+    needles = [one.encode() for one in wanted if one]
+    hits = Counter(dict.fromkeys((*STORES, "state"), 0))
+    for path in sorted(site.folder.rglob("*")):
+        if path.is_file() and any(needle in part for part in _decoded(path) for needle in needles):
+            store = path.relative_to(site.folder).parts[0]
+            hits[STORES.get(store, "state")] += 1
+    return dict(hits)
+
+
+def _decoded(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, and what they stand for where they are packed."""
+    yield path.read_bytes()
+    if path.suffix == ".parquet":
+        for column in pl.read_parquet(path).select(pl.col(pl.String)):
+            yield "\n".join(column.drop_nulls().unique()).encode()
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as packed:
+            for name in packed.namelist():
+                content = packed.read(name)
+                yield content
+                if name.endswith(".npy"):
+                    yield _strings(content)
+
+
+def _strings(content: bytes) -> bytes:
+    """The text in an array of strings: NumPy keeps four bytes per character."""
+    from io import BytesIO
+
+    array = np.load(BytesIO(content), allow_pickle=False)
+    return "\n".join(array.ravel().tolist()).encode() if array.dtype.kind == "U" else b""
