@@ -92,9 +92,9 @@ def test_an_event_counts_in_the_next_score(api: Api) -> None:
 
 def test_events_that_were_accepted_are_known_to_a_server_that_starts_again(api: Api) -> None:
     api.post("/events", {"events": [{"user_id": "u001", "item_id": "i01", "event": "click"}]})
-    history = api.service.live.history(api.service._who("u001")[1])
+    history = api.service.live.history(api.service._who("u001", api.service._at.data)[1])
     again = Service(api.world.site)
-    assert len(again.live.history(again._who("u001")[1])) == len(history)
+    assert len(again.live.history(again._who("u001", again._at.data)[1])) == len(history)
     again.stop()
 
 

@@ -42,6 +42,11 @@ class LabelRule:
     def implicit(self) -> bool:
         return self.text.strip() == "implicit"
 
+    @property
+    def about_events(self) -> bool:
+        """Whether the rule compares what happened, not a value."""
+        return not self.implicit and self._parts()[0] == "event"
+
     def _parts(self) -> tuple[str, str, str]:
         match = RULE.fullmatch(self.text)
         quoted = match is not None and match[3][0] in "\"'"

@@ -113,6 +113,17 @@ def drop(folder: Path, unwanted: Callable[[Mapping[str, Any]], bool], wait: floa
     return dropped
 
 
+def remove_finished(segment: Path) -> bool:
+    """Deletes a segment unless a server still writes to it; whether it did."""
+    with segment.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        segment.unlink()
+        return True
+
+
 @contextmanager
 def _finished(segment: Path, wait: float) -> Iterator[None]:
     """Inside, no server writes to the segment."""

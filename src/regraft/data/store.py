@@ -34,6 +34,7 @@ _COLUMNS: dict[str, Any] = {
 }
 STORED = pl.Schema(_COLUMNS)
 DAY = "%Y-%m-%d"
+IMPRESSION = "impression"  # the event of a row that says: shown, and not answered
 ITEMS = "items"  # stands in the place of a day: the file holds texts of items, not events
 
 

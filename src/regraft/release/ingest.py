@@ -25,9 +25,10 @@ SERVED = ("request_id", "arm", "version", "position")
 
 
 class Rows(NamedTuple):
-    """What one source holds: events by the person's own id, and texts of items."""
+    """What one source holds: events, and texts of items."""
 
-    events: pl.DataFrame  # user_id, item_id, time, event, value; event_id and SERVED where there are any
+    # user_id (the person's own) or pseudonym, item_id, time, event, value; event_id and SERVED where there are any
+    events: pl.DataFrame
     items: pl.DataFrame  # item_id, title, attributes
     source: str
     sha256: str
@@ -72,12 +73,13 @@ def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
 
 
 def _with_uids(connection: Connection, events: pl.DataFrame, key: Key) -> pl.DataFrame:
-    """The events with `uid` in the place of the person's own id."""
-    people = events["user_id"].unique(maintain_order=True)
-    pseudonyms = key.pseudonyms(people)
+    """The events with `uid` in the place of the person's own id, or of the pseudonym."""
+    name = "user_id" if "user_id" in events.columns else "pseudonym"
+    people = events[name].unique(maintain_order=True)
+    pseudonyms = key.pseudonyms(people) if name == "user_id" else people.to_list()
     uid = vault.uids(connection, pseudonyms, key.id, new_uid)
-    of = pl.DataFrame({"user_id": people, "uid": [uid[p] for p in pseudonyms]}, schema_overrides={"uid": pl.String})
-    found = events.join(of, on="user_id", how="left", maintain_order="left").drop("user_id")
+    of = pl.DataFrame({name: people, "uid": [uid[p] for p in pseudonyms]}, schema_overrides={"uid": pl.String})
+    found = events.join(of, on=name, how="left", maintain_order="left").drop(name)
     missing = [name for name in SERVED if name not in found.columns]
     return found.with_columns(pl.lit(None, dtype=store.STORED[name]).alias(name) for name in missing)
 

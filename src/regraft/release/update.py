@@ -1,5 +1,6 @@
 """The daily update: named steps, each of which can be killed and run again, and one transaction that decides.
 
+    ingest   what servers have spooled becomes rows
     check    what does the gate say of the day's rows?
     judge    how well did the versions in use foresee the day?
     renew    every contender learns from it
@@ -25,7 +26,7 @@ from regraft.data import store
 from regraft.data.labels import LabelRule
 from regraft.data.periods import Cuts
 from regraft.errors import DataError, StateError
-from regraft.release import close, gate
+from regraft.release import close, feedback, gate
 from regraft.release.commit import Closed, commit
 from regraft.release.evidence import Day, Finding, day_numbers
 from regraft.release.runs import Outcome, Run, begin, boundary, closed_on, date_of, finish, now, outcome_of, waiting
@@ -91,6 +92,7 @@ class _Begun:
 
 
 def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | None) -> Outcome:
+    _ingest(site, held, day, tell)
     begun = _begin(site, held, day, accept)
     if isinstance(begun, Outcome):
         return begun
@@ -112,7 +114,20 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     state = "promoted" if gate.outcome(after) == "pass" else "kept"
     outcome = Outcome(run.id, date_of(begins), state, (*after, *findings), judged=seen)  # type: ignore[arg-type]
     closed = Closed(((begun.number, begins, begins + DAY),))
-    return commit(site, held, run, closed, begun.work, staging, took, outcome, begun.champion)
+    done = commit(site, held, run, closed, begun.work, staging, took, outcome, begun.champion)
+    feedback.clear(site, begins + DAY)
+    return done
+
+
+def _ingest(site: Site, held: Lease, day: str | None, tell: Tell) -> None:
+    """The spool, up to the end of the day to close; nothing where the day is closed already, or is not the next."""
+    with transaction(site.engine) as connection:
+        cuts, _ = _service(connection, site)
+    if day is None or _checked(day) == date_of(cuts.end):
+        taken = feedback.take_spool(site, held, cuts.end + DAY, now())
+        if taken:
+            tell(f"{taken.accepted:,} rows from the spool, {taken.already_there:,} were there already")
+    boundary("ingest")
 
 
 def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Begun | Outcome:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from regraft.errors import DataError, RegraftError
+from regraft.serving.service import GoneError
 
 MEDIA = "application/problem+json"
 
@@ -36,7 +37,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DataError)
     async def _data(_: Request, error: DataError) -> JSONResponse:
-        return problem(422, str(error).replace("\n", " "))
+        status = HTTPStatus.GONE if isinstance(error, GoneError) else HTTPStatus.UNPROCESSABLE_ENTITY
+        return problem(status, str(error).replace("\n", " "))
 
     @app.exception_handler(RegraftError)
     async def _ours(_: Request, error: RegraftError) -> JSONResponse:

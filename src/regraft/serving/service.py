@@ -1,8 +1,9 @@
 """The service behind the routes: who asks, what is on offer, what the champion says, and what is spooled of it.
 
-A watcher looks at the database twice a second. Where the champion's alias has a higher epoch, it loads and probes
-the new version and then swaps one pointer: requests in progress end with the version they began with. Where the
-new version cannot be loaded, the old one stays and the failure is counted and said.
+A watcher looks at the database twice a second. Where the champion's alias has moved it loads and probes the new
+version, where a period was closed or rows left it reads the site anew, and then swaps one pointer: requests in
+progress end with what they began with. Where the new version cannot be loaded, the old one stays and the failure is
+counted and said.
 """
 
 from __future__ import annotations
@@ -16,24 +17,31 @@ from typing import Any
 
 import numpy as np
 
+from regraft.data.history import History
 from regraft.data.labels import LabelRule
 from regraft.data.pseudonyms import Key, load_key
-from regraft.data.regimes import Regime
 from regraft.data.spool import Spool
-from regraft.errors import DataError, ModelError, RegraftError, StateError
-from regraft.plugins import names, plugin_class
-from regraft.serving.candidates.protocol import Candidates, Snapshot
+from regraft.errors import DataError, RegraftError
+from regraft.serving.candidates.protocol import Candidates
 from regraft.serving.live import Event, Live
 from regraft.serving.loaded import Loaded
-from regraft.setup.manifest import verify
+from regraft.serving.standing import Data, Stamp, Standing, load, read_data, stamp
 from regraft.setup.site import Site
-from regraft.state import vault, versions
+from regraft.state import erasures, versions
 from regraft.state.database import transaction
-from regraft.workbench import CONTENDER, Workbench
 
 LOOK = 0.5  # seconds between looks at the database
 PER_SOURCE = 50  # candidates of each source
 MOST = 500  # recommended items
+
+
+class GoneError(DataError):
+    """Of a person who is being erased."""
+
+
+def wall_clock() -> int:
+    """ms since 1970 UTC, as this machine has it."""
+    return round(time.time() * 1000)
 
 
 @dataclass(frozen=True)
@@ -55,20 +63,37 @@ class Listed:
 
 
 class Service:
-    """Opens a site for serving; `start` begins to watch for new versions, `stop` ends it."""
+    """Opens a site for serving; `start` begins to watch for new versions, `stop` ends it.
 
-    def __init__(self, site: Site, tell: Callable[[str], object] = str) -> None:
-        self.site, self.tell = site, tell
+    `clock` gives ms since 1970 UTC: the time of this machine, unless a past week is replayed.
+    """
+
+    def __init__(self, site: Site, tell: Callable[[str], object] = str, clock: Callable[[], int] = wall_clock) -> None:
+        self.site, self.tell, self.clock = site, tell, clock
         self.key: Key = load_key(site.folder)
         self.rule = LabelRule(site.options.data.label)
         self.lists, self.events = Spool(site.spool / "lists"), Spool(site.spool / "events")
         self.failures = 0
-        self._refused: str | None = None
+        self._refused: Stamp | None = None
         self._swap = threading.Lock()
+        self._taking = threading.Lock()
+        self._meanwhile: list[Mapping[str, Any]] | None = None  # events taken while the site is read anew
         self._stopped = threading.Event()
-        self._uids: dict[str, str] = {}
-        self._read_data()
-        self.loaded = self._load(self._alias())
+        now, alias, self._blocked = self._look_up()
+        self._at = self._standing(now, alias)
+
+    @property
+    def loaded(self) -> Loaded:
+        """The version that serves."""
+        return self._at.loaded
+
+    @property
+    def live(self) -> Live:
+        return self._at.data.live
+
+    @property
+    def sources(self) -> dict[str, Candidates]:
+        return self._at.data.sources
 
     # -- starting and watching -------------------------------------------------------------------
 
@@ -82,16 +107,22 @@ class Service:
         self.events.close()
 
     def look(self) -> None:
-        """One look at the database: swaps where the alias has moved."""
+        """One look at the database: who is blocked, and a swap where the site has moved on."""
         with self._swap:
-            alias = self._alias()
-            if alias.epoch <= self.loaded.epoch or alias.version == self._refused:
+            now, alias, blocked = self._look_up()
+            if now.erasures != self._at.stamp.erasures or blocked != self._blocked:
+                self._blocked = blocked
+                self._finish_segments()  # an erasure waits for them
+            if now == self._at.stamp or now == self._refused:
                 return
             try:
-                self.loaded = self._load(alias)
-                self.tell(f"now serving {alias.version}")
+                before, self._at = self._at, self._standing(now, alias)
+                if before.stamp.data != now.data:
+                    self._finish_segments()  # the next update takes them in and removes them
+                if self.loaded.name != before.loaded.name:
+                    self.tell(f"now serving {self.loaded.name}")
             except RegraftError as error:
-                self.failures, self._refused = self.failures + 1, alias.version
+                self.failures, self._refused = self.failures + 1, now
                 self.tell(f"{alias.version} is refused, {self.loaded.name} stays: {error}")
 
     def _watch(self) -> None:
@@ -101,58 +132,55 @@ class Service:
             except Exception as error:  # the database may be away for a while: the last version serves on
                 self.tell(f"cannot look for new versions: {error}")
 
-    def _alias(self) -> versions.Alias:
-        with transaction(self.site.engine) as connection:
-            alias = versions.alias(connection, "champion")
-        if alias is None:
-            raise StateError(f"site '{self.site.folder}'", "has no version yet", "a site made by regraft init")
-        return alias
+    def _finish_segments(self) -> None:
+        self.lists.finish()
+        self.events.finish()
 
-    def _load(self, alias: versions.Alias) -> Loaded:
+    def _look_up(self) -> tuple[Stamp, versions.Alias, set[str]]:
         with transaction(self.site.engine) as connection:
-            version = versions.version(connection, alias.version)
-        folder = self.site.versions / alias.version
-        verify(folder, version.manifest)
-        options = next((c for c in self.site.options.contenders if c.label == version.contender), None)
-        if options is None:
-            raise ModelError(
-                f"version '{version.name}'", f"is of the contender {version.contender}", "one that regraft.yaml names"
-            )
-        contender = self.bench.of_version(options, folder / CONTENDER)
-        found = Loaded(alias.version, alias.epoch, contender, folder)
-        found.score(self.live.request("", self.probe, self.live.now))
-        return found
+            now, alias = stamp(connection), versions.alias(connection, "champion")
+            assert alias is not None  # `stamp` refuses a site without one
+            return now, alias, erasures.blocked(connection)
 
-    def _read_data(self) -> None:
-        """Facts, candidates and uids of the site up to its last close, then the spooled events since."""
-        options = self.site.options
-        with transaction(self.site.engine) as connection:
-            cuts = self.site.cuts(connection)
-            self._uids = vault.everybody(connection)
-        if cuts is None:
-            raise StateError(f"site '{self.site.folder}'", "has closed no period yet", "a site made by regraft init")
-        stream, catalogue = self.site.stream(cuts), self.site.catalogue()
-        self.bench = Workbench(self.site, stream)
-        last = options.timeline.shape.context + options.timeline.shape.targets
-        self.live = Live(stream, catalogue, Regime.parse(options.regime), options.refresh, options.similarity, last)
-        snapshot = Snapshot(stream, catalogue)
-        self.sources: dict[str, Candidates] = {
-            name: plugin_class("candidates", name)(snapshot) for name in names("candidates")
-        }
-        self.probe = catalogue["item_id"].head(3).to_list()
-        for row in self.site.spooled_events(cuts.end):
-            self.live.tell(Event(self._uid(row["pseudonym"]), row["item_id"], row["time"], self._label(row)))
+    def _standing(self, now: Stamp, alias: versions.Alias) -> Standing:
+        """All that is answered from as the site stands now; what has not changed is kept."""
+        old: Standing | None = getattr(self, "_at", None)
+        if old is not None and old.stamp.data == now.data:
+            same = old.loaded.epoch == alias.epoch
+            return Standing(now, old.data, old.loaded if same else load(self.site, old.data, alias))
+        with self._taking:
+            self._meanwhile = []
+        try:
+            data = read_data(self.site)
+            spooled = self.site.spooled_events(data.closed)
+            self._tell_all(data, spooled)
+            loaded = load(self.site, data, alias)
+            with self._taking:  # what came while we read
+                known = {row["event_id"] for row in spooled}
+                self._tell_all(data, [row for row in self._meanwhile if row["event_id"] not in known])
+                found = Standing(now, data, loaded)
+                self._at = found
+            return found
+        finally:
+            self._meanwhile = None
+
+    def _tell_all(self, data: Data, rows: Iterable[Mapping[str, Any]]) -> None:
+        for row in rows:
+            if row["pseudonym"] not in self._blocked:
+                uid = data.uids.get(row["pseudonym"], row["pseudonym"])
+                data.live.tell(Event(uid, row["item_id"], row["time"], self._label(row)))
 
     # -- answering -------------------------------------------------------------------------------
 
     def recommend(self, user: str, n: int, now: int | None = None) -> Listed:
         """The `n` best items for a person, spooled before it is returned."""
-        loaded, now = self.loaded, self.now if now is None else now
-        pseudonym, uid = self._who(user)
-        history = self.live.history(uid)
-        known = set() if self.site.options.repeat else self.live.seen(uid)
-        offered = self._candidates(history, known, max(n, PER_SOURCE))
-        request = self.live.request(uid, offered, now)
+        at, now = self._at, self.clock() if now is None else now
+        loaded, live = at.loaded, at.data.live
+        pseudonym, uid = self._who(user, at.data)
+        history = live.history(uid)
+        known = set() if self.site.options.repeat else live.seen(uid)
+        offered = _candidates(at.data, history, known, max(n, PER_SOURCE))
+        request = live.request(uid, offered, now)
         scores = loaded.score(request) if offered else np.zeros(0)
         best = np.argsort(-scores, kind="stable")[:n]
         facts = request.facts
@@ -165,7 +193,7 @@ class Service:
             [
                 {
                     "request_id": listed.request_id, "pseudonym": pseudonym, "time": now, "arm": "champion",
-                    "version": loaded.name, "items": [one.item for one in items], "facts_row": self.live.facts.rows,
+                    "version": loaded.name, "items": [one.item for one in items], "facts_row": live.facts.rows,
                 }
             ]
         )  # fmt: skip
@@ -173,55 +201,53 @@ class Service:
 
     def score(self, user: str, items: list[str], now: int | None = None) -> tuple[str, np.ndarray]:
         """(version, log-odds per item). DataError where an item is unknown."""
-        loaded = self.loaded
-        if unknown := [item for item in items if not self.live.knows(item)]:
+        at = self._at
+        if unknown := [item for item in items if not at.data.live.knows(item)]:
             raise DataError(
                 "items", f"{len(unknown)} of {len(items)} are unknown, the first is '{unknown[0]}'", "items"
             )
-        _, uid = self._who(user)
-        return loaded.name, loaded.score(self.live.request(uid, items, self.now if now is None else now))
+        _, uid = self._who(user, at.data)
+        request = at.data.live.request(uid, items, self.clock() if now is None else now)
+        return at.loaded.name, at.loaded.score(request)
 
     def take(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Spools events, durably, and moves facts on; how many there were."""
         taken = []
         for row in rows:
-            pseudonym, _ = self._who(str(row["user_id"]))
+            pseudonym, _ = self._who(str(row["user_id"]), self._at.data)
             taken.append(
                 {
                     "event_id": row.get("event_id") or uuid.uuid4().hex, "pseudonym": pseudonym,
-                    "item_id": row["item_id"], "time": row.get("time") or self.now, "event": row["event"],
+                    "item_id": row["item_id"], "time": row.get("time") or self.clock(), "event": row["event"],
                     "value": row.get("value"), "request_id": row.get("request_id"),
                 }
             )  # fmt: skip
-        self.events.append(taken)
-        for row in taken:
-            self.live.tell(Event(self._uid(row["pseudonym"]), row["item_id"], row["time"], self._label(row)))
+        with self._taking:  # not between the reading of the spool and the swap
+            self.events.append(taken)
+            self._tell_all(self._at.data, taken)
+            if self._meanwhile is not None:
+                self._meanwhile.extend(taken)
         return len(taken)
 
-    @property
-    def now(self) -> int:
-        """ms since 1970 UTC."""
-        return round(time.time() * 1000)
-
-    def _candidates(self, history: Any, known: set[str], n: int) -> list[str]:
-        """Items that any source proposes and the person does not know yet, each once."""
-        found: dict[str, None] = {}
-        for source in self.sources.values():
-            new = (item for item in source.of(history, n + len(known)) if item not in known and self.live.knows(item))
-            for item, _ in zip(new, range(n), strict=False):
-                found.setdefault(item)
-        return list(found)
-
-    def _who(self, user: str) -> tuple[str, str]:
-        """(pseudonym, uid) of a person's own id; a stranger goes by the pseudonym."""
+    def _who(self, user: str, data: Data) -> tuple[str, str]:
+        """(pseudonym, uid) of a person's own id; a stranger goes by the pseudonym. GoneError: is being erased."""
         (pseudonym,) = self.key.pseudonyms([user])
-        return pseudonym, self._uid(pseudonym)
-
-    def _uid(self, pseudonym: str) -> str:
-        return self._uids.get(pseudonym, pseudonym)
+        if pseudonym in self._blocked:
+            raise GoneError("user", "is being erased", "somebody else")
+        return pseudonym, data.uids.get(pseudonym, pseudonym)
 
     def _label(self, row: Mapping[str, Any]) -> int:
         return self.rule.of(row["event"], row["value"])
+
+
+def _candidates(data: Data, history: History, known: set[str], n: int) -> list[str]:
+    """Items that any source proposes and the person does not know yet, each once."""
+    found: dict[str, None] = {}
+    for source in data.sources.values():
+        new = (item for item in source.of(history, n + len(known)) if item not in known and data.live.knows(item))
+        for item, _ in zip(new, range(n), strict=False):
+            found.setdefault(item)
+    return list(found)
 
 
 def in_words(facts: Mapping[str, float]) -> str:

@@ -22,6 +22,7 @@ from regraft.data import spool, store
 from regraft.data.build import build_stream
 from regraft.data.labels import LabelRule
 from regraft.data.periods import EARLIEST, Cuts, Periods
+from regraft.data.regimes import duration
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, StateError
 from regraft.setup.config import ContenderOptions, ModelOptions, explained, plugin
@@ -63,8 +64,15 @@ class SiteOptions(ModelOptions):
     challengers: tuple[ContenderOptions, ...] = ()
     gate: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings of checks, by their name")
     eval_share: float = Field(0.1, gt=0, lt=0.5, description="share of the examples that nothing is trained on")
+    feedback_delay: str = Field("1h", description="after which an item that was shown and not clicked counts as that")
     repeat: bool = Field(False, description="recommend items again that a person knows, as a grocer would")
     seed: int = Field(0, ge=0)
+
+    @field_validator("feedback_delay")
+    @classmethod
+    def _readable_delay(cls, value: str) -> str:
+        duration(value)
+        return value
 
     @field_validator("champion")
     @classmethod
@@ -156,6 +164,8 @@ class Site:
         listed = [f for f in listed if of is None or f.batch in of]
         rows = store.read(self.data, [f for f in listed if f.day != store.ITEMS])
         rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
+        if not LabelRule(self.options.data.label).about_events:  # a rating says more than "not clicked"
+            rows = rows.filter(pl.col("event").ne_missing(store.IMPRESSION))
         return build_stream(
             rows.rename({"uid": "user_id", "time": "timestamp"}),
             store.read_items(self.data, [f for f in listed if f.day == store.ITEMS]),

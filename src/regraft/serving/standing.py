@@ -1,0 +1,94 @@
+"""What a server answers from: a version, and the site up to its last close. Events move it; it is swapped whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from regraft.data.regimes import Regime
+from regraft.errors import StateError
+from regraft.plugins import names, plugin_class
+from regraft.serving.candidates.protocol import Candidates, Snapshot
+from regraft.serving.live import Live
+from regraft.serving.loaded import Loaded
+from regraft.setup.config import ContenderOptions
+from regraft.setup.manifest import verify
+from regraft.setup.site import Site
+from regraft.state import erasures, files, vault, versions
+from regraft.state.database import transaction
+from regraft.state.tables import batches, periods
+from regraft.state.versions import Alias
+from regraft.workbench import CONTENDER, Workbench
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """By which a server sees that the site has moved on."""
+
+    epoch: int  # of the champion's alias
+    data: tuple[int, ...]  # closes, batches out of use, erasures done: what facts are made from
+    erasures: int  # begun: who is blocked
+
+
+@dataclass(frozen=True)
+class Data:
+    """The site up to its last close, and the live state that events move."""
+
+    bench: Workbench
+    live: Live
+    sources: dict[str, Candidates]
+    uids: dict[str, str]
+    probe: list[str]
+    closed: int  # end of the last closed period, ms
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All that one request is answered from."""
+
+    stamp: Stamp
+    data: Data
+    loaded: Loaded
+
+
+def stamp(connection: Connection) -> Stamp:
+    """How the site stands; a few small queries."""
+    alias = versions.alias(connection, "champion")
+    if alias is None:
+        raise StateError("site", "has no version yet", "a site made by regraft init")
+    closes = connection.execute(select(func.count()).select_from(periods)).scalar_one()
+    out = connection.execute(
+        select(func.coalesce(func.sum(batches.c.id), 0)).where(batches.c.state != files.ACCEPTED)
+    ).scalar_one()
+    done = len(erasures.erased(connection))
+    return Stamp(alias.epoch, (int(closes), int(out), done), erasures.count(connection))
+
+
+def read_data(site: Site) -> Data:
+    """Facts, candidates and uids of the site up to its last close."""
+    options = site.options
+    with transaction(site.engine) as connection:
+        cuts, uids = site.cuts(connection), vault.everybody(connection)
+    if cuts is None:
+        raise StateError(f"site '{site.folder}'", "has closed no period yet", "a site made by regraft init")
+    stream, catalogue = site.stream(cuts), site.catalogue()
+    last = options.timeline.shape.context + options.timeline.shape.targets
+    live = Live(stream, catalogue, Regime.parse(options.regime), options.refresh, options.similarity, last)
+    snapshot = Snapshot(stream, catalogue)
+    sources: dict[str, Candidates] = {name: plugin_class("candidates", name)(snapshot) for name in names("candidates")}
+    probe = catalogue["item_id"].head(3).to_list()
+    return Data(Workbench(site, stream), live, sources, uids, probe, cuts.end)
+
+
+def load(site: Site, data: Data, alias: Alias) -> Loaded:
+    """The version behind an alias, verified and probed; ModelError where it cannot serve."""
+    with transaction(site.engine) as connection:
+        version = versions.version(connection, alias.version)
+    folder = site.versions / alias.version
+    verify(folder, version.manifest)
+    # What it is stands in its own lineage: regraft.yaml may name other contenders by now.
+    contender = data.bench.of_version(ContenderOptions.model_validate(version.lineage["contender"]), folder / CONTENDER)
+    found = Loaded(alias.version, alias.epoch, contender, folder)
+    found.score(data.live.request("", data.probe, data.live.now))
+    return found
