@@ -3,10 +3,14 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 SMOLLM2 := models/SmolLM2-135M-Instruct
 
-.PHONY: demo test test-long smollm2 lint types bench docs clean
+.PHONY: demo week test test-long smollm2 lint types bench docs clean
 
 demo: $(STAMP)
 	$(PY) -m regraft demo --out demo
+
+# A week in service, asserted: make week, or make week LOG=../shared/data/ml-1m.zip
+week: $(STAMP)
+	$(PY) bench/week.py $(LOG)
 
 # Two processes side by side; one that has nothing left takes tests from the other.
 test: $(STAMP)

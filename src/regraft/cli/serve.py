@@ -19,7 +19,8 @@ def serve(
     folder: Folder,
     host: Annotated[str, typer.Option(help="Address to listen on; by default this machine alone.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
-) -> None:
+    replay: Annotated[bool, typer.Option("--replay", help="Replay the past: requests say in the header Regraft-Time (ms since 1970) what time it is.")] = False,
+) -> None:  # fmt: skip
     """Serve recommendations of a site over HTTP.
 
     The champion is served; a newer one, or a rollback, is followed within a second. Every request needs a key: see `regraft keys make`.
@@ -35,7 +36,7 @@ def serve(
     say(f"Serving {service.loaded.name} at http://{host}:{port}", error=True)
     try:
         # No access log: it would hold people's ids.
-        uvicorn.run(make_app(service), host=host, port=port, log_level="warning", access_log=False)
+        uvicorn.run(make_app(service, replay), host=host, port=port, log_level="warning", access_log=False)
     finally:
         service.stop()
 

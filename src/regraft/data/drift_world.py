@@ -79,6 +79,15 @@ def simulate(world: DriftWorld) -> World:
         popularity *= 0.7
         for visits in today:
             popularity += np.bincount(visits.item[visits.click], minlength=world.items)
+    return framed(world, items, people, batches, before)
+
+
+def framed(
+    world: DriftWorld, items: Items, people: People, batches: list[Visits], before: np.ndarray | None = None
+) -> World:
+    """The log of some visits and its truth; `before` are the tastes before anybody changed."""
+    n_genres = items.genres.shape[1]
+    season_genre = int(world.rng(SEASON).integers(n_genres - 1))
     interactions, rows = _frames(world, batches)
     truth = Truth(
         rows=rows,
@@ -86,10 +95,10 @@ def simulate(world: DriftWorld) -> World:
         users=_user_truth(people),
         genres=LANGUAGES[world.language].genres,
         item_genres=items.genres,
-        taste_before=before,
+        taste_before=people.taste if before is None else before,
         taste_after=people.taste,
-        appeal=appeal,
-        wording=wording,
+        appeal=make_appeal(world, n_genres, season_genre),
+        wording=make_wording(world, items),
         season_genre=season_genre,
     )
     return World(interactions, _item_table(world, items), truth)

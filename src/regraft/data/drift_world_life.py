@@ -205,6 +205,27 @@ def live(
 ) -> list[Visits]:
     """One period: everybody's first visit, then second visits and so on, then who leaves."""
     rng = world.rng(PERIOD, period)
+    count, begins = plan_visits(world, period, people, rng)
+    young = items.released > (period - 2) * world.period_ms  # pushed in the period of release and the next one
+    fame = (popularity + max(1.0, float(popularity.mean())) * np.where(young, 2.0, 0.3)) ** 1.5
+    now = Now(world, people, items, appeal, wording, fame, rng)
+    batches = []
+    step = max(1, CELLS // world.items)
+    for turn in range(begins.shape[1]):
+        visitors = np.flatnonzero(count > turn)
+        for at in range(0, len(visitors), step):
+            who = visitors[at : at + step]
+            batches.append(visit(now, who, begins[who, turn]))
+    seen = count > 0
+    people.known[seen] += 0.5 * (people.taste[seen] - people.known[seen])
+    leave(world, period, people, rng)
+    return batches
+
+
+def plan_visits(
+    world: DriftWorld, period: int, people: People, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """(visits of each user in the period, [users, most visits] when each begins: ms since the start, ascending)."""
     active = (people.joined <= period) & (people.left == 0)
     count = rng.poisson(people.pace)
     count = np.where(active, np.maximum(count, people.joined == period), 0)
@@ -212,28 +233,23 @@ def live(
     starts[np.arange(starts.shape[1]) >= count[:, None]] = np.inf
     starts.sort(axis=1)
     longest = PAUSE * 1000 * world.impressions  # ms; a visit ends in the period it begins in
-    young = items.released > (period - 2) * world.period_ms  # pushed in the period of release and the next one
-    fame = (popularity + max(1.0, float(popularity.mean())) * np.where(young, 2.0, 0.3)) ** 1.5
-    now = Now(world, people, items, appeal, wording, fame, rng)
-    batches = []
-    step = max(1, CELLS // world.items)
-    for turn in range(starts.shape[1]):
-        visitors = np.flatnonzero(count > turn)
-        for at in range(0, len(visitors), step):
-            who = visitors[at : at + step]
-            begin = starts[who, turn] * (world.period_ms - longest)
-            begin = (period - 1) * world.period_ms + begin.astype(np.int64) // 1000 * 1000
-            batches.append(_visit(now, who, begin))
-    seen = count > 0
-    people.known[seen] += 0.5 * (people.taste[seen] - people.known[seen])
+    begins = np.where(np.isinf(starts), 0.0, starts) * (world.period_ms - longest)
+    return count, (period - 1) * world.period_ms + begins.astype(np.int64) // 1000 * 1000
+
+
+def leave(world: DriftWorld, period: int, people: People, rng: np.random.Generator) -> None:
+    """At the end of a period: whoever was disappointed lately may stay away from the next one on."""
+    active = (people.joined <= period) & (people.left == 0)
     leaves = rng.random(world.users) < world.churn * np.exp(-5.0 * (people.satisfaction - USUAL))
     if period < world.periods:
         people.left[active & leaves] = period + 1
-    return batches
 
 
-def _visit(now: Now, who: np.ndarray, begin: np.ndarray) -> Visits:
-    """One visit of each user in `who`: what is shown, what is clicked, what it leaves behind."""
+def visit(now: Now, who: np.ndarray, begin: np.ndarray, shown: np.ndarray | None = None) -> Visits:
+    """One visit of each user in `who`: what is shown, what is clicked, what it leaves behind.
+
+    `shown` [visits, slots] are the items that somebody else shows; None: the world chooses them itself.
+    """
     people, items, rng = now.people, now.items, now.rng
     fresh = rng.random(len(who)) < 0.35
     genre = rng.integers(items.genres.shape[1], size=len(who))
@@ -243,7 +259,8 @@ def _visit(now: Now, who: np.ndarray, begin: np.ndarray) -> Visits:
     age = (begin - people.burst_time[who]) / (BURST_PERIODS * now.world.period_ms)
     burst[np.arange(len(who)), people.burst_genre[who]] = now.world.whims * np.exp(-age)
 
-    shown = _show(now, who, begin, now.appeal + 0.6 * burst)
+    if shown is None:
+        shown = _show(now, who, begin, now.appeal + 0.6 * burst)
     wish = people.taste[who] + now.appeal + burst
     fit = np.einsum("vsg,vg->vs", items.genres[shown], wish)
     probability = expit(BASE + people.lean[who][:, None] + (items.quality + now.wording)[shown] + fit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Path, Query, Response
+from fastapi import Depends, FastAPI, Header, Path, Query, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -49,30 +49,37 @@ class EventRows(BaseModel):
     events: list[EventRow] = Field(min_length=1, max_length=5000)
 
 
-def make_app(service: Service) -> FastAPI:
-    """The application over an opened service."""
+def make_app(service: Service, replay: bool = False) -> FastAPI:
+    """The application over an opened service. With `replay` a request says in a header what time it is."""
     app = FastAPI(title="regraft", version=__version__, description=__doc__, docs_url=None, redoc_url=None)
     app.add_middleware(BoundedBody)
     problems.install(app)
     keys, count = Keys(service.site.engine), Counted(service)
 
+    def asked_at(
+        regraft_time: Annotated[int | None, Header(ge=0, le=LATEST, include_in_schema=replay)] = None,
+    ) -> int | None:
+        return regraft_time if replay else None
+
+    At = Annotated[int | None, Depends(asked_at)]
+
     @app.get("/recommend/{user}", dependencies=[Depends(keys.demand("recommend"))])
     def recommend(
-        user: Annotated[str, Path(min_length=1, max_length=256)], n: Annotated[int, Query(ge=1, le=MOST)] = 10
+        user: Annotated[str, Path(min_length=1, max_length=256)], at: At, n: Annotated[int, Query(ge=1, le=MOST)] = 10
     ) -> dict[str, Any]:
         """The best items for a person; a stranger gets what is popular and new."""
         with count.timed("recommend"):
-            listed = service.recommend(user, n)
+            listed = service.recommend(user, n, at)
         return {
             "request_id": listed.request_id, "version": listed.version,
             "items": [{"item_id": i.item, "score": i.score, "why": i.why} for i in listed.items],
         }  # fmt: skip
 
     @app.post("/score", dependencies=[Depends(keys.demand("recommend"))])
-    def score(asked: ScoreRequest) -> dict[str, Any]:
+    def score(asked: ScoreRequest, at: At) -> dict[str, Any]:
         """Log-odds of known items for a person."""
         with count.timed("score"):
-            version, scores = service.score(asked.user_id, asked.items)
+            version, scores = service.score(asked.user_id, asked.items, at)
         return {"version": version, "scores": dict(zip(asked.items, scores.tolist(), strict=True))}
 
     @app.post("/events", status_code=202, dependencies=[Depends(keys.demand("events"))])

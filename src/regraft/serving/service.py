@@ -65,7 +65,7 @@ class Listed:
 class Service:
     """Opens a site for serving; `start` begins to watch for new versions, `stop` ends it.
 
-    `clock` gives ms since 1970 UTC: the time of this machine, unless a past week is replayed.
+    `clock` gives ms since 1970 UTC.
     """
 
     def __init__(self, site: Site, tell: Callable[[str], object] = str, clock: Callable[[], int] = wall_clock) -> None:

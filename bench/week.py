@@ -1,0 +1,402 @@
+"""A week in service, told as a story and asserted: what `make week` runs.
+
+    python bench/week.py [LOG] [--share 0.1] [--from 2000-11-24] [--days 7] [--out runs/week]
+
+A site is made from the log up to the first day. Then, day by day, a server answers people and takes in what they did,
+through its API, and in the night `regraft update` closes the day. One night the update is killed; one day brings
+flipped and flooded events, which the gate holds; one night a worse model stands for election; one morning the site
+goes back to an earlier version; and one day the server is started anew. Without LOG the people are simulated: they
+see the lists that are served and click what they like. With LOG they do what the log says, whatever they are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from common import ROOT, data_file
+
+from regraft.data.drift_world_loop import ClosedLoop
+from regraft.data.drift_world_settings import DAY, START, DriftWorld
+from regraft.data.ingest import ingest
+
+CODES = {"promoted": 0, "kept": 10, "held": 30}
+
+
+@dataclass
+class Story:
+    """The site, its log by day, and what happens to them."""
+
+    out: Path
+    rows: pl.DataFrame  # user_id, item_id, timestamp, event, value
+    items: pl.DataFrame
+    days: list[str]  # of the week
+    loop: ClosedLoop | None = None  # the people, where they are simulated
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def site(self) -> str:
+        return str(self.out / "shop")
+
+    def tell(self, words: str) -> None:
+        print(words, flush=True)
+
+    def regraft(self, *arguments: str, code: int | None = 0, **environment: str) -> str:
+        """Runs a command as an operator does; asserts its exit code."""
+        done = subprocess.run(
+            [sys.executable, "-m", "regraft", *arguments],
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+        )
+        assert code is None or done.returncode == code, (
+            f"{arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+        return done.stdout
+
+    def of(self, day: str) -> pl.DataFrame:
+        return self.rows.filter(pl.col("timestamp").dt.strftime("%Y-%m-%d") == day)
+
+    def champion(self) -> str:
+        return next(
+            row["version"]
+            for row in json.loads(self.regraft("versions", self.site, "--json"))
+            if "champion" in row["alias"]
+        )
+
+    def update(self, *more: str, code: int | None = 0, **environment: str) -> dict[str, Any]:
+        """Closes the next day; the outcome as `--json` gives it."""
+        said = self.regraft("update", self.site, "--json", *more, code=code, **environment)
+        outcome: dict[str, Any] = json.loads(said)
+        for finding in outcome["findings"]:
+            if finding["outcome"] != "pass":
+                self.tell(f"    {finding['check']}: {finding['reason']}")
+        return outcome
+
+
+class Server:
+    """`regraft serve`, at a time of the story, and the people who ask it."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.key = story.regraft(
+            "keys", "make", story.site, f"shop-{self.port}", "--scope", "recommend", "--scope", "events",
+            "--scope", "operate", "--per-minute", "1000000",
+        ).strip()  # fmt: skip
+        self.start()
+
+    def start(self) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "regraft",
+            "serve",
+            self.story.site,
+            "--port",
+            str(self.port),
+            "--replay",
+        ]
+        self.log = (self.story.out / "serve.log").open("ab")
+        self.process = subprocess.Popen(command, env=self.story.environment, stderr=self.log, stdout=self.log)
+        self.asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        until = time.monotonic() + 300
+        while True:
+            try:
+                self("GET", "/readyz")
+                return
+            except OSError:
+                assert time.monotonic() < until and self.process.poll() is None, (
+                    self.story.out / "serve.log"
+                ).read_text()
+                self.asked.close()
+                time.sleep(0.2)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(30) in (0, -signal.SIGTERM)
+        self.log.close()
+
+    def __call__(self, method: str, path: str, body: Any = None, at: int = 0) -> Any:
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", "Regraft-Time": str(at)}
+        content = None if body is None else json.dumps(body)
+        try:
+            self.asked.request(method, path, content, headers)
+            answer = self.asked.getresponse()
+        except http.client.RemoteDisconnected:  # the server had closed a connection that was idle for a while
+            self.asked.request(method, path, content, headers)
+            answer = self.asked.getresponse()
+        said = answer.read()
+        assert answer.status in (200, 202), f"{method} {path}: {answer.status} {said[:300]!r}"
+        return json.loads(said)
+
+    def version(self) -> str:
+        return str(self("GET", "/readyz")["version"])
+
+    def waits_for(self, version: str, seconds: float = 30.0) -> float:
+        """Seconds until this version serves."""
+        began = time.monotonic()
+        while self.version() != version:
+            assert time.monotonic() - began < seconds, f"{self.version()} still serves, not {version}"
+            time.sleep(0.02)
+        return time.monotonic() - began
+
+    def replayed(self, rows: pl.DataFrame) -> tuple[int, int]:
+        """The people of these rows ask for a list and then do what the rows say; (lists, events)."""
+        lists, events = 0, 0
+        for (user,), own in rows.partition_by("user_id", as_dict=True, maintain_order=True).items():
+            listed = self.recommend(user, _ms(own["timestamp"][0]))
+            lists += 1
+            told = [
+                {"user_id": user, "item_id": row["item_id"], "time": _ms(row["timestamp"])}
+                | {name: row[name] for name in ("event", "value") if row[name] is not None}
+                | ({"request_id": listed["request_id"]} if row["item_id"] in listed["shown"] else {})
+                for row in own.iter_rows(named=True)
+            ]
+            for part in (told[k : k + 500] for k in range(0, len(told), 500)):
+                events += self("POST", "/events", {"events": part})["accepted"]
+        return lists, events
+
+    def lived(self, loop: ClosedLoop, broken: bool) -> tuple[int, int]:
+        """Simulated people come, see a list each and click; (lists, clicks). `broken`: a client tells the opposite."""
+        lists, clicks, last = 0, 0, None
+        for visit in loop.day():
+            listed = self.recommend(visit.user_id, visit.time)
+            lists += 1
+            seen = visit.see(listed["shown"])
+            told = [
+                {
+                    "user_id": visit.user_id, "item_id": item, "event": "click", "request_id": listed["request_id"],
+                    "time": visit.time + 3000 * (k + 1),
+                }
+                for k, (item, liked) in enumerate(zip(listed["shown"], seen, strict=True)) if liked != broken
+            ]  # fmt: skip
+            if told:
+                clicks += self("POST", "/events", {"events": told})["accepted"]
+            last = visit
+        for k in range(lists if broken and last else 0):  # and a robot asks and clicks all day
+            listed = self.recommend(last.user_id, last.time)
+            told = [
+                {
+                    "user_id": last.user_id,
+                    "item_id": item,
+                    "event": "click",
+                    "request_id": listed["request_id"],
+                    "time": last.time + k,
+                }
+                for item in listed["shown"]
+            ]
+            clicks += self("POST", "/events", {"events": told})["accepted"]
+        return lists, clicks
+
+    def recommend(self, user: str, at: int) -> dict[str, Any]:
+        listed: dict[str, Any] = self("GET", f"/recommend/{user}?n=8", at=at)
+        return listed | {"shown": [item["item_id"] for item in listed["items"]]}
+
+
+def _ms(time_: datetime) -> int:
+    return int(time_.timestamp() * 1000)
+
+
+def bad(rows: pl.DataFrame) -> pl.DataFrame:
+    """A broken client: every label flipped, and one person clicks everything again and again."""
+    kinds = rows["event"].unique().to_list()
+    if {"click", "skip"} <= set(kinds):
+        flipped = pl.when(pl.col("event") == "click").then(pl.lit("skip")).otherwise(pl.lit("click"))
+        rows = rows.with_columns(event=flipped)
+    else:
+        rows = rows.with_columns(value=6 - pl.col("value"))
+    robot = rows.head(1)["user_id"][0]
+    flood = (
+        pl.concat([rows] * 2)
+        .with_columns(user_id=pl.lit(robot))
+        .with_columns(timestamp=pl.col("timestamp") + pl.duration(milliseconds=pl.int_range(pl.len())))
+    )
+    return pl.concat([rows, flood])
+
+
+@contextmanager
+def settings(story: Story, **lines: str) -> Iterator[None]:
+    """regraft.yaml with other lines for a while."""
+    path = Path(story.site) / "regraft.yaml"
+    before = path.read_text()
+    changed = [
+        next((f"{name}: {value}" for name, value in lines.items() if line.startswith(f"{name}:")), line)
+        for line in before.splitlines()
+    ]
+    path.write_text("\n".join(changed) + "\n")
+    try:
+        yield
+    finally:
+        path.write_text(before)
+
+
+def week(story: Story) -> None:
+    tell, first = story.tell, story.rows.filter(pl.col("timestamp").dt.strftime("%Y-%m-%d") < story.days[0])
+    log = story.out / "log"
+    log.mkdir(parents=True)
+    first.write_csv(log / "interactions.csv")
+    story.items.write_csv(log / "items.csv")
+    tell(f"A site is made from {len(first):,} rows up to {story.days[0]}.")
+    story.regraft("init", story.site, "--from", str(log / "interactions.csv"))
+    tell(f"  {story.champion()} is the champion.")
+    server, before = Server(story), story.champion()
+    try:
+        for number, day in enumerate(story.days):
+            tell(f"{datetime.fromisoformat(day):%A %d %B}")
+            rows = story.of(day)
+            if number == 3 % len(story.days):
+                tell("  The server is stopped and started again.")
+                server.stop()
+                server.start()
+            is_bad = number == 2
+            if story.loop:
+                lists, events = server.lived(story.loop, is_bad)
+            else:
+                lists, events = server.replayed(bad(rows) if is_bad else rows)
+            tell(f"  {lists:,} lists were served by {server.version()}, {events:,} events came in.")
+            if is_bad:
+                before = _held(story, server)
+            elif number == 1:
+                before = _killed(story, server)
+            elif number == 4:
+                before = _worse(story, server)
+            else:
+                outcome = story.update(code=None)
+                assert outcome["state"] in ("promoted", "kept"), outcome
+                before = _followed(story, server, outcome)
+            if number == 5:
+                _rolled_back(story, server)
+        known = story.regraft("why", story.site, before)
+        assert "batches" in known
+        tell(f"At the end of the week {story.champion()} serves. Why it is as it is:")
+        for line in known.splitlines()[:12]:
+            tell(f"  {line[:150]}")
+    finally:
+        server.stop()
+    assert not _ids_in(story.out / "serve.log", story.rows["user_id"].unique().to_list())
+
+
+def _followed(story: Story, server: Server, outcome: dict[str, Any]) -> str:
+    champion = story.champion()
+    assert champion == outcome["champion"]
+    seconds = server.waits_for(champion)
+    judged = next(iter(outcome["judged"].values()), {"auc": float("nan")})
+    story.tell(
+        f"  The night: {outcome['state']}; {champion} serves {seconds:.1f} s later. It foresaw the day with AUC {judged['auc']:.3f}."
+    )
+    return champion
+
+
+def _killed(story: Story, server: Server) -> str:
+    before = story.champion()
+    done = story.regraft("update", story.site, "--json", code=-signal.SIGKILL, REGRAFT_CRASH_AFTER="renew")
+    assert not done and story.champion() == before and server.version() == before
+    story.tell(f"  The night: the update is killed (kill -9) after it had trained; {before} still serves.")
+    return _followed(story, server, story.update(code=None))
+
+
+def _held(story: Story, server: Server) -> str:
+    before = story.champion()
+    outcome = story.update(code=CODES["held"])
+    assert outcome["state"] == "held" and story.champion() == before and server.version() == before
+    story.tell(f"  The night: the gate holds the day for a person; {before} serves on.")
+    story.regraft("update", story.site, "--skip", str(outcome["run"]))
+    story.tell("  A person skips the day: nothing learns from it.")
+    assert story.champion() == before
+    return before
+
+
+def _worse(story: Story, server: Server) -> str:
+    before = story.champion()
+    with settings(story, champion="{use: popularity}"):
+        outcome = story.update(code=CODES["kept"])
+    assert outcome["state"] == "kept" and story.champion() == before
+    assert server.version() == before
+    story.tell(f"  The night: popularity stood for election and was not promoted; {before} serves on.")
+    return before
+
+
+def _rolled_back(story: Story, server: Server) -> None:
+    newest = story.champion()
+    story.regraft("rollback", story.site)
+    back = story.champion()
+    assert back != newest
+    seconds = server.waits_for(back)
+    assert seconds < 5.0
+    story.tell(
+        f"  The morning after: back to {back}, which serves {seconds:.1f} s later; nothing was lost, and forward again."
+    )
+    assert "nothing was changed" in story.regraft("rollback", story.site, back, code=1)
+    story.regraft("rollback", story.site, newest)
+    server.waits_for(newest)
+
+
+def _ids_in(path: Path, people: list[str]) -> list[str]:
+    """People whose id stands as a word in the server's log."""
+    words = set(path.read_text().split())
+    return [user for user in people if user in words and len(user) > 3]
+
+
+def simulated(days: int, small: bool, seed: int) -> ClosedLoop:
+    size = {"users": 150, "items": 60} if small else {"users": 1000, "items": 300}
+    opens = 13 if small else 22
+    world = DriftWorld(**size, periods=opens - 1 + days, seed=seed, taste_change_at=None, from_start=1.0)
+    return ClosedLoop(world, opens)
+
+
+def logged(path: Path, share: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A log as regraft reads it; rows of a share of the people."""
+    found = ingest(path)
+    people = found.interactions["user_id"].unique().sort()
+    chosen = people.sample(fraction=share, seed=0, shuffle=False) if share < 1 else people
+    return found.interactions.filter(pl.col("user_id").is_in(chosen.implode())).drop("line"), found.items
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("log", type=Path, nargs="?")
+    parser.add_argument("--share", type=float, default=0.1, help="of the people of LOG")
+    parser.add_argument("--from", dest="first", default="2000-11-24", help="first day of the week in LOG")
+    parser.add_argument("--days", type=int, default=7)
+    parser.add_argument("--small", action="store_true", help="a small simulated log")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "week")
+    options = parser.parse_args()
+    began = time.monotonic()
+    if options.log:
+        rows, items = logged(options.log if options.log.exists() else data_file(str(options.log)), options.share)
+        start = datetime.fromisoformat(options.first)
+        loop = None
+    else:
+        loop = simulated(options.days, options.small, options.seed)
+        rows, items = loop.history.interactions.drop("line"), loop.history.items
+        start = datetime.fromtimestamp((START + (loop.period - 1) * DAY) / 1000, UTC)
+    days = [f"{start + timedelta(days=k):%Y-%m-%d}" for k in range(options.days)]
+    if options.out.exists():
+        shutil.rmtree(options.out)
+    options.out.mkdir(parents=True)
+    environment = os.environ | {"REGRAFT_KEY_FILE": str(options.out / "keys" / "vault.key")}
+    week(Story(options.out, rows, items, days, loop, environment))
+    print(f"All that was claimed held. The week took {time.monotonic() - began:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()
