@@ -76,6 +76,7 @@ def update(
     Exit codes: 0 promoted (or skipped), 10 the old version stays, 20 a problem with the data, 30 held for a person.
     """
     from regraft.errors import ConfigError, DataError
+    from regraft.release import held
     from regraft.release import update as updates
 
     site = _open(folder)
@@ -86,7 +87,7 @@ def update(
             _show(updates.look(site, date), as_json)
             return
         if skip is not None:
-            outcomes = [updates.skip(site, skip)]
+            outcomes = [held.skip(site, skip)]
         elif catch_up:
             outcomes = updates.catch_up(site, date, _tell)
         else:

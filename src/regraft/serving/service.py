@@ -18,18 +18,17 @@ import numpy as np
 
 from regraft.data.labels import LabelRule
 from regraft.data.pseudonyms import Key, load_key
-from regraft.data.regimes import Regime
 from regraft.data.spool import Spool
-from regraft.errors import DataError, ModelError, RegraftError, StateError
+from regraft.errors import DataError, RegraftError, StateError
 from regraft.plugins import names, plugin_class
+from regraft.prompts.live import Event
 from regraft.serving.candidates.protocol import Candidates, Snapshot
-from regraft.serving.live import Event, Live
 from regraft.serving.loaded import Loaded
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
 from regraft.state import vault, versions
 from regraft.state.database import transaction
-from regraft.workbench import CONTENDER, Workbench
+from regraft.workbench import Workbench
 
 LOOK = 0.5  # seconds between looks at the database
 PER_SOURCE = 50  # candidates of each source
@@ -113,19 +112,13 @@ class Service:
             version = versions.version(connection, alias.version)
         folder = self.site.versions / alias.version
         verify(folder, version.manifest)
-        options = next((c for c in self.site.options.contenders if c.label == version.contender), None)
-        if options is None:
-            raise ModelError(
-                f"version '{version.name}'", f"is of the contender {version.contender}", "one that regraft.yaml names"
-            )
-        contender = self.bench.of_version(options, folder / CONTENDER)
+        contender = self.bench.released(version)
         found = Loaded(alias.version, alias.epoch, contender, folder)
         found.score(self.live.request("", self.probe, self.live.now))
         return found
 
     def _read_data(self) -> None:
         """Facts, candidates and uids of the site up to its last close, then the spooled events since."""
-        options = self.site.options
         with transaction(self.site.engine) as connection:
             cuts = self.site.cuts(connection)
             self._uids = vault.everybody(connection)
@@ -133,8 +126,7 @@ class Service:
             raise StateError(f"site '{self.site.folder}'", "has closed no period yet", "a site made by regraft init")
         stream, catalogue = self.site.stream(cuts), self.site.catalogue()
         self.bench = Workbench(self.site, stream)
-        last = options.timeline.shape.context + options.timeline.shape.targets
-        self.live = Live(stream, catalogue, Regime.parse(options.regime), options.refresh, options.similarity, last)
+        self.live = self.bench.live(stream, catalogue)
         snapshot = Snapshot(stream, catalogue)
         self.sources: dict[str, Candidates] = {
             name: plugin_class("candidates", name)(snapshot) for name in names("candidates")

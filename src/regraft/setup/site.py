@@ -83,6 +83,13 @@ class SiteOptions(ModelOptions):
         """The champion's and the challengers', each name once."""
         return tuple({c.label: c for c in (self.champion, *self.challengers)}.values())
 
+    def leading(self, in_service: str) -> str:
+        """Name of the contender whose new version may take the champion's place.
+
+        That of the version in service, as long as it is a contender; then the one that regraft.yaml calls champion.
+        """
+        return in_service if in_service in {c.label for c in self.contenders} else self.champion.label
+
     @property
     def at_work(self) -> tuple[ContenderOptions, ...]:
         return self.contenders
@@ -148,10 +155,13 @@ class Site:
         rows = connection.execute(select(periods).order_by(periods.c.number)).all()
         return days_cuts([row.begins for row in rows], rows[-1].ends) if rows else None
 
-    def stream(self, cuts: Cuts) -> Stream:
-        """The accepted rows of the site up to the last of the cuts, as a stream."""
+    def stream(self, cuts: Cuts, held: bool = False) -> Stream:
+        """The accepted rows of the site up to the last of the cuts, as a stream.
+
+        With `held`, those that the gate holds too: what an update looks at.
+        """
         with transaction(self.engine) as connection:
-            listed = files.listed(connection)
+            listed = files.listed(connection, states=files.TO_CLOSE if held else (files.ACCEPTED,))
         rows = store.read(self.data, [f for f in listed if f.day != store.ITEMS])
         rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
         return build_stream(

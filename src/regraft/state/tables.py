@@ -65,7 +65,7 @@ runs = Table(
     Column("key", String(64), nullable=False, unique=True),  # hash of all that decides the outcome
     Column("kind", String(16), nullable=False),
     Column("date", String(10), nullable=False),
-    Column("state", String(16), nullable=False),  # running, promoted, kept, held, skipped, failed
+    Column("state", String(16), nullable=False),  # running, promoted, kept, held, superseded, skipped
     Column("step", String(16), nullable=False),  # the last one finished
     Column("fence", BigInteger, nullable=False),
     Column("details", Text, nullable=False),  # JSON: what the steps found

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
-
-from pydantic import Field
-
-from regraft.release.evidence import Day, Finding, Limits, deviations
+from regraft.release.evidence import Day, Finding, ShareLimits
 
 
-class TopUsers(Limits):
-    when: ClassVar[Literal["before"]] = "before"
-    deviations: float = Field(6.0, gt=0)
-
+class TopUsers(ShareLimits):
     def look(self, day: Day) -> Finding:
-        share = day.numbers["top_users"]
-        if not len(day.rows) or not len(day.earlier):
-            return Finding("top-users", "pass", "there is nothing to compare")
-        away, usual = deviations(share, day.earlier["top_users"], 0.01)
-        said = f"the busiest 1 % of the users wrote {share:.1%} of the rows, usually {usual:.1%}"
-        return Finding("top-users", "hold" if away > self.deviations else "pass", said, {"share": share})
+        said = "the busiest 1 % of the users wrote {share} of the rows, usually {usual}"
+        return self.above("top-users", day, "top_users", said)
