@@ -1,4 +1,4 @@
-"""The same requests asked twice: of the trainer, as rows of the stream, and of the server, as one person's question.
+"""The same requests asked twice: of the trainer, as pairs among the rows of a stream, and of the server, one by one.
 
 Where the two differ, what was measured is not what is served.
 """
@@ -7,39 +7,43 @@ from __future__ import annotations
 
 import numpy as np
 
+from regraft.data.asked import Asked
 from regraft.prompts.live import Event
 from regraft.strategies.contender import Contender
 from regraft.workbench import Workbench
 
-REQUESTS = 50  # asked at most
-ROWS = 2_000  # of the day that a server is told at most: every row moves all facts
+REQUESTS = 30  # asked at most, each by the user of a row at its instant
+CANDIDATES = 10  # of each
+ROWS = 300  # of the day that a server is told at most: every one moves all facts
 
 
 def asked_twice(bench: Workbench, contender: Contender, period: int) -> tuple[np.ndarray, np.ndarray]:
-    """(trainer's, server's) log-odds of the same examples of a period.
+    """(trainer's, server's) log-odds of the same candidates of the same requests on the day of a period.
 
     The server knows what was known when the period began and is told its rows one by one, as it would have been on
     the day; rows of one instant are told after the questions of that instant. None where the period has no examples.
     """
-    stream = bench.stream
-    begin, end = np.searchsorted(stream.period, [period, period + 1])
-    last = min(int(end), int(begin) + ROWS)
-    cases = stream.cases(period)
-    cases = cases.only(cases.targets < last)
-    cases = cases.only(np.unique(np.linspace(0, len(cases) - 1, REQUESTS).astype(int)) if len(cases) else slice(0))
-    if not len(cases):
+    stream, cases, before = bench.stream, bench.stream.cases(period), bench.stream.until(period)
+    begin = len(before.known_at)
+    at = cases.targets[cases.targets < begin + ROWS]
+    if not len(at) or not len(before.items):
         return np.zeros(0), np.zeros(0)
-    live = bench.live(stream.until(period), cases.items)
-    place = {row: k for k, row in enumerate(cases.targets.tolist())}
-    rows = np.arange(begin, max(place) + 1)
+    at = at[np.unique(np.linspace(0, len(at) - 1, REQUESTS).astype(int))]
+    draw = np.random.default_rng(period)
+    size = min(CANDIDATES, len(before.items))
+    candidates = np.stack([draw.choice(len(before.items), size, replace=False) for _ in at]).astype(np.int32)
+    trained = contender.score(Asked(cases, np.repeat(at, size), candidates.ravel()).stream())
+
+    rows = np.arange(begin, at[-1] + 1)
     users = stream.user_ids.gather(stream.user[rows]).to_list()
-    items = stream.items["item_id"].gather(stream.item[rows]).to_list()
-    known, times, labels = (column[rows].tolist() for column in (stream.known_at, stream.time, stream.label))
-    answered = np.empty(len(cases))
+    names = cases.items["item_id"].to_list()
+    known, times, labels, items = (c[rows].tolist() for c in (stream.known_at, stream.time, stream.label, stream.item))
+    live, served = bench.live(before, cases.items), np.empty(candidates.shape)
+    place = {row: k for k, row in enumerate((at - begin).tolist())}
     for instant in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(known)) + 1):
-        for k in instant.tolist():
-            if (found := place.get(int(rows[k]))) is not None:
-                answered[found] = contender.score_request(live.request(users[k], [items[k]], known[k]))[0]
-        for k in instant[stream.happened[rows[instant]]].tolist():
-            live.take(Event(users[k], items[k], times[k], labels[k]), known[k])
-    return np.asarray(contender.score(cases), dtype=np.float64), answered
+        for row in (r for r in instant.tolist() if r in place):
+            request = live.request(users[row], [names[code] for code in candidates[place[row]]], known[row])
+            served[place[row]] = contender.score_request(request)
+        for row in instant[stream.happened[rows[instant]]].tolist():
+            live.take(Event(users[row], names[items[row]], times[row], labels[row]), known[row])
+    return np.asarray(trained, dtype=np.float64), served.ravel()

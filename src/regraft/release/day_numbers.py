@@ -20,6 +20,7 @@ EMPTY = {
     "liked_noise": 0.0,  # standard deviation of that share by chance: rows of one user hang together
     "gap": 24.0,  # hours between two rows, at most; the day's begin and end count as rows
     "top_users": 0.0,  # share of rows by the busiest 1 % of the users
+    "most": 0.0,  # rows of the busiest user
     "top_item": 0.0,  # share of the liked rows that one item has
     "new_users": 0.0,  # share of rows of users without a row on an earlier day
     "new_items": 0.0,
@@ -74,12 +75,13 @@ def _gap() -> pl.Expr:
 
 
 def _users(rows: pl.DataFrame) -> pl.DataFrame:
-    """Per day: `top_users` and `liked_noise`."""
+    """Per day: `top_users`, `most` and `liked_noise`."""
     counts = rows.group_by("day", "uid").agg(n=pl.len(), likes=pl.col("label").cast(pl.Int64).sum())
     rank = pl.col("n").rank("ordinal", descending=True)
     weight = ((pl.len() * BUSY).clip(1) - rank + 1).clip(0, 1)  # of 283 users the first 2 and 83 % of the third
     surprise = pl.col("likes") - pl.col("n") * pl.col("likes").sum() / pl.col("n").sum()
     return counts.group_by("day").agg(
+        most=pl.col("n").max(),
         top_users=(weight * pl.col("n")).sum() / pl.col("n").sum(),
         liked_noise=(surprise**2).sum().sqrt() / pl.col("n").sum(),
     )

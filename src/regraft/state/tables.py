@@ -110,7 +110,7 @@ versions = Table(
     Column("cut", BigInteger, nullable=False),  # it saw nothing known at or after it
     Column("manifest", String(64), nullable=False),  # sha256 of manifest.json
     Column("lineage", Text, nullable=False),  # JSON
-    Column("state", String(16), nullable=False),  # good, damaged, destroyed
+    Column("state", String(16), nullable=False),  # good, rejected, damaged, destroyed
     Column("at", BigInteger, nullable=False),
 )  # fmt: skip
 aliases = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from pydantic import Field
@@ -14,12 +14,13 @@ from regraft.release.evidence import Finding, Judged, Limits
 class Effect(Limits):
     when: ClassVar[Literal["after"]] = "after"
     margin: float = Field(0.002, ge=0, description="AUC that the upper bound may lie below zero")
-    least: int = Field(50, ge=1, description="rows below which nothing is decided")
+    drop: float = Field(0.15, gt=0, description="loss of AUC that is too much where users are too few for an interval")
+    least: int = Field(100, ge=1, description="rows below which nothing is decided")
 
     def look(self, judged: Judged) -> Finding:
         newest = judged.periods == judged.newest
-        found = worse("effect", "the newest held-out rows", judged, newest, self.margin, self.least)
-        if len(np.unique(judged.labels[newest])) < 2:
+        found = worse("effect", "the newest held-out rows", judged, newest, self)
+        if "difference" not in found.values:
             return found
         said, values = found.reason, dict(found.values)
         for name, scores in judged.challengers.items():
@@ -32,18 +33,30 @@ class Effect(Limits):
         return Finding("effect", found.outcome, said, values)
 
 
+class Bounds(Protocol):
+    """The settings of a check that compares AUC."""
+
+    margin: float
+    drop: float
+    least: int
+
+
 def worse(
-    check: str, where: str, judged: Judged, rows: np.ndarray, margin: float, least: int, old: np.ndarray | None = None,
+    check: str, where: str, judged: Judged, rows: np.ndarray, limits: Bounds, old: np.ndarray | None = None,
     against: str = "the champion",
 ) -> Finding:  # fmt: skip
-    """`keep` where the whole interval of the difference of AUC lies below minus the margin."""
+    """`keep` where the whole interval of the difference of AUC lies below minus the margin.
+
+    Where users are too few for an interval, a loss must be larger than `drop`.
+    """
     n = int(rows.sum())
-    if n < least or len(np.unique(judged.labels[rows])) < 2:
+    if n < limits.least or len(np.unique(judged.labels[rows])) < 2:
         return Finding(check, "pass", f"{where}: {n:,} rows are too few to decide by", {"n": n})
     found = judged.difference(rows, old=old)
     said = f"{where}: AUC {in_words(found)} against {against}, {n:,} rows"
     values = {"difference": found.estimate, "low": found.low, "high": found.high, "n": n}
-    return Finding(check, "keep" if found.high < -margin else "pass", said, values)
+    lost = found.high < -limits.margin if found.high == found.high else found.estimate < -limits.drop
+    return Finding(check, "keep" if lost else "pass", said, values)
 
 
 def in_words(gap: Difference) -> str:

@@ -13,10 +13,11 @@ from regraft.release.evidence import Finding, Judged, Limits
 class Forgetting(Limits):
     when: ClassVar[Literal["after"]] = "after"
     margin: float = Field(0.01, ge=0, description="AUC that the upper bound may lie below zero")
+    drop: float = Field(0.05, gt=0, description="loss of AUC that is too much where users are too few for an interval")
     least: int = Field(200, ge=1, description="rows below which nothing is decided")
 
     def look(self, judged: Judged) -> Finding:
         if judged.anchor is None or judged.known is None:
             return Finding("forgetting", "pass", "the champion of a week ago is in service still, or there was none")
         where, whom = "held-out rows older than a week", "the champion of a week ago"
-        return worse("forgetting", where, judged, judged.known, self.margin, self.least, judged.anchor, whom)
+        return worse("forgetting", where, judged, judged.known, self, judged.anchor, whom)

@@ -12,7 +12,7 @@ from regraft.release.evidence import FEW_DAYS, Day, Finding, Limits, too_few
 
 class MissingHours(Limits):
     when: ClassVar[Literal["before"]] = "before"
-    deviations: float = Field(6.0, gt=0, description="robust standard deviations above the median of earlier days")
+    deviations: float = Field(7.0, gt=0, description="robust standard deviations above the median of earlier days")
     hours: float = Field(2.0, gt=0, description="hours by which a gap may always be longer than usual")
 
     def look(self, day: Day) -> Finding:

@@ -19,6 +19,6 @@ class Parity(Limits):
         if not len(trained):
             return Finding("parity", "pass", "the day has no examples to ask about")
         largest = float(np.abs(trained - served).max())
-        said = f"{len(trained)} requests asked of trainer and server: largest difference {largest:.1e}"
+        said = f"{len(trained)} scores asked of trainer and server: largest difference {largest:.1e}"
         wrong = not largest <= self.most
         return Finding("parity", "keep" if wrong else "pass", said, {"largest": largest, "n": len(trained)})

@@ -8,7 +8,7 @@ from regraft.release.evidence import Day, Finding, ShareLimits
 
 
 class TopItems(ShareLimits):
-    deviations: float = Field(5.0, gt=0, description="robust standard deviations above the median of earlier days")
+    points: float = Field(0.03, ge=0, le=1, description="difference of the share that is always allowed")
 
     def look(self, day: Day) -> Finding:
         return self.above("top-items", day, "top_item", "one item got {share} of the likes, usually {usual}", "likes")
