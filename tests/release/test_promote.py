@@ -25,7 +25,8 @@ def shop(world: SiteWorld) -> SiteWorld:
     path = world.folder / "shop" / "regraft.yaml"
     text = path.read_text()
     assert "\nchallengers: []\n" in text
-    path.write_text(text.replace("challengers: []", "challengers: [{use: rates}, {use: popularity}]"))
+    text = text.replace("challengers: []", "challengers: [{use: rates}, {use: popularity}]")
+    path.write_text(text.replace("gate: {}", "gate: {effect: {least: 20}}"))
     world.ingest(world.of(world.days[FIRST]))
     done = update(world.site)
     assert done.state == "promoted"

@@ -36,9 +36,12 @@ class Effect(Limits):
 class Bounds(Protocol):
     """The settings of a check that compares AUC."""
 
-    margin: float
-    drop: float
-    least: int
+    @property
+    def margin(self) -> float: ...
+    @property
+    def drop(self) -> float: ...
+    @property
+    def least(self) -> int: ...
 
 
 def worse(
