@@ -27,6 +27,7 @@ ALLOWED = {
     ("data/readers/table.py", "rename"): "columns of a frame",
     ("release/ingest.py", "rename"): "columns of a frame",
     ("setup/site.py", "rename"): "columns of a frame",
+    ("release/promote.py", "move"): "an alias in the database",
     ("release/rollback.py", "move"): "an alias in the database",
     ("data/spool.py", "open"): "appended lines, on the disk before they are acknowledged",
     ("data/spool.py", "mkdir"): "the folder of the spool",

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from regraft.data.draws import evaluation_rows
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
+from regraft.prompts.live import Live
 from regraft.prompts.template import Template
 from regraft.setup.config import ContenderOptions
 from regraft.setup.site import Site
+from regraft.state.versions import Version
 from regraft.strategies.contender import Contender, new_contender
 
 CONTENDER = "contender"  # folder of it in a version
@@ -46,6 +49,17 @@ class Workbench:
         contender = self.new(options)
         contender.load(folder)
         return contender
+
+    def released(self, version: Version) -> Contender:
+        """The contender of a version, as it was configured when it was made: regraft.yaml may name it no longer."""
+        options = ContenderOptions.model_validate(version.lineage["contender"])
+        return self.of_version(options, self.site.versions / version.name / CONTENDER)
+
+    def live(self, known: Stream, catalogue: pl.DataFrame) -> Live:
+        """What a server knows that has read the rows of `known`; its requests are those of the site's contenders."""
+        options = self.site.options
+        last = options.timeline.shape.context + options.timeline.shape.targets
+        return Live(known, catalogue, self.regime, options.refresh, options.similarity, last)
 
     def past(self, period: int) -> Stream:
         """What the close of `period` learns from: all examples up to its end but the evaluation rows."""

@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from regraft.data import store
 from regraft.errors import DataError, ModelError, StateError
+from regraft.release.held import skip
 from regraft.release.rollback import rollback
-from regraft.release.update import catch_up, look, skip, update
+from regraft.release.update import catch_up, look, update
 from regraft.release.why import why
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site

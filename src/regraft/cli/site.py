@@ -76,6 +76,7 @@ def update(
     Exit codes: 0 promoted (or skipped), 10 the old version stays, 20 a problem with the data, 30 held for a person.
     """
     from regraft.errors import ConfigError, DataError
+    from regraft.release import held
     from regraft.release import update as updates
 
     site = _open(folder)
@@ -83,10 +84,10 @@ def update(
         raise ConfigError("regraft update", "was given two of --accept, --skip, --dry-run, --catch-up", "one of them")
     try:
         if dry_run:
-            _show(updates.look(site, date), as_json)
+            _show(updates.look(site, date), as_json, dry_run)
             return
         if skip is not None:
-            outcomes = [updates.skip(site, skip)]
+            outcomes = [held.skip(site, skip)]
         elif catch_up:
             outcomes = updates.catch_up(site, date, _tell)
         else:
@@ -145,6 +146,27 @@ def rollback(
     say(f"The champion is {moved.version} (move {moved.epoch}); before it was {now.version if now else 'none'}.")
 
 
+def promote(
+    folder: Folder,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="As `regraft versions` lists it.")],
+    alias: Annotated[str, typer.Option(help="champion, or holdout: a frozen version that updates never move.")] = "champion",
+    accept: Annotated[str, typer.Option(metavar="REASON", help="Do without the gate; the reason goes into the ledger.")] = "",
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Put a version in service, such as a challenger's.
+
+    The gate compares it with the champion first. From then on updates renew its contender for the champion's place, as long as regraft.yaml names it. Exit codes: 0 promoted, 10 the old version stays.
+    """
+    from regraft.release.promote import promote as put
+
+    outcome = put(_open(folder), version, alias, accept)
+    if as_json or alias == "champion":
+        _show(outcome, as_json)
+    else:
+        say(f"The alias {alias} points to {version}.")
+    raise typer.Exit(outcome.code)
+
+
 def why(
     folder: Folder,
     version: Annotated[str, typer.Argument(metavar="VERSION", help="As `regraft versions` lists it.")],
@@ -174,20 +196,27 @@ def _tell(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def _show(outcome: Outcome, as_json: bool) -> None:
+def _show(outcome: Outcome, as_json: bool, dry_run: bool = False) -> None:
     if as_json:
         from dataclasses import asdict
 
         say_json(asdict(outcome))
         return
+    from regraft.release.gate import because
+
     for finding in outcome.findings:
         say(f"  {finding.outcome:<5} {finding.check:<14} {finding.reason}")
     for name, seen in outcome.judged.items():
         say(f"  {name} before this day: AUC {seen['auc']:.4f} on its {seen['rows']:,.0f} rows")
+    if dry_run:
+        reasons = because(outcome.findings, "hold")
+        told = f"would be held for a person, because of {reasons}" if reasons else "would be learnt from"
+        say(f"{outcome.date} {told}; nothing was changed")
+        return
     said = {
         "promoted": f"promoted, the champion is {outcome.champion}",
-        "kept": f"kept, the champion stays {outcome.champion}",
-        "held": "held for a person: nothing has learnt from it",
+        "kept": f"kept, the champion stays {outcome.champion}, because of {because(outcome.findings, 'keep')}",
+        "held": f"held for a person, because of {because(outcome.findings, 'hold')}; nothing has learnt from it",
         "skipped": "skipped: nothing has learnt from it",
     }
-    say(f"Run {outcome.run}, {outcome.date}: {said[outcome.state]}")
+    say(f"{f'Run {outcome.run}, ' if outcome.run else ''}{outcome.date}: {said[outcome.state]}")

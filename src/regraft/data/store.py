@@ -112,6 +112,12 @@ def read(folder: Path, files: Iterable[Entry], columns: Iterable[str] = STORED) 
     return pl.concat([empty, *parts]).sort("known_at", "row_id").select(names)
 
 
+def newest_known(folder: Path, file: Entry) -> int:
+    """When the last row of a file became known, ms."""
+    times = read(folder, [file], ["known_at"])["known_at"].dt.epoch("ms")
+    return int(times[-1]) if len(times) else 0
+
+
 def _read(folder: Path, file: Entry, columns: list[str] | None = None) -> pl.DataFrame:
     path = folder / file.name
     try:

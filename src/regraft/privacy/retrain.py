@@ -45,7 +45,7 @@ def retrain(site: Site, version: Version, staging: Path, tell: Tell = str) -> Re
         cuts = days_cuts(begins[: numbers[-1]], ends[numbers[-1] - 1])
         batches = frozenset(number for number, _ in link.lineage["batches"])
         then = replace(site, options=SiteOptions.model_validate(link.lineage["settings"]))
-        bench = Workbench(then, then.stream(cuts, batches))
+        bench = Workbench(then, then.stream(cuts, of=batches))
         for number in numbers:
             work = [close.Work(contender, None, parent)]
             close.judge(bench, work, number)

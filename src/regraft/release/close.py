@@ -7,7 +7,7 @@ what is run here. Whatever is finished is kept in the staging folder, so that a 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -15,13 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data.stream import Stream
 from regraft.files import write_text
 from regraft.metrics.binary import auc
-from regraft.metrics.groups import USER_GROUPS, user_groups
-from regraft.release.evidence import Judged
 from regraft.setup.config import ContenderOptions
-from regraft.strategies.contender import DESCRIPTION, Contender
+from regraft.strategies.contender import DESCRIPTION
 from regraft.workbench import CONTENDER, Workbench
 
 RENEWED = "renewed.json"
@@ -46,7 +43,10 @@ def judge(bench: Workbench, work: list[Work], period: int) -> dict[str, dict[str
     for one in work:
         if one.parent is not None and len(cases):
             scores = bench.of_version(one.options, one.parent).score(cases)
-            found[one.options.label] = {"auc": _number(auc(cases.labels, scores)), "rows": float(len(cases))}
+            found[one.options.label] = {
+                "auc": _number(auc(cases.labels, scores)), "rows": float(len(cases)),
+                "liked": float(cases.labels.sum()),
+            }  # fmt: skip
     return found
 
 
@@ -73,25 +73,6 @@ def renew(
         }  # fmt: skip
         write_text(done, json.dumps(found[label]))
     return found
-
-
-def judged(bench: Workbench, old: Contender, new: Contender, period: int, cost: Mapping[str, float]) -> Judged:
-    """The evaluation rows of all periods up to this one, scored by both."""
-    view = bench.stream.until(period + 1)
-    rows = view.only(bench.eval_rows[view.targets])
-    return Judged(
-        rows.labels, rows.users, rows.period[rows.targets], period, old.score(rows), new.score(rows),
-        _user_groups(bench.stream, rows, period), cost,
-    )  # fmt: skip
-
-
-def _user_groups(stream: Stream, rows: Stream, period: int) -> np.ndarray:
-    """New, dormant or continuing users as of the period's begin."""
-    before = stream.until(period)
-    real = before.happened
-    if not real.any():
-        return np.full(len(rows), USER_GROUPS[0])
-    return user_groups(rows.users, before.user[real], before.period[real], period - 1)
 
 
 def contender_in(folder: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,15 @@ class Closed:
 
 def commit(
     site: Site, held: Lease, run: Run, closed: Closed, work: list[Work], staging: Path,
-    took: Mapping[str, Mapping[str, Any]], outcome: Outcome, champion: str | None,
+    took: Mapping[str, Mapping[str, Any]], outcome: Outcome, champion: str | None, leading: str,
+    rejected: Set[str] = frozenset(),
 ) -> Outcome:  # fmt: skip
     """Publishes staging/LABEL of every contender and commits; `champion` is the version in service until now.
 
-    The champion's contender takes its place where the outcome is `promoted`, and is `rejected` where it is `kept`.
+    The new version of the `leading` contender takes its place where the outcome is `promoted`. Nothing goes on from
+    versions of the `rejected` ones. The alias `challenger` follows the first of the others.
     """
-    promoted, own_label = outcome.state == "promoted", site.options.champion.label
+    promoted = outcome.state == "promoted"
     with transaction(site.engine) as connection:
         first, sources = versions.next_number(connection), _sources(connection)
     made = []
@@ -53,10 +55,11 @@ def commit(
             "code": __version__, **took[label],
         }  # fmt: skip
         manifest = publish(staging / label, site.versions / name, {"run": run.key, "lineage": lineage})
-        state = "good" if promoted or label != own_label else "rejected"
+        state = "rejected" if label in rejected else "good"
         made.append(Version(name, first + place, label, run.id, closed.cut, manifest, lineage, state, now()))
     boundary("publish")
-    own = next(v.name for v in made if v.contender == own_label)
+    own = next(v.name for v in made if v.contender == leading)
+    challenger = next((v for v in made if v.contender != leading), None)
     done = replace(outcome, versions=tuple(v.name for v in made), champion=own if promoted else champion or "")
     with transaction(site.engine) as connection:
         lease.demand(connection, held)
@@ -67,6 +70,11 @@ def commit(
             versions.move(connection, "champion", own, champion, "promoted", details, now())
         else:
             ledger.append(connection, "kept", {**details, "champion": champion}, now())
+        if challenger and challenger.state == "good":
+            before = versions.alias(connection, "challenger")
+            expected = before.version if before else None
+            versions.move(connection, "challenger", challenger.name, expected, "challenger", {"run": run.id}, now())
+        files.set_state(connection, files.in_state(connection, files.HELD), files.ACCEPTED)
         for number, begins, ends in closed.periods:
             connection.execute(insert(periods).values(number=number, begins=begins, ends=ends, run=run.id))
         finish(connection, done)
@@ -76,6 +84,6 @@ def commit(
 
 
 def _sources(connection: Connection) -> dict[str, Any]:
-    """What versions are made from: accepted batches by number and sha256."""
-    rows = connection.execute(select(batches.c.id, batches.c.sha256).where(batches.c.state == files.ACCEPTED))
+    """What versions are made from: batches by number and sha256; one that was held is accepted by the commit."""
+    rows = connection.execute(select(batches.c.id, batches.c.sha256).where(batches.c.state.in_(files.TO_CLOSE)))
     return {"batches": [[row.id, row.sha256] for row in rows.all()]}

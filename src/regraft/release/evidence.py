@@ -8,13 +8,15 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from regraft.metrics.intervals import Difference, compare
+from regraft.release.day_numbers import EMPTY, day_numbers, deviations, noise
 
+When = Literal["before", "judged", "after"]  # training; judged: by the version in service, before training too
 Outcome = Literal["pass", "hold", "keep"]  # keep: the version in service stays; hold: a person decides
-MAD = 1.4826  # median absolute deviation of a normal distribution to its standard deviation
 DRAWS = 500
+FEW_DAYS = 5  # with fewer earlier days nothing is usual yet
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,64 @@ class Finding:
 class Day:
     """Rows of the period that is about to be closed.
 
-    `rows`: the schema of data.store.STORED and `label`. `earlier`: one row per earlier accepted day, oldest first,
-    with the columns of `day_numbers`. `new_rows` and `already_there` are those of the batches that came with it.
+    `rows`: those that happened on it, in the schema of data.store.STORED with `label`. `numbers` are its own and
+    `earlier` those of accepted days before it, oldest first: the columns of day_numbers.EMPTY, and `set_aside`, the
+    share of the rows of its sources that could not be read. `batches` brought the day's rows.
     """
 
     rows: pl.DataFrame
+    numbers: Mapping[str, float]
     earlier: pl.DataFrame
-    new_rows: int = 0
-    already_there: int = 0
-    begins: int = 0  # ms
-    ends: int = 0
+    batches: tuple[int, ...] = ()
+    broken: ClassVar[bool] = False
 
-    @property
-    def numbers(self) -> dict[str, float]:
-        return day_numbers(self.rows)
+    @classmethod
+    def of(
+        cls, rows: pl.DataFrame, day: str, aside: Mapping[str, float] | None = None, batches: tuple[int, ...] = ()
+    ) -> Day:  # fmt: skip
+        """The day (2025-01-06) among the rows of its own and of earlier days; `aside`: share set aside by day."""
+        share = pl.DataFrame(
+            list((aside or {}).items()), schema={"day": pl.String, "set_aside": pl.Float64}, orient="row"
+        )
+        numbers = day_numbers(rows).join(share, on="day", how="left").with_columns(pl.col("set_aside").fill_null(0.0))
+        today = numbers.filter(pl.col("day") == day)
+        own = (
+            today.drop("day").row(0, named=True) if len(today) else {**EMPTY, "set_aside": (aside or {}).get(day, 0.0)}
+        )
+        return cls(
+            rows.filter(pl.col("time").dt.strftime("%Y-%m-%d") == day),
+            own,
+            numbers.filter(pl.col("day") < day),
+            batches,
+        )
+
+    def away(self, name: str, of: str = "rows", chance: str = "") -> tuple[float, float]:
+        """(robust standard deviations of a share from the median of earlier days, that median).
+
+        A deviation counts as at least what chance makes of it: `of` names what the share is of, `rows`, `users` or
+        `likes`; `chance`, the column that says so on earlier days. (0, NaN) where there are too few of them.
+        """
+        if len(self.earlier) < FEW_DAYS:
+            return 0.0, float("nan")
+        floor = noise(self.usual(name), self.numbers[of])
+        if chance:
+            floor = max(floor, self.usual(chance) * (self.usual("rows") / max(self.numbers["rows"], 1.0)) ** 0.5)
+        return deviations(self.numbers[name], self.earlier[name], floor)
+
+    def usual(self, name: str) -> float:
+        """The median of earlier days."""
+        return float(self.earlier[name].median())  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """How well the version in service foresaw the day, which it has not seen: AUC, on so many rows, so many liked."""
+
+    auc: float
+    rows: int
+    liked: int
+    earlier: tuple[float, ...] = ()  # AUC on earlier days, of the versions then in service
+    broken: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -54,25 +100,39 @@ class Judged:
     labels: np.ndarray
     users: np.ndarray
     periods: np.ndarray
-    newest: int  # number of the period just closed
+    newest: int  # number of the newest period closed
     old: np.ndarray  # log-odds of the champion
     new: np.ndarray
-    groups: np.ndarray  # name of each row's user group, as of the cut before
-    cost: Mapping[str, float] = field(default_factory=dict)
+    groups: np.ndarray  # name of each row's user group, as of the newest period's begin
+    cost: Mapping[str, float] = field(default_factory=dict)  # `seconds` taken, `usual` of earlier versions
+    challengers: Mapping[str, np.ndarray] = field(default_factory=dict)  # log-odds of the others, by name
+    anchor: np.ndarray | None = None  # log-odds of the champion of a week ago, where there was another one
+    known: np.ndarray | None = None  # bool per row: whether it lies before that champion's cut
+    asked: tuple[np.ndarray, np.ndarray] = (np.zeros(0), np.zeros(0))  # the same requests: trainer's log-odds, server's
 
-    def difference(self, rows: np.ndarray) -> Difference:
-        """AUC of the new version minus the champion's on the rows (a mask), with the interval over users."""
-        return compare(self.labels[rows], self.new[rows], self.old[rows], self.users[rows], self.periods[rows], DRAWS)[
-            "auc"
-        ]
+    @property
+    def broken(self) -> bool:
+        """Whether the new version has scores that are no numbers: then nothing can be compared."""
+        return not np.isfinite(self.new).all()
+
+    def difference(
+        self, rows: np.ndarray, metric: str = "auc", new: np.ndarray | None = None, old: np.ndarray | None = None
+    ) -> Difference:  # fmt: skip
+        """A metric of the new version minus the champion's on the rows (a mask), with the interval over users.
+
+        `new` and `old` are scores of other versions, where these are to be compared.
+        """
+        a, b = (self.new if new is None else new), (self.old if old is None else old)
+        return compare(self.labels[rows], a[rows], b[rows], self.users[rows], self.periods[rows], DRAWS)[metric]
 
 
 class Check(Protocol):
     """One file of release/checks; its settings are those under `gate: NAME:` in regraft.yaml."""
 
-    when: ClassVar[Literal["before", "after"]]
+    when: ClassVar[When]
+    always: ClassVar[bool]  # looks even where scores are no numbers
 
-    def look(self, evidence: Day | Judged) -> Finding:
+    def look(self, evidence: Day | Foreseen | Judged) -> Finding:
         """What it found; ready to be read by a person."""
 
 
@@ -80,39 +140,27 @@ class Limits(BaseModel):
     """Base of a check's settings: unknown names and wrong values are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    always: ClassVar[bool] = False
 
 
-def day_numbers(rows: pl.DataFrame) -> dict[str, float]:
-    """Numbers of one day that are compared with earlier days."""
-    n = max(len(rows), 1)
-    hours = rows["time"].dt.hour().n_unique() if len(rows) else 0
-    return {
-        "rows": float(len(rows)),
-        "users": float(rows["uid"].n_unique()),
-        "items": float(rows["item_id"].n_unique()),
-        "liked": float(rows["label"].sum() or 0) / n,
-        "late": float((rows["known_at"] > rows["time"]).sum()) / n,
-        "hours": float(hours),
-        "top_users": _top(rows["uid"]),
-        "top_item": _top(rows["item_id"], 0.0),
-    }
+class ShareLimits(Limits):
+    """A share of the day's rows that is not far above that of earlier days."""
+
+    when: ClassVar[Literal["before"]] = "before"
+    deviations: float = Field(6.0, gt=0, description="robust standard deviations above the median of earlier days")
+    points: float = Field(0.01, ge=0, le=1, description="difference of the share that is always allowed")
+
+    def above(self, check: str, day: Day, name: str, said: str, of: str = "rows") -> Finding:
+        """`hold` where the number is above both limits; `said` has places for {share} and {usual}."""
+        share, (away, usual) = day.numbers[name], day.away(name, of)
+        values = {"share": share, "deviations": away}
+        if usual != usual:
+            return Finding(check, "pass", f"{too_few(day)}: {said.format(share=f'{share:.1%}', usual='?')}", values)
+        words = said.format(share=f"{share:.1%}", usual=f"{usual:.1%}")
+        wrong = away > self.deviations and share - usual > self.points
+        return Finding(check, "hold" if wrong else "pass", words, values)
 
 
-def _top(names: pl.Series, share: float = 0.01) -> float:
-    """Share of the rows that carry one of the most frequent names: 1 % of all names, one at least."""
-    if not len(names):
-        return 0.0
-    counts = names.value_counts(sort=True)["count"]
-    return float(counts.head(max(1, round(share * len(counts)))).sum() / len(names))
-
-
-def deviations(value: float, earlier: pl.Series, floor: float) -> tuple[float, float]:
-    """(how many robust standard deviations `value` lies from the median of earlier days, that median).
-
-    A deviation counts as at least `floor`: on a few quiet days it could be next to nothing.
-    """
-    if not len(earlier):
-        return 0.0, float("nan")
-    middle = float(earlier.median())  # type: ignore[arg-type]
-    spread = max(MAD * float((earlier - middle).abs().median()), floor)  # type: ignore[arg-type]
-    return (value - middle) / spread, middle
+def too_few(day: Day) -> str:
+    """That there is nothing to compare with, in words."""
+    return f"{len(day.earlier)} earlier days are too few to compare with"

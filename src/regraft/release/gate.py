@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from regraft.errors import ConfigError
 from regraft.plugins import names, plugin_class
-from regraft.release.evidence import Check, Day, Finding, Judged, Outcome
+from regraft.release.evidence import Check, Day, Finding, Foreseen, Judged, Outcome, When
 from regraft.setup.config import explained
 
 
-def checks(settings: Mapping[str, Mapping[str, Any]], when: Literal["before", "after"]) -> list[Check]:
+def checks(settings: Mapping[str, Mapping[str, Any]], when: When) -> list[Check]:
     """The checks of a stage with their settings; ConfigError for a check or a setting that does not exist."""
     known = names("checks")
     if unknown := sorted(set(settings) - set(known)):
@@ -29,12 +29,23 @@ def checks(settings: Mapping[str, Mapping[str, Any]], when: Literal["before", "a
     return found
 
 
-def look(found: list[Check], evidence: Day | Judged) -> list[Finding]:
-    """What every check found, worst first."""
+def look(found: list[Check], evidence: Day | Foreseen | Judged) -> list[Finding]:
+    """What every check found, worst first. Where scores are no numbers, only those that look always do."""
+    able = [check for check in found if check.always or not evidence.broken]
+    return ordered([check.look(evidence) for check in able])
+
+
+def ordered(findings: list[Finding]) -> list[Finding]:
+    """The worst first."""
     order = {"hold": 0, "keep": 1, "pass": 2}
-    return sorted((check.look(evidence) for check in found), key=lambda one: order[one.outcome])
+    return sorted(findings, key=lambda one: order[one.outcome])
 
 
 def outcome(findings: list[Finding]) -> Outcome:
     """The worst outcome: hold before keep before pass."""
     return next((o for o in ("hold", "keep") if any(f.outcome == o for f in findings)), "pass")
+
+
+def because(findings: list[Finding] | tuple[Finding, ...], outcome: Outcome) -> str:
+    """The reasons for an outcome in one sentence: "label-share (80.1% of the rows are liked, ...); volume (...)"."""
+    return "; ".join(f"{f.check} ({f.reason})" for f in findings if f.outcome == outcome)

@@ -5,6 +5,7 @@ People's ids become uids here and go no further. The caller holds the site's lea
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,10 @@ from sqlalchemy import Connection
 
 from regraft.data import store
 from regraft.data.ingest import ingest as read_log
+from regraft.data.periods import Cuts
 from regraft.data.pseudonyms import Key, load_key, new_uid
+from regraft.data.store import DayFile
+from regraft.release.runs import date_of
 from regraft.setup.site import Site
 from regraft.state import files, lease, vault
 from regraft.state.database import transaction
@@ -68,8 +72,28 @@ def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
     with transaction(site.engine) as connection:
         lease.demand(connection, held)
         files.take_numbers(connection, ROWS, first, len(new))
-        files.add(connection, counts, written)
+        for part, own in _by_day(counts, written, cuts):
+            files.add(connection, part, own)
     return counts
+
+
+def _by_day(counts: Counts, written: list[DayFile], cuts: Cuts | None) -> list[tuple[Counts, list[DayFile]]]:
+    """The source as batches, one for every day that is still to be closed: each is judged, and left out, on its own.
+
+    Late rows, texts of items and what was no new row go with the first one.
+    """
+    if cuts is None:
+        return [(counts, written)]
+    today = date_of(cuts.end)
+    days = sorted({max(file.day, today) for file in written if file.day != store.ITEMS})
+    parts: list[tuple[Counts, list[DayFile]]] = []
+    for day in days[1:]:
+        own = [file for file in written if file.day == day]
+        rows = sum(file.rows for file in own)
+        parts.append((replace(counts, rows_in=rows, accepted=rows, set_aside=0, already_there=0), own))
+    rows = sum(part.accepted for part, _ in parts)
+    first = replace(counts, rows_in=counts.rows_in - rows, accepted=counts.accepted - rows)
+    return [(first, [file for file in written if file.day not in days[1:]]), *parts]
 
 
 def _with_uids(connection: Connection, events: pl.DataFrame, key: Key) -> pl.DataFrame:

@@ -80,7 +80,9 @@ def first_close(site: Site, held: Lease, days: tuple[list[int], int], tell: Tell
         work = [close.Work(one.options, None, folders[one.options.label] / CONTENDER) for one in work]
     outcome = Outcome(run.id, date_of(begins[-1]), "promoted", judged=seen)
     closed = Closed(tuple(zip(range(1, len(begins) + 1), begins, ends, strict=True)))
-    return commit(site, held, run, closed, work, staging / f"{len(begins)}", took, outcome, None)
+    return commit(
+        site, held, run, closed, work, staging / f"{len(begins)}", took, outcome, None, site.options.champion.label
+    )
 
 
 def _days(site: Site) -> tuple[list[int], int]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from regraft.errors import StateError
+from regraft.release.arrivals import batches_since
 from regraft.release.runs import now
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
 from regraft.state import files, lease, versions
 from regraft.state.database import transaction
-from regraft.state.tables import batches, runs
 from regraft.state.versions import Alias
 
 
 def rollback(site: Site, to: str | None = None, batch: bool = False, alias: str = "champion") -> Alias:
     """Points the alias to an earlier version: `to`, or the one before. Running servers follow within a second.
 
-    With `batch`, rows that came in since that version was made are out of use from now on: they are in no fact, no
-    neighbour and no later close.
+    With `batch`, the batches with rows that this version has not seen are out of use from now on: they are in no
+    fact, no neighbour and no later close.
 
     Raises StateError where nothing would change, ModelError where the version's files are damaged.
     """
@@ -29,9 +29,8 @@ def rollback(site: Site, to: str | None = None, batch: bool = False, alias: str 
         if target.state != "good":
             raise StateError(f"version '{target.name}'", f"is {target.state}", "a version that is good")
         verify(site.versions / target.name, target.manifest)
-        gone = _newer(connection, target) if batch else []
-        for number in gone:
-            files.set_state(connection, number, files.ROLLED_BACK)
+        gone = batches_since(site, connection, target.cut) if batch else []
+        files.set_state(connection, gone, files.ROLLED_BACK)
         expected = now_at.version if now_at else None
         return versions.move(connection, alias, target.name, expected, "rolled back", {"batches": gone}, now())
 
@@ -47,12 +46,3 @@ def _before(connection: Connection, site: Site, now_at: Alias | None) -> version
             f"See what there is with: regraft versions {site.folder}",
         )  # fmt: skip
     return versions.version(connection, earlier[-1])
-
-
-def _newer(connection: Connection, target: versions.Version) -> list[int]:
-    """Numbers of accepted batches that came in after the version's run had ended."""
-    ended = connection.execute(select(runs.c.ended).where(runs.c.id == target.run)).scalar_one()
-    found = connection.execute(
-        select(batches.c.id).where(batches.c.at > ended, batches.c.state == files.ACCEPTED).order_by(batches.c.id)
-    )
-    return [int(row.id) for row in found]

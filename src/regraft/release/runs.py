@@ -14,9 +14,11 @@ from typing import Any, Literal
 from sqlalchemy import Connection, insert, select, update
 
 from regraft import __version__
+from regraft.data import store
 from regraft.release.evidence import Finding
 from regraft.setup.site import Site
 from regraft.state import files, lease, ledger
+from regraft.state.files import Listed
 from regraft.state.lease import Lease
 from regraft.state.tables import runs
 
@@ -54,7 +56,7 @@ class Outcome:
 def begin(connection: Connection, site: Site, held: Lease, begins: int, parents: list[str | None]) -> Run:
     """The run that closes the day from `begins` on: taken up where one of this key was begun before."""
     lease.demand(connection, held)
-    listed = [[f.name, f.sha256] for f in files.listed(connection)]
+    listed = [[f.name, f.sha256] for f in files.listed(connection, states=files.TO_CLOSE) if not _later(f, begins)]
     decides = [site.options.model_dump(mode="json"), begins, listed, parents, __version__]
     key = hashlib.sha256(ledger.canonical(decides).encode()).hexdigest()[:32]
     found = connection.execute(select(runs.c.id).where(runs.c.key == key)).scalar()
@@ -70,6 +72,11 @@ def begin(connection: Connection, site: Site, held: Lease, begins: int, parents:
         .returning(runs.c.id)
     )  # fmt: skip
     return Run(added.scalar_one(), key, begins)
+
+
+def _later(file: Listed, begins: int) -> bool:
+    """Whether a file holds rows of days after the one that is closed."""
+    return file.day != store.ITEMS and file.day > date_of(begins)
 
 
 def finish(connection: Connection, outcome: Outcome) -> None:
@@ -93,6 +100,12 @@ def closed_on(connection: Connection, day: str) -> Outcome | None:
     """What became of a day (2025-01-06) that is closed already."""
     row = connection.execute(select(runs).where(runs.c.date == day, runs.c.state.in_(CLOSED))).first()
     return outcome_of(row) if row else None
+
+
+def closed(connection: Connection, last: int) -> list[Outcome]:
+    """What became of the last days that were learnt from, oldest first."""
+    query = select(runs).where(runs.c.state.in_(("promoted", "kept"))).order_by(runs.c.date.desc()).limit(last)
+    return [outcome_of(row) for row in connection.execute(query)][::-1]
 
 
 def waiting(connection: Connection) -> int | None:

@@ -14,35 +14,36 @@ Until the commit nothing that anybody reads has changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-from sqlalchemy import Connection, insert, select
+import numpy as np
+from sqlalchemy import Connection
 
 from regraft.data import store
-from regraft.data.labels import LabelRule
 from regraft.data.periods import Cuts
 from regraft.errors import DataError, StateError
 from regraft.release import close, feedback, gate
+from regraft.release.arrivals import EARLIER, day_of
 from regraft.release.commit import Closed, commit
-from regraft.release.evidence import Day, Finding, day_numbers
-from regraft.release.runs import Outcome, Run, begin, boundary, closed_on, date_of, finish, now, outcome_of, waiting
+from regraft.release.comparison import compared
+from regraft.release.evidence import Finding, Foreseen
+from regraft.release.held import hold, resolve
+from regraft.release.runs import Outcome, Run, begin, boundary, closed, closed_on, date_of, now
 from regraft.setup.site import DAY, Site, days_cuts
-from regraft.state import files, lease, ledger, versions
+from regraft.state import files, lease, versions
 from regraft.state.database import transaction
 from regraft.state.lease import Lease
-from regraft.state.tables import batches, periods, runs
+from regraft.state.versions import Version
 from regraft.workbench import CONTENDER, Workbench
 
-EARLIER = 28  # days the gate compares a day with
 Tell = Callable[[str], object]
 
 
 def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | None = None) -> Outcome:
-    """Closes the next day, or says again what became of one that is closed.
+    """Closes the next day, or says again what became of one that is closed. A day is closed, and promotes, once.
 
     `accept` is the run that a person lets pass although the gate held it.
 
@@ -54,9 +55,13 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
 
 
 def catch_up(site: Site, day: str | None, tell: Tell = str) -> list[Outcome]:
-    """Closes all days up to `day` (default: the last one that has rows), one by one; stops at one that is held."""
+    """Closes all days up to `day` (default: the last one that has rows), one by one; stops at one that is held.
+
+    It ends where updates on each of these days would have ended: every day is judged on its own.
+    """
     with transaction(site.engine) as connection:
-        cuts, days = site.cuts(connection), [f.day for f in files.listed(connection) if f.day != store.ITEMS]
+        cuts = site.cuts(connection)
+        days = [f.day for f in files.listed(connection, states=files.TO_CLOSE) if f.day != store.ITEMS]
     last = _checked(day) if day else max(days)
     done: list[Outcome] = []
     while cuts is not None and date_of(cuts.end) <= last and (not done or done[-1].state != "held"):
@@ -71,9 +76,9 @@ def look(site: Site, day: str | None = None) -> Outcome:
     with transaction(site.engine) as connection:
         cuts, champion = _service(connection, site)
         _demand_next(site, day, cuts)
-    findings = gate.look(gate.checks(site.options.gate, "before"), _day(site, cuts.end))
+    findings = gate.look(gate.checks(site.options.gate, "before"), day_of(site, cuts.end))
     state = "held" if gate.outcome(findings) == "hold" else "promoted"
-    return Outcome(0, date_of(cuts.end), state, tuple(findings), champion=champion)  # type: ignore[arg-type]
+    return Outcome(0, date_of(cuts.end), state, tuple(findings), champion=champion.name)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,8 @@ class _Begun:
     run: Run
     starts: tuple[int, ...]  # of the periods closed so far
     work: list[close.Work]
-    champion: str
+    champion: Version
+    leading: str  # name of the contender whose new version may take the champion's place
 
     @property
     def number(self) -> int:
@@ -97,24 +103,33 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     if isinstance(begun, Outcome):
         return begun
     run, begins = begun.run, begun.run.begins
-    rows = _day(site, begins)
+    rows = day_of(site, begins)
     findings = gate.look(gate.checks(site.options.gate, "before"), rows)
     boundary("check")
     if gate.outcome(findings) == "hold" and not accept:
-        return _hold(site, held, run, findings)
-    bench = Workbench(site, site.stream(days_cuts([*begun.starts, begins], begins + DAY)))
+        return hold(site, held, run, rows, findings)
+    bench = Workbench(site, site.stream(days_cuts([*begun.starts, begins], begins + DAY), held=True))
     tell(f"Judging {len(begun.work)} contender(s) on the {len(rows.rows):,} rows of {date_of(begins)}")
     seen = close.judge(bench, begun.work, begun.number)
+    foreseen = _foreseen(site, begun, seen)
+    findings = gate.ordered(
+        [*gate.look(gate.checks(site.options.gate, "judged"), foreseen), *findings] if foreseen else findings
+    )
     boundary("judge")
+    if gate.outcome(findings) == "hold" and not accept:
+        return hold(site, held, run, rows, findings)
     staging = site.versions / ".staging" / run.key
     took = close.renew(bench, begun.work, begun.number, staging, tell)
     boundary("renew")
-    after = _after(site, bench, begun, staging, took)
+    after, broken = _after(bench, begun, staging, took)
     boundary("gate")
-    state = "promoted" if gate.outcome(after) == "pass" else "kept"
-    outcome = Outcome(run.id, date_of(begins), state, (*after, *findings), judged=seen)  # type: ignore[arg-type]
-    closed = Closed(((begun.number, begins, begins + DAY),))
-    done = commit(site, held, run, closed, begun.work, staging, took, outcome, begun.champion)
+    kept = gate.outcome(after) != "pass"
+    outcome = Outcome(run.id, date_of(begins), "kept" if kept else "promoted", (*after, *findings), judged=seen)
+    period = Closed(((begun.number, begins, begins + DAY),))
+    rejected = broken | ({begun.leading} if kept else set())
+    done = commit(
+        site, held, run, period, begun.work, staging, took, outcome, begun.champion.name, begun.leading, rejected
+    )
     feedback.clear(site, begins + DAY)
     return done
 
@@ -136,24 +151,20 @@ def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Beg
         if day and (found := closed_on(connection, _checked(day))):
             return found
         _demand_next(site, day, cuts)
-        held_run = waiting(connection)
-        if held_run and accept != held_run:
-            raise StateError(
-                f"run {held_run}", "is held by the gate and waits for a person", "a decision",
-                f"regraft update {site.folder} --accept {held_run}, or --skip {held_run}",
-            )  # fmt: skip
         known = versions.listed(connection)
         work = [close.Work(options, *_newest(site, known, options.label)) for options in site.options.contenders]
         run = begin(connection, site, held, cuts.end, [one.version for one in work])
-        return _Begun(run, tuple(start for start, _ in cuts.starts), work, champion)
+        resolve(connection, site, run, accept)
+        starts = tuple(start for start, _ in cuts.starts)
+        return _Begun(run, starts, work, champion, site.options.leading(champion.contender))
 
 
-def _service(connection: Connection, site: Site) -> tuple[Cuts, str]:
+def _service(connection: Connection, site: Site) -> tuple[Cuts, Version]:
     """The site's cuts and the version in service."""
     cuts, champion = site.cuts(connection), versions.alias(connection, "champion")
     if cuts is None or champion is None:
         raise StateError(f"site '{site.folder}'", "has no version yet", "a site made by regraft init")
-    return cuts, champion.version
+    return cuts, versions.version(connection, champion.version)
 
 
 def _demand_next(site: Site, day: str | None, cuts: Cuts) -> None:
@@ -164,73 +175,33 @@ def _demand_next(site: Site, day: str | None, cuts: Cuts) -> None:
         )  # fmt: skip
 
 
-def _newest(site: Site, known: list[versions.Version], label: str) -> tuple[str | None, Path | None]:
+def _newest(site: Site, known: list[Version], label: str) -> tuple[str | None, Path | None]:
     """The newest version of a contender that passed the gate, and its folder."""
     own = [v.name for v in known if v.contender == label and v.state == "good"]
     return (own[-1], site.versions / own[-1] / CONTENDER) if own else (None, None)
 
 
-def _day(site: Site, begins: int) -> Day:
-    """The rows of the day beside the numbers of the accepted days before it."""
-    today, earliest = date_of(begins), date_of(begins - EARLIER * DAY)
+def _foreseen(site: Site, begun: _Begun, seen: Mapping[str, Mapping[str, float]]) -> Foreseen | None:
+    """How well the contender in service foresaw the day and earlier ones; None where the day has no rows."""
+    name = begun.champion.contender
+    if name not in seen:
+        return None
     with transaction(site.engine) as connection:
-        listed = [f for f in files.listed(connection) if earliest <= f.day <= today]
-        last = connection.execute(select(batches).order_by(batches.c.id.desc()).limit(1)).first()
-    label = LabelRule(site.options.data.label).expression().alias("label")
-    rows = store.read(site.data, listed).with_columns(label, day=pl.col("time").dt.strftime(store.DAY))
-    of_day = rows.filter(pl.col("day") == today).drop("day")
-    parts = rows.filter(pl.col("day") < today).partition_by("day")
-    schema = {"day": pl.String, **dict.fromkeys(day_numbers(of_day), pl.Float64)}
-    earlier = pl.DataFrame([{"day": part["day"][0], **day_numbers(part)} for part in parts], schema=schema)
-    new, there = (last.accepted, last.already_there) if last else (0, 0)
-    return Day(of_day, earlier.sort("day"), new, there, begins, begins + DAY)
+        outcomes = closed(connection, EARLIER)
+    earlier = [found.judged[name]["auc"] for found in outcomes if name in found.judged]
+    return Foreseen(seen[name]["auc"], int(seen[name]["rows"]), int(seen[name]["liked"]), tuple(earlier))
 
 
 def _after(
-    site: Site, bench: Workbench, begun: _Begun, staging: Path, took: Mapping[str, Mapping[str, Any]]
-) -> list[Finding]:  # fmt: skip
-    """What the checks say of the champion's contender as it is now, against the version in service."""
-    options = site.options.champion
-    with transaction(site.engine) as connection:
-        in_service = versions.version(connection, begun.champion)
-    served = next((c for c in site.options.contenders if c.label == in_service.contender), options)
-    old = bench.of_version(served, site.versions / begun.champion / CONTENDER)
-    new = bench.of_version(options, staging / options.label / CONTENDER)
-    cost = {"seconds": float(took[options.label]["seconds"])}
-    return gate.look(gate.checks(site.options.gate, "after"), close.judged(bench, old, new, begun.number, cost))
-
-
-def _hold(site: Site, held: Lease, run: Run, findings: list[Finding]) -> Outcome:
-    done = Outcome(run.id, date_of(run.begins), "held", tuple(findings))
-    with transaction(site.engine) as connection:
-        lease.demand(connection, held)
-        details = {"date": done.date, "run": run.id, "findings": [asdict(f) for f in findings]}
-        ledger.append(connection, "held", details, now())
-        finish(connection, done)
-    return done
-
-
-def skip(site: Site, run: int) -> Outcome:
-    """Closes the day of a held run without learning from it: the day's batches are excluded from now on."""
-    with lease.holding(site.engine, site.lease_name) as held, transaction(site.engine) as connection:
-        lease.demand(connection, held)
-        return _skip(connection, site, run)
-
-
-def _skip(connection: Connection, site: Site, number: int) -> Outcome:
-    row = connection.execute(select(runs).where(runs.c.id == number, runs.c.state == "held")).first()
-    cuts = site.cuts(connection)
-    if row is None or cuts is None:
-        raise StateError(f"run {number}", "is not held", "the number of a run that the gate holds")
-    days = [row.date]
-    for batch in {f.batch for f in files.listed(connection, days)}:
-        files.set_state(connection, batch, files.SKIPPED)
-    done = replace(outcome_of(row), state="skipped")
-    ledger.append(connection, "skipped", {"date": row.date, "run": number}, now())
-    period = {"number": len(cuts.starts) + 1, "begins": cuts.end, "ends": cuts.end + DAY, "run": number}
-    connection.execute(insert(periods).values(**period))
-    finish(connection, done)
-    return done
+    bench: Workbench, begun: _Begun, staging: Path, took: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[Finding], set[str]]:
+    """What the checks say of the leading contender as it is now, and the challengers whose scores are no numbers."""
+    made = {c.label: bench.of_version(c, staging / c.label / CONTENDER) for c in bench.site.options.contenders}
+    new, name = made.pop(begun.leading), begun.leading
+    seconds = float(took[name]["seconds"])
+    seen = compared(bench, new, begun.champion, begun.number, seconds=seconds, contender=name, challengers=made)
+    broken = {label for label, scores in seen.challengers.items() if not np.isfinite(scores).all()}
+    return gate.look(gate.checks(bench.site.options.gate, "after"), seen), broken
 
 
 def _checked(day: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Path, Query, Response
+from fastapi import Depends, FastAPI, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -49,19 +49,23 @@ class EventRows(BaseModel):
     events: list[EventRow] = Field(min_length=1, max_length=5000)
 
 
+def _asked_at(
+    request: Request, regraft_time: Annotated[int | None, Header(ge=0, le=LATEST, include_in_schema=False)] = None
+) -> int | None:
+    """When a request is made, ms: where a past is replayed, it says so itself."""
+    return regraft_time if request.app.state.replay else None
+
+
+At = Annotated[int | None, Depends(_asked_at)]
+
+
 def make_app(service: Service, replay: bool = False) -> FastAPI:
     """The application over an opened service. With `replay` a request says in a header what time it is."""
     app = FastAPI(title="regraft", version=__version__, description=__doc__, docs_url=None, redoc_url=None)
     app.add_middleware(BoundedBody)
     problems.install(app)
     keys, count = Keys(service.site.engine), Counted(service)
-
-    def asked_at(
-        regraft_time: Annotated[int | None, Header(ge=0, le=LATEST, include_in_schema=replay)] = None,
-    ) -> int | None:
-        return regraft_time if replay else None
-
-    At = Annotated[int | None, Depends(asked_at)]
+    app.state.replay = replay
 
     @app.get("/recommend/{user}", dependencies=[Depends(keys.demand("recommend"))])
     def recommend(

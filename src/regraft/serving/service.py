@@ -22,8 +22,8 @@ from regraft.data.labels import LabelRule
 from regraft.data.pseudonyms import Key, load_key
 from regraft.data.spool import Spool
 from regraft.errors import DataError, RegraftError
+from regraft.prompts.live import Event, Live
 from regraft.serving.candidates.protocol import Candidates
-from regraft.serving.live import Event, Live
 from regraft.serving.loaded import Loaded
 from regraft.serving.standing import Data, Stamp, Standing, load, read_data, stamp
 from regraft.setup.site import Site

@@ -6,20 +6,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from regraft.data.regimes import Regime
 from regraft.errors import StateError
 from regraft.plugins import names, plugin_class
+from regraft.prompts.live import Live
 from regraft.serving.candidates.protocol import Candidates, Snapshot
-from regraft.serving.live import Live
 from regraft.serving.loaded import Loaded
-from regraft.setup.config import ContenderOptions
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
 from regraft.state import erasures, files, vault, versions
 from regraft.state.database import transaction
 from regraft.state.tables import batches, periods
 from regraft.state.versions import Alias
-from regraft.workbench import CONTENDER, Workbench
+from regraft.workbench import Workbench
 
 
 @dataclass(frozen=True)
@@ -67,18 +65,16 @@ def stamp(connection: Connection) -> Stamp:
 
 def read_data(site: Site) -> Data:
     """Facts, candidates and uids of the site up to its last close."""
-    options = site.options
     with transaction(site.engine) as connection:
         cuts, uids = site.cuts(connection), vault.everybody(connection)
     if cuts is None:
         raise StateError(f"site '{site.folder}'", "has closed no period yet", "a site made by regraft init")
     stream, catalogue = site.stream(cuts), site.catalogue()
-    last = options.timeline.shape.context + options.timeline.shape.targets
-    live = Live(stream, catalogue, Regime.parse(options.regime), options.refresh, options.similarity, last)
+    bench = Workbench(site, stream)
     snapshot = Snapshot(stream, catalogue)
     sources: dict[str, Candidates] = {name: plugin_class("candidates", name)(snapshot) for name in names("candidates")}
     probe = catalogue["item_id"].head(3).to_list()
-    return Data(Workbench(site, stream), live, sources, uids, probe, cuts.end)
+    return Data(bench, bench.live(stream, catalogue), sources, uids, probe, cuts.end)
 
 
 def load(site: Site, data: Data, alias: Alias) -> Loaded:
@@ -87,8 +83,6 @@ def load(site: Site, data: Data, alias: Alias) -> Loaded:
         version = versions.version(connection, alias.version)
     folder = site.versions / alias.version
     verify(folder, version.manifest)
-    # What it is stands in its own lineage: regraft.yaml may name other contenders by now.
-    contender = data.bench.of_version(ContenderOptions.model_validate(version.lineage["contender"]), folder / CONTENDER)
-    found = Loaded(alias.version, alias.epoch, contender, folder)
+    found = Loaded(alias.version, alias.epoch, data.bench.released(version), folder)
     found.score(data.live.request("", data.probe, data.live.now))
     return found

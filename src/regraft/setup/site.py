@@ -92,6 +92,13 @@ class SiteOptions(ModelOptions):
         """The champion's and the challengers', each name once."""
         return tuple({c.label: c for c in (self.champion, *self.challengers)}.values())
 
+    def leading(self, in_service: str) -> str:
+        """Name of the contender whose new version may take the champion's place.
+
+        That of the version in service, as long as it is a contender; then the one that regraft.yaml calls champion.
+        """
+        return in_service if in_service in {c.label for c in self.contenders} else self.champion.label
+
     @property
     def at_work(self) -> tuple[ContenderOptions, ...]:
         return self.contenders
@@ -157,21 +164,29 @@ class Site:
         rows = connection.execute(select(periods).order_by(periods.c.number)).all()
         return days_cuts([row.begins for row in rows], rows[-1].ends) if rows else None
 
-    def stream(self, cuts: Cuts, of: Collection[int] | None = None) -> Stream:
-        """The accepted rows of the site up to the last of the cuts, as a stream; or those `of` batches by number."""
+    def stream(self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None) -> Stream:
+        """The accepted rows of the site up to the last of the cuts, as a stream.
+
+        With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number.
+        """
+        states = files.STATES if of is not None else files.TO_CLOSE if held else (files.ACCEPTED,)
         with transaction(self.engine) as connection:
-            listed = files.listed(connection, states=(files.ACCEPTED,) if of is None else files.STATES)
-        listed = [f for f in listed if of is None or f.batch in of]
+            listed = [f for f in files.listed(connection, states=states) if of is None or f.batch in of]
         rows = store.read(self.data, [f for f in listed if f.day != store.ITEMS])
         rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
-        if not LabelRule(self.options.data.label).about_events:  # a rating says more than "not clicked"
-            rows = rows.filter(pl.col("event").ne_missing(store.IMPRESSION))
+        rows = self.with_meaning(rows)
         return build_stream(
             rows.rename({"uid": "user_id", "time": "timestamp"}),
             store.read_items(self.data, [f for f in listed if f.day == store.ITEMS]),
             self.options.data.label, Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
             seed=self.options.seed, name=self.options.name, cuts=cuts,
         )  # fmt: skip
+
+    def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows that the label rule speaks of: what was shown and not clicked means something beside clicks only."""
+        if LabelRule(self.options.data.label).about_events:
+            return rows
+        return rows.filter(pl.col("event").ne_missing(store.IMPRESSION))
 
     def catalogue(self) -> pl.DataFrame:
         """item_id, title and attributes of all items, in the order in which they became known."""

@@ -12,6 +12,7 @@ from regraft.errors import StateError
 from regraft.state.tables import batches, counters, files
 
 STATES = ACCEPTED, HELD, SKIPPED, ROLLED_BACK = "accepted", "held", "skipped", "rolled back"
+TO_CLOSE = (ACCEPTED, HELD)  # what an update may learn from: a day is held until a person or more rows decide
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,15 @@ def listed(
     return [Listed(**row._mapping) for row in connection.execute(query)]
 
 
-def set_state(connection: Connection, batch: int, state: str) -> None:
-    """Takes a batch out of use, or back into it."""
-    connection.execute(update(batches).where(batches.c.id == batch).values(state=state))
+def set_state(connection: Connection, numbers: int | Iterable[int], state: str) -> None:
+    """Takes batches out of use, or back into it."""
+    chosen = [numbers] if isinstance(numbers, int) else list(numbers)
+    connection.execute(update(batches).where(batches.c.id.in_(chosen)).values(state=state))
+
+
+def in_state(connection: Connection, state: str) -> list[int]:
+    """Numbers of the batches in a state."""
+    return [row.id for row in connection.execute(select(batches.c.id).where(batches.c.state == state))]
 
 
 def replace(connection: Connection, names: Sequence[str], new: Iterable[tuple[object, int]]) -> None:

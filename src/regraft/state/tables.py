@@ -79,7 +79,7 @@ runs = Table(
     Column("key", String(64), nullable=False, unique=True),  # hash of all that decides the outcome
     Column("kind", String(16), nullable=False),
     Column("date", String(10), nullable=False),
-    Column("state", String(16), nullable=False),  # running, promoted, kept, held, skipped, failed
+    Column("state", String(16), nullable=False),  # running, promoted, kept, held, superseded, skipped
     Column("step", String(16), nullable=False),  # the last one finished
     Column("fence", BigInteger, nullable=False),
     Column("details", Text, nullable=False),  # JSON: what the steps found
@@ -124,7 +124,7 @@ versions = Table(
     Column("cut", BigInteger, nullable=False),  # it saw nothing known at or after it
     Column("manifest", String(64), nullable=False),  # sha256 of manifest.json
     Column("lineage", Text, nullable=False),  # JSON
-    Column("state", String(16), nullable=False),  # good, damaged, destroyed
+    Column("state", String(16), nullable=False),  # good, rejected, damaged, destroyed
     Column("at", BigInteger, nullable=False),
 )  # fmt: skip
 aliases = Table(

@@ -71,6 +71,11 @@ def version(connection: Connection, name: str) -> Version:
     return _version(row)
 
 
+def set_state(connection: Connection, name: str, state: str) -> None:
+    """Says that a version is good, rejected or damaged, inside the caller's transaction."""
+    connection.execute(update(versions).where(versions.c.name == name).values(state=state))
+
+
 def alias(connection: Connection, name: str) -> Alias | None:
     """Where an alias points now; None where it was never set."""
     row = connection.execute(select(aliases).where(aliases.c.name == name)).first()

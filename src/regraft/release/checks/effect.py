@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from pydantic import Field
 
+from regraft.metrics.intervals import Difference
 from regraft.release.evidence import Finding, Judged, Limits
 
 
 class Effect(Limits):
     when: ClassVar[Literal["after"]] = "after"
-    margin: float = Field(0.0, ge=0, description="AUC that the upper bound may lie below zero")
-    least: int = Field(50, ge=1, description="rows below which nothing is decided")
+    margin: float = Field(0.002, ge=0, description="AUC that the upper bound may lie below zero")
+    drop: float = Field(0.15, gt=0, description="loss of AUC that is too much where users are too few for an interval")
+    least: int = Field(100, ge=1, description="rows below which nothing is decided")
 
     def look(self, judged: Judged) -> Finding:
-        return worse(
-            "effect", "the newest held-out rows", judged, judged.periods == judged.newest, self.margin, self.least
-        )
+        newest = judged.periods == judged.newest
+        found = worse("effect", "the newest held-out rows", judged, newest, self)
+        if "difference" not in found.values:
+            return found
+        said, values = found.reason, dict(found.values)
+        for name, scores in judged.challengers.items():
+            if not np.isfinite(scores).all():
+                said += f"; challenger {name}: scores that are no numbers"
+                continue
+            gap = judged.difference(newest, new=scores)
+            said += f"; challenger {name}: {in_words(gap)}"
+            values |= {f"{name} difference": gap.estimate, f"{name} low": gap.low, f"{name} high": gap.high}
+        return Finding("effect", found.outcome, said, values)
 
 
-def worse(check: str, where: str, judged: Judged, rows: np.ndarray, margin: float, least: int) -> Finding:
-    """`keep` where the whole interval of the difference lies below minus the margin."""
+class Bounds(Protocol):
+    """The settings of a check that compares AUC."""
+
+    @property
+    def margin(self) -> float: ...
+    @property
+    def drop(self) -> float: ...
+    @property
+    def least(self) -> int: ...
+
+
+def worse(
+    check: str, where: str, judged: Judged, rows: np.ndarray, limits: Bounds, old: np.ndarray | None = None,
+    against: str = "the champion",
+) -> Finding:  # fmt: skip
+    """`keep` where the whole interval of the difference of AUC lies below minus the margin.
+
+    Where users are too few for an interval, a loss must be larger than `drop`.
+    """
     n = int(rows.sum())
-    if n < least or len(np.unique(judged.labels[rows])) < 2:
+    if n < limits.least or len(np.unique(judged.labels[rows])) < 2:
         return Finding(check, "pass", f"{where}: {n:,} rows are too few to decide by", {"n": n})
-    found = judged.difference(rows)
-    said = f"{where}: AUC {found.estimate:+.4f} [{found.low:+.4f}, {found.high:+.4f}] against the champion, {n:,} rows"
+    found = judged.difference(rows, old=old)
+    said = f"{where}: AUC {in_words(found)} against {against}, {n:,} rows"
     values = {"difference": found.estimate, "low": found.low, "high": found.high, "n": n}
-    return Finding(check, "keep" if found.high < -margin else "pass", said, values)
+    lost = found.high < -limits.margin if found.high == found.high else found.estimate < -limits.drop
+    return Finding(check, "keep" if lost else "pass", said, values)
+
+
+def in_words(gap: Difference) -> str:
+    """+0.0021 [-0.0040, +0.0082]"""
+    interval = f"[{gap.low:+.4f}, {gap.high:+.4f}]" if gap.low == gap.low else "(no interval: too few users)"
+    return f"{gap.estimate:+.4f} {interval}"

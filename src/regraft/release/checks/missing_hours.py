@@ -6,19 +6,21 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from regraft.release.evidence import Day, Finding, Limits, deviations
+from regraft.release.day_numbers import deviations
+from regraft.release.evidence import FEW_DAYS, Day, Finding, Limits, too_few
 
 
 class MissingHours(Limits):
     when: ClassVar[Literal["before"]] = "before"
-    deviations: float = Field(6.0, gt=0)
-    hours: float = Field(2.0, gt=0, description="fewer hours with rows than usual that are always allowed")
+    deviations: float = Field(7.0, gt=0, description="robust standard deviations above the median of earlier days")
+    hours: float = Field(2.0, gt=0, description="hours by which a gap may always be longer than usual")
 
     def look(self, day: Day) -> Finding:
-        found = day.numbers["hours"]
-        if not len(day.earlier):
-            return Finding("missing-hours", "pass", "there is nothing to compare")
-        away, usual = deviations(found, day.earlier["hours"], 1.0)
-        wrong = usual - found > self.hours and -away > self.deviations / 2
-        said = f"rows in {found:.0f} hours of the day, usually {usual:.0f}"
-        return Finding("missing-hours", "hold" if wrong else "pass", said, {"hours": found})
+        found = day.numbers["gap"]
+        if len(day.earlier) < FEW_DAYS:
+            return Finding("missing-hours", "pass", too_few(day), {"hours": found})
+        usual = day.usual("gap")
+        away, _ = deviations(found, day.earlier["gap"], usual / 4)
+        wrong = found - usual > self.hours and away > self.deviations
+        said = f"{found:.1f} hours without a row, at most {usual:.1f} on usual days"
+        return Finding("missing-hours", "hold" if wrong else "pass", said, {"hours": found, "deviations": away})

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
-
 from pydantic import Field
 
-from regraft.release.evidence import Day, Finding, Limits, deviations
+from regraft.release.evidence import FEW_DAYS, Day, Finding, ShareLimits
 
 
-class TopUsers(Limits):
-    when: ClassVar[Literal["before"]] = "before"
-    deviations: float = Field(6.0, gt=0)
+class TopUsers(ShareLimits):
+    times: float = Field(1.5, ge=1, description="rows of one user, as a multiple of the most on any earlier day")
+    flood: float = Field(0.02, ge=0, le=1, description="share of the rows by users above that which is allowed")
 
     def look(self, day: Day) -> Finding:
-        share = day.numbers["top_users"]
-        if not len(day.rows) or not len(day.earlier):
-            return Finding("top-users", "pass", "there is nothing to compare")
-        away, usual = deviations(share, day.earlier["top_users"], 0.01)
-        said = f"the busiest 1 % of the users wrote {share:.1%} of the rows, usually {usual:.1%}"
-        return Finding("top-users", "hold" if away > self.deviations else "pass", said, {"share": share})
+        said = "the busiest 1 % of the users wrote {share} of the rows, usually {usual}"
+        found = self.above("top-users", day, "top_users", said)
+        if len(day.earlier) < FEW_DAYS or not len(day.rows):
+            return found
+        most = float(day.earlier["most"].max())  # type: ignore[arg-type]
+        cap = max(self.times * most, most + 6 * most**0.5)  # by chance a few rows more: 9 where the most was 3
+        counts = day.rows.group_by("uid").len()["len"]
+        share = float(counts.filter(counts > cap).sum() / len(day.rows))
+        words = f"; {int((counts > cap).sum())} users with more than {cap:,.0f} rows, as never before: {share:.1%}"
+        outcome = "hold" if share > self.flood else found.outcome
+        return Finding("top-users", outcome, found.reason + (words if share else ""), {**found.values, "flood": share})

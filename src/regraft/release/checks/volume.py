@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from regraft.release.evidence import Day, Finding, Limits
+from regraft.release.day_numbers import deviations
+from regraft.release.evidence import FEW_DAYS, Day, Finding, Limits, too_few
 
 
 class Volume(Limits):
     when: ClassVar[Literal["before"]] = "before"
     least: float = Field(0.5, ge=0, description="rows, as a multiple of the median of earlier days")
     most: float = Field(2.0, gt=0)
+    deviations: float = Field(4.0, gt=0, description="robust standard deviations of the root of the rows")
 
     def look(self, day: Day) -> Finding:
-        if not len(day.earlier):
-            return Finding("volume", "pass", f"{len(day.rows):,} rows; there is no earlier day to compare with")
-        n, usual = len(day.rows), float(np.median(day.earlier["rows"].to_numpy()))
-        ratio = n / max(usual, 1.0)
-        outcome: Literal["pass", "hold"] = "pass" if self.least <= ratio <= self.most else "hold"
-        said = f"{n:,} rows, {ratio:.2f} times the usual {usual:,.0f} (allowed: {self.least:g} to {self.most:g})"
-        return Finding("volume", outcome, said, {"rows": n, "ratio": ratio})
+        n = day.numbers["rows"]
+        if len(day.earlier) < FEW_DAYS:
+            return Finding("volume", "pass", f"{n:,.0f} rows; {too_few(day)}", {"rows": n})
+        # The root of a count has about the same noise, 1/2, whatever the count: 20 rows a day may well be 10 or 30.
+        away, root = deviations(n**0.5, day.earlier["rows"].sqrt(), 0.5)
+        ratio = n / max(root**2, 1.0)
+        wrong = not self.least <= ratio <= self.most and abs(away) > self.deviations
+        said = f"{n:,.0f} rows, {ratio:.2f} times the usual {root**2:,.0f} (allowed: {self.least:g} to {self.most:g})"
+        return Finding("volume", "hold" if wrong else "pass", said, {"rows": n, "ratio": ratio, "deviations": away})

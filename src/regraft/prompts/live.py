@@ -73,18 +73,24 @@ class Live:
     def tell(self, event: Event) -> bool:
         """Moves facts and the person's history on; whether it did (False: above a cap, or of an unknown item)."""
         with self._lock:
-            today = self._today.setdefault(event.user, _Today())
-            if len(today.items) >= PER_PERSON or self._seen[event.user, event.item] or not self.knows(event.item):
+            told = len(self._today[event.user].items) if event.user in self._today else 0
+            if told >= PER_PERSON or self._seen[event.user, event.item] or not self.knows(event.item):
                 return False
             # Facts want time order; an event that arrives late counts as known now.
-            known = self._newest = max(self._newest, event.time)
+            self.take(event, max(self._newest, event.time))
+            return True
+
+    def take(self, event: Event, known: int) -> None:
+        """Moves facts and the person's history on by an event that became known at `known` (ms), without caps."""
+        with self._lock:
+            today = self._today.setdefault(event.user, _Today())
+            self._newest = known
             facts = self.facts.take([event.user], [event.item], [event.time], [event.label], known_at=[known])
             self._seen[event.user, event.item] += 1
             today.items.append(event.item)
             today.label.append(event.label)
             today.time.append(known)
             today.facts.append(facts)
-            return True
 
     def history(self, user: str) -> History:
         """The newest events of a person; empty for a stranger."""

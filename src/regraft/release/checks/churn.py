@@ -1,0 +1,26 @@
+"""The new version does not turn the order of things round: people are not shown another shop every day."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+from scipy.stats import kendalltau
+
+from regraft.release.evidence import Finding, Judged, Limits
+
+
+class Churn(Limits):
+    when: ClassVar[Literal["after"]] = "after"
+    most: float = Field(0.35, gt=0, le=1, description="share of pairs of rows in another order; by chance it is 0.5")
+    least: int = Field(50, ge=2, description="rows below which nothing is decided")
+
+    def look(self, judged: Judged) -> Finding:
+        rows = judged.periods == judged.newest
+        n = int(rows.sum())
+        if n < self.least or not all(np.ptp(scores[rows]) > 0 for scores in (judged.old, judged.new)):
+            return Finding("churn", "pass", f"{n:,} rows are too few, or too much alike, to decide by", {"n": n})
+        changed = float(1 - kendalltau(judged.old[rows], judged.new[rows]).statistic) / 2
+        said = f"{changed:.1%} of the pairs of the newest held-out rows change their order (at most {self.most:.0%})"
+        return Finding("churn", "keep" if changed > self.most else "pass", said, {"changed": changed, "n": n})

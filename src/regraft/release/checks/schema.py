@@ -1,0 +1,49 @@
+"""Users, items, events and values are of the kind that came before: swapped or new columns show here."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from regraft.release.evidence import Day, Finding, Limits, too_few
+
+WORDS = {
+    "new_users": "of users who are new", "new_items": "of items that are new", "new_events": "of events that are new",
+    "outside": "with values outside the known range", "unvalued": "more without a value than usual",
+}  # fmt: skip
+
+
+class Schema(Limits):
+    when: ClassVar[Literal["before"]] = "before"
+    deviations: float = Field(6.0, gt=0, description="robust standard deviations from the median of earlier days")
+    points: float = Field(0.2, gt=0, le=1, description="more new users or items than usual that are always allowed")
+    share: float = Field(0.01, gt=0, le=1, description="rows with an event or a value never seen that are allowed")
+
+    def look(self, day: Day) -> Finding:
+        if day.away("new_users")[1] != day.away("new_users")[1]:
+            return Finding("schema", "pass", too_few(day))
+        found = {name: day.numbers[name] for name in ("new_users", "new_items", "new_events")}
+        found |= {"outside": _outside(day), "unvalued": day.usual("valued") - day.numbers["valued"]}
+        far = {name for name in ("new_users", "new_items") if self._far(day, name)}
+        rows = day.numbers["rows"]
+        far |= {name for name in ("new_events", "outside") if found[name] * rows > 1 and found[name] > self.share}
+        if rows and abs(day.away("valued")[0]) > self.deviations and abs(found["unvalued"]) > self.points:
+            far.add("unvalued")
+        told = far or {"new_users", "new_items"}
+        said = ", ".join(f"{found[name]:.1%} {words}" for name, words in WORDS.items() if name in told)
+        return Finding("schema", "hold" if far else "pass", f"rows: {said}", found)
+
+    def _far(self, day: Day, name: str) -> bool:
+        away, usual = day.away(name, of="users")
+        return away > self.deviations and day.numbers[name] - usual > self.points
+
+
+def _outside(day: Day) -> float:
+    """Share of the rows whose value lies outside the range of earlier days by more than its width."""
+    lows, highs = (day.earlier[name].fill_nan(None).drop_nulls() for name in ("value_low", "value_high"))
+    if not len(day.rows) or not len(lows):
+        return 0.0
+    low, high = float(lows.min()), float(highs.max())  # type: ignore[arg-type]
+    width = max(high - low, 1.0)
+    return float((~day.rows["value"].drop_nulls().is_between(low - width, high + width)).sum() / len(day.rows))
