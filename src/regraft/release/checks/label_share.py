@@ -12,7 +12,7 @@ from regraft.release.evidence import Day, Finding, Limits, too_few
 class LabelShare(Limits):
     when: ClassVar[Literal["before"]] = "before"
     deviations: float = Field(6.0, gt=0, description="robust standard deviations from the median of earlier days")
-    points: float = Field(0.1, gt=0, le=1, description="difference for which half as many deviations are too many")
+    points: float = Field(0.2, gt=0, le=1, description="difference for which half as many deviations are too many")
 
     def look(self, day: Day) -> Finding:
         share, (away, usual) = day.numbers["liked"], day.away("liked", chance="liked_noise")

@@ -17,7 +17,7 @@ WORDS = {
 class Schema(Limits):
     when: ClassVar[Literal["before"]] = "before"
     deviations: float = Field(6.0, gt=0, description="robust standard deviations from the median of earlier days")
-    points: float = Field(0.2, gt=0, le=1, description="more new users or items than usual that are always allowed")
+    points: float = Field(0.5, gt=0, le=1, description="more new users or items than usual that are always allowed")
     share: float = Field(0.01, gt=0, le=1, description="rows with an event or a value never seen that are allowed")
 
     def look(self, day: Day) -> Finding:
