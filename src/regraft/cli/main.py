@@ -35,7 +35,7 @@ app.add_typer(base.app, name="base")
 app.add_typer(cache.app, name="cache")
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(arena.app, name="arena")
-for operate in (site.init, site.ingest, site.update, site.versions, site.rollback, site.why):
+for operate in (site.init, site.ingest, site.update, site.compact, site.versions, site.rollback, site.why):
     app.command(operate.__name__)(operate)
 app.command("serve")(serve.serve)
 app.command("forget")(privacy.forget)

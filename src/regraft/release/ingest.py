@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from regraft.data import store
 from regraft.data.ingest import ingest as read_log
 from regraft.data.pseudonyms import Key, load_key, new_uid
+from regraft.release.journal import boundary
 from regraft.setup.site import Site
 from regraft.state import files, lease, vault
 from regraft.state.database import transaction
@@ -63,12 +64,14 @@ def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
     new = new.with_columns(row_id=first + pl.int_range(pl.len(), dtype=pl.Int64))
     items = _changed(rows.items, store.read_items(site.data, known_items), cuts.end if cuts else None)
     written = [*store.write(site.data, new), *store.write_items(site.data, items)]
+    boundary("write", rows=len(new))
     rows_in = len(events) + rows.set_aside
     counts = Counts(rows.source, rows.sha256, rows_in, len(new), rows.set_aside, len(events) - len(new))
     with transaction(site.engine) as connection:
         lease.demand(connection, held)
         files.take_numbers(connection, ROWS, first, len(new))
         files.add(connection, counts, written)
+    boundary("list", **{name: value for name, value in vars(counts).items() if name != "sha256"})
     return counts
 
 

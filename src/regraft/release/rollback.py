@@ -8,7 +8,7 @@ from regraft.errors import StateError
 from regraft.release.runs import now
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
-from regraft.state import files, lease, versions
+from regraft.state import compactions, files, lease, versions
 from regraft.state.database import transaction
 from regraft.state.tables import batches, runs
 from regraft.state.versions import Alias
@@ -30,6 +30,7 @@ def rollback(site: Site, to: str | None = None, batch: bool = False, alias: str 
             raise StateError(f"version '{target.name}'", f"is {target.state}", "a version that is good")
         verify(site.versions / target.name, target.manifest)
         gone = _newer(connection, target) if batch else []
+        compactions.demand_apart(connection, gone)
         for number in gone:
             files.set_state(connection, number, files.ROLLED_BACK)
         expected = now_at.version if now_at else None

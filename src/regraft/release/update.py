@@ -29,7 +29,9 @@ from regraft.errors import DataError, StateError
 from regraft.release import close, feedback, gate
 from regraft.release.commit import Closed, commit
 from regraft.release.evidence import Day, Finding, day_numbers
-from regraft.release.runs import Outcome, Run, begin, boundary, closed_on, date_of, finish, now, outcome_of, waiting
+from regraft.release.journal import boundary, note
+from regraft.release.recovery import demand_whole, working
+from regraft.release.runs import Outcome, Run, begin, closed_on, date_of, finish, now, outcome_of, waiting
 from regraft.setup.site import DAY, Site, days_cuts
 from regraft.state import files, lease, ledger, versions
 from regraft.state.database import transaction
@@ -49,7 +51,8 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
     Raises DataError where the day is not the next one, StateError where another process works on the site or a
     held run waits for a person.
     """
-    with lease.holding(site.engine, site.lease_name) as held:
+    with working(site, "update") as held:
+        demand_whole(site)
         return _update(site, held, day, tell, accept)
 
 
@@ -99,18 +102,19 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     run, begins = begun.run, begun.run.begins
     rows = _day(site, begins)
     findings = gate.look(gate.checks(site.options.gate, "before"), rows)
-    boundary("check")
+    note(run=run.id, date=date_of(begins))
+    boundary("check", rows=len(rows.rows), outcome=gate.outcome(findings))
     if gate.outcome(findings) == "hold" and not accept:
         return _hold(site, held, run, findings)
     bench = Workbench(site, site.stream(days_cuts([*begun.starts, begins], begins + DAY)))
     tell(f"Judging {len(begun.work)} contender(s) on the {len(rows.rows):,} rows of {date_of(begins)}")
     seen = close.judge(bench, begun.work, begun.number)
-    boundary("judge")
+    boundary("judge", rows=len(rows.rows))
     staging = site.versions / ".staging" / run.key
     took = close.renew(bench, begun.work, begun.number, staging, tell)
-    boundary("renew")
+    boundary("renew", rows=sum(one["examples"] for one in took.values()))
     after = _after(site, bench, begun, staging, took)
-    boundary("gate")
+    boundary("gate", outcome=gate.outcome(after))
     state = "promoted" if gate.outcome(after) == "pass" else "kept"
     outcome = Outcome(run.id, date_of(begins), state, (*after, *findings), judged=seen)  # type: ignore[arg-type]
     closed = Closed(((begun.number, begins, begins + DAY),))
@@ -127,7 +131,9 @@ def _ingest(site: Site, held: Lease, day: str | None, tell: Tell) -> None:
         taken = feedback.take_spool(site, held, cuts.end + DAY, now())
         if taken:
             tell(f"{taken.accepted:,} rows from the spool, {taken.already_there:,} were there already")
-    boundary("ingest")
+            boundary("ingest", rows=taken.accepted)
+            return
+    boundary("ingest", rows=0)
 
 
 def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Begun | Outcome:

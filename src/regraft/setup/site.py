@@ -24,9 +24,9 @@ from regraft.data.labels import LabelRule
 from regraft.data.periods import EARLIEST, Cuts, Periods
 from regraft.data.regimes import duration
 from regraft.data.stream import Stream
-from regraft.errors import ConfigError, StateError
+from regraft.errors import ConfigError, DataError, StateError
 from regraft.setup.config import ContenderOptions, ModelOptions, explained, plugin
-from regraft.state import files
+from regraft.state import compactions, files
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
 
@@ -159,19 +159,34 @@ class Site:
 
     def stream(self, cuts: Cuts, of: Collection[int] | None = None) -> Stream:
         """The accepted rows of the site up to the last of the cuts, as a stream; or those `of` batches by number."""
-        with transaction(self.engine) as connection:
-            listed = files.listed(connection, states=(files.ACCEPTED,) if of is None else files.STATES)
-        listed = [f for f in listed if of is None or f.batch in of]
-        rows = store.read(self.data, [f for f in listed if f.day != store.ITEMS])
+        rows, items = self._read(of)
         rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
         if not LabelRule(self.options.data.label).about_events:  # a rating says more than "not clicked"
             rows = rows.filter(pl.col("event").ne_missing(store.IMPRESSION))
         return build_stream(
-            rows.rename({"uid": "user_id", "time": "timestamp"}),
-            store.read_items(self.data, [f for f in listed if f.day == store.ITEMS]),
-            self.options.data.label, Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
+            rows.rename({"uid": "user_id", "time": "timestamp"}), items, self.options.data.label,
+            Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
             seed=self.options.seed, name=self.options.name, cuts=cuts,
         )  # fmt: skip
+
+    def _read(self, of: Collection[int] | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Events and texts of items; read once more where a file was compacted, or rewritten, meanwhile."""
+        with transaction(self.engine) as connection:
+            listed = files.listed(connection, states=(files.ACCEPTED,) if of is None else files.STATES)
+            merged = compactions.sources(connection) if of is not None else {}
+        if of is not None:
+            listed = [f for f in listed if f.batch in of or any(part.source in of for part in merged.get(f.batch, ()))]
+        try:
+            rows = store.read(self.data, [f for f in listed if f.day != store.ITEMS])
+            items = store.read_items(self.data, [f for f in listed if f.day == store.ITEMS])
+        except DataError:
+            with transaction(self.engine) as connection:
+                if set(listed) <= set(files.listed(connection, states=files.STATES)):
+                    raise
+            return self._read(of)
+        for part in (part for parts in merged.values() for part in parts if of is not None and part.source not in of):
+            rows = rows.filter(~pl.col("row_id").is_between(part.first, part.last))
+        return rows, items
 
     def catalogue(self) -> pl.DataFrame:
         """item_id, title and attributes of all items, in the order in which they became known."""
