@@ -37,6 +37,7 @@ app.add_typer(prompt.app, name="prompt")
 app.add_typer(arena.app, name="arena")
 for operate in (site.init, site.ingest, site.update, site.compact, site.versions, site.rollback, site.why):
     app.command(operate.__name__)(operate)
+app.command("schema")(site.schema)
 app.command("serve")(serve.serve)
 app.command("forget")(privacy.forget)
 app.add_typer(serve.keys, name="keys")

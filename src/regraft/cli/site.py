@@ -120,6 +120,16 @@ def update(
     raise typer.Exit(outcomes[-1].code if outcomes else 0)
 
 
+def schema() -> None:
+    """Print the JSON Schema of a site's regraft.yaml.
+
+    It names every setting, its default and what it means; `regraft init` lays it beside the file, where editors find it. That of a run is printed by `regraft arena schema`.
+    """
+    from regraft.setup.site import SiteOptions
+
+    say_json(SiteOptions.model_json_schema())
+
+
 def versions(folder: Folder, as_json: AsJson = False) -> None:
     """List versions and what the aliases point to."""
     from regraft.state import versions as known

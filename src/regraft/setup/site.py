@@ -30,7 +30,7 @@ from regraft.state import compactions, files
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
 
-FILE = "regraft.yaml"
+FILE, SCHEMA = "regraft.yaml", "regraft.schema.json"
 DAY = 86_400_000  # ms
 FOLDERS = ("data", "versions", "cache", "spool", "reports")
 
@@ -110,7 +110,7 @@ class SiteOptions(ModelOptions):
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"configuration '{path}'", f"is not YAML: {error}", "a YAML file") from error
         except ValidationError as error:
-            raise ConfigError(str(path), *explained(error)) from error
+            raise ConfigError(str(path), *explained(error, "regraft schema")) from error
 
 
 @dataclass(frozen=True)
