@@ -19,6 +19,8 @@ from regraft.plugins import names, plugin_class
 from regraft.prompts.similarity.protocol import checked
 from regraft.rungs import RUNGS
 
+SITE_FILE = "regraft.yaml"  # makes a folder a site
+
 
 class BaseOptions(BaseModel):
     """The base model: a directory or hub id, or one that is built from the warm-up periods."""

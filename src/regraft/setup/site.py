@@ -25,12 +25,12 @@ from regraft.data.periods import EARLIEST, Cuts, Periods
 from regraft.data.regimes import duration
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, StateError
-from regraft.setup.config import ContenderOptions, ModelOptions, explained, plugin
+from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
 from regraft.state import compactions, files
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
 
-FILE, SCHEMA = "regraft.yaml", "regraft.schema.json"
+FILE, SCHEMA = SITE_FILE, "regraft.schema.json"
 DAY = 86_400_000  # ms
 FOLDERS = ("data", "versions", "cache", "spool", "reports")
 
