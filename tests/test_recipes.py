@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from regraft.cli.reference import commands
+from regraft.data import store
+from regraft.state import files
+from regraft.state.database import transaction
+from site_world import FIRST, SiteWorld, made, world
+
+__all__ = ["made", "world"]
 
 RECIPES = Path(__file__).parents[1] / "docs" / "recipes"
 UNITS = sorted((RECIPES / "systemd").iterdir())
@@ -43,3 +51,26 @@ def test_exit_codes_of_the_unit_are_those_of_the_command() -> None:
     unit = (RECIPES / "systemd" / "regraft-update.service").read_text()
     (codes,) = re.findall(r"^SuccessExitStatus=(.*)$", unit, re.MULTILINE)
     assert {int(code) for code in codes.split()} == set(CODES.values()) - {0}
+
+
+def test_other_tools_read_the_rows_that_are_listed_and_no_others(world: SiteWorld) -> None:
+    world.ingest(world.of(world.days[FIRST])[:100])
+    site = world.site
+    with transaction(site.engine) as connection:
+        of_day = files.listed(connection, [world.days[FIRST]])
+        files.set_state(connection, of_day[0].batch, files.ROLLED_BACK)
+        kept = sum(f.rows for f in files.listed(connection) if f.day != store.ITEMS)
+    (site.data / world.days[FIRST] / "left.parquet").write_bytes((site.data / of_day[0].name).read_bytes())
+    text = (RECIPES / "reading-a-site.md").read_text()
+    for name, code in re.findall(r"^```python title=\"([^\"]*)\"\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        (world.folder / name).write_text(code)
+
+    def run(name: str) -> str:
+        return subprocess.run(
+            [sys.executable, name, "shop"], cwd=world.folder, check=True, capture_output=True, text=True, timeout=60
+        ).stdout
+
+    by_event, counted = run("with_duckdb.py").splitlines()
+    assert counted == f"({kept},)"
+    assert sum(n for _, n, _ in ast.literal_eval(by_event)) == kept
+    assert "title" in run("with_polars.py")
