@@ -18,13 +18,13 @@ import numpy as np
 import polars as pl
 
 from regraft.arena.cell import CELLS, CONTENDER, COST, LISTS, TABLE, Cell
-from regraft.arena.claim import claim, keep_cuts, kept_cuts, kept_first_update, may_write
+from regraft.arena.claim import claim, keep_cuts, kept_first_update, may_write
 from regraft.arena.collect import BASE, collect
 from regraft.arena.lists import Lists
+from regraft.arena.of_site import PLACE, is_site, open_log, site_config
 from regraft.cost import Renewal, measured
 from regraft.data.draws import evaluation_rows
 from regraft.data.regimes import Regime
-from regraft.data.source import open_stream
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, ModelError, ResultsError
 from regraft.files import remove, whole_folder, write_text
@@ -32,7 +32,7 @@ from regraft.prompts.facts import fact_table
 from regraft.prompts.similarity.protocol import NONE
 from regraft.prompts.template import Template
 from regraft.rungs import height
-from regraft.setup.config import ArenaConfig, ContenderOptions, rung_of
+from regraft.setup.config import SITE_FILE, ArenaConfig, ContenderOptions, rung_of
 from regraft.setup.inputs import inputs
 from regraft.strategies.contender import Contender, new_contender
 
@@ -44,7 +44,7 @@ class Arena:
 
     def __init__(self, config: ArenaConfig, folder: Path, stream: Stream | None = None) -> None:
         self.config, self.folder = config, folder
-        self.stream = open_stream(config.data, kept_cuts(folder, config.data.periods)) if stream is None else stream
+        self.stream = open_log(config, folder) if stream is None else stream
         self.regime = Regime.parse(config.regime)
         self.template = Template.load(config.template)
         self.templates = {c.label: Template.load(c.template or config.template) for c in config.contenders}
@@ -319,12 +319,16 @@ class Arena:
 
 
 def open_arena(config: Path, folder: Path | None = None) -> tuple[Arena, float]:
-    """The arena that a configuration file describes, and the seconds it took to read its log.
+    """The arena that a configuration file describes, or a site's folder, and the seconds it took to read its log.
 
-    `folder` defaults to runs/NAME.
+    `folder` defaults to runs/NAME, for a site to reports/arena in it.
     """
     began = time.perf_counter()
-    read = ArenaConfig.read(config)
+    if is_site(config):
+        folder, read = folder or config / PLACE, site_config(config)
+        config = config / SITE_FILE
+    else:
+        read = ArenaConfig.read(config)
     folder = folder or RUNS / (Path(read.name).name or "arena")
     may_write(folder, inputs(read, config))  # before the log is read
     arena = Arena(read, folder)

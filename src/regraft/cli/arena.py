@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regraft.cli.options import ConfigFile, Force, Lang, Language, columns, pairs
+from regraft.cli.options import Force, Lang, Language, MaybeConfigFile, columns, pairs
 from regraft.cli.show import command, duration, say, say_json, show, size
 from regraft.errors import ConfigError
 
@@ -28,9 +28,13 @@ app = typer.Typer(help="Compare strategies and baselines on one stream.", no_arg
 
 @app.command()
 def run(
-    config: ConfigFile,
+    site: Annotated[
+        Path | None, typer.Argument(metavar="SITE", help="Compare on the data of a site, instead of a YAML file.")
+    ] = None,
+    config: MaybeConfigFile = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the run; default: runs/NAME, the name in the YAML.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the run; default: runs/NAME, or SITE/reports/arena."),
     ] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="Begin no cell after this time, e.g. 30m or 2h.")
@@ -46,7 +50,7 @@ def run(
     lang: Lang = Language.en,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON instead of tables.")] = False,
 ) -> None:
-    """Run a comparison and say what pays.
+    """Run a comparison and say what pays: of a YAML file, or on the data of a site.
 
     Every contender is renewed when a period closes and tested on the next one. Cheap rungs of the ladder run first, and the report is written after each rung: Ctrl-C keeps what is there. A run that was stopped goes on with the same command. At the end it prints the verdict and the path of the report.
     """
@@ -59,8 +63,11 @@ def run(
         raise ConfigError("--json", "is given without --dry-run", "both, or none of them")
     if workers and executor is Executor.local:
         raise ConfigError("--workers", "is given without --executor ray", "both, or none of them")
+    if (site is None) == (config is None):
+        raise ConfigError("regraft arena run", "needs a SITE or --config FILE", "one of them")
     seconds = milliseconds(budget) / 1000 if budget else None
-    arena, opening = open_arena(config, out)
+    described: list[object] = [site] if site else ["-c", config]
+    arena, opening = open_arena(site or config, out)  # type: ignore[arg-type]
     if dry_run:
         from regraft.arena.plan import plan_run
 
@@ -71,7 +78,7 @@ def run(
     if executor is Executor.local:
         for note in arena.preflight():
             say(note, error=True)
-    again: list[object] = ["arena", "run", "-c", config, "--out", arena.folder]
+    again = ["arena", "run", *described, "--out", arena.folder]
     if executor is Executor.ray:
         from regraft.arena.ray_executor import run_on_ray
 

@@ -1,8 +1,9 @@
-"""`regraft doctor`: what is installed, what is missing, what this machine computes with."""
+"""`regraft doctor`: what is installed, what is missing, what this machine computes with; or whether a site is sound."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +14,19 @@ if TYPE_CHECKING:
     from regraft.doctor import Checkup
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """Say what is installed and what is missing.
+def doctor(
+    site: Annotated[
+        Path | None, typer.Argument(metavar="SITE", help="Look at this site instead: every file, version and entry.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is installed and what is missing, or whether a site is sound.
 
     Also what each missing extra would enable, and what this machine would compute with. Exits 1 where something should be mended; a missing extra is not such a thing.
     """
+    if site is not None:
+        _of_site(site, as_json)
+        return
     from regraft.doctor import examine
 
     found = examine()
@@ -26,6 +35,23 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         _show(found)
     if found.problems:
+        raise typer.Exit(1)
+
+
+def _of_site(folder: Path, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from regraft.release.checkup import checkup
+    from regraft.setup.site import Site
+
+    found = checkup(Site.open(folder))
+    if as_json:
+        say_json([asdict(one) for one in found])
+    else:
+        for one in found:
+            say(f"{one.what:<10}{'PROBLEM: ' if one.problem else ''}{one.words}")
+        say("\nMend what is above." if any(one.problem for one in found) else "\nAll is well.")
+    if any(one.problem for one in found):
         raise typer.Exit(1)
 
 

@@ -35,8 +35,11 @@ app.add_typer(base.app, name="base")
 app.add_typer(cache.app, name="cache")
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(arena.app, name="arena")
-for operate in (site.init, site.ingest, site.update, site.versions, site.promote, site.rollback, site.why):
+for operate in (
+    site.init, site.ingest, site.update, site.compact, site.versions, site.promote, site.rollback, site.why,
+):  # fmt: skip
     app.command(operate.__name__)(operate)
+app.command("schema")(site.schema)
 app.command("serve")(serve.serve)
 app.command("forget")(privacy.forget)
 app.add_typer(serve.keys, name="keys")

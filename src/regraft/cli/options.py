@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", metavar="FILE", help="YAML file of the run; see `regraft arena init`.")
 ]
+MaybeConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", metavar="FILE", help="YAML file of the run; see `regraft arena init`.")
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace a file that regraft did not write; one that is read is never replaced.")
 ]

@@ -51,15 +51,36 @@ def ingest(
     Rows in are accepted, set aside or already there; the same file twice changes nothing.
     """
     from regraft.release.ingest import ingest as take
-    from regraft.state import lease
+    from regraft.release.recovery import working
 
     site = _open(folder)
-    with lease.holding(site.engine, site.lease_name) as held:
+    with working(site, "ingest") as held:
         for file in files:
             c = take(site, file, held)
             say(
                 f"{file}: {c.rows_in:,} rows = {c.accepted:,} accepted + {c.set_aside:,} set aside + {c.already_there:,} already there"
             )
+
+
+def compact(
+    folder: Folder,
+    keep: Annotated[int | None, typer.Option(min=0, metavar="DAYS", help="Newest closed days that are left as they are; default: those that the gate compares a day with.")] = None,
+) -> None:  # fmt: skip
+    """Rewrite many small day files into one per day.
+
+    The rows stay what they are; those of compacted batches can no longer be rolled back batch by batch.
+    """
+    from regraft.release.compact import KEEP
+    from regraft.release.compact import compact as merge
+    from regraft.release.recovery import working
+
+    site = _open(folder)
+    with working(site, "compact") as held:
+        done = merge(site, held, KEEP if keep is None else keep, _tell)
+    if done.before:
+        say(f"{done.before:,} files are {done.after:,} now, with the same {done.rows:,} rows.")
+    else:
+        say("Nothing to do: no day old enough has more than one file.")
 
 
 def update(
@@ -98,6 +119,16 @@ def update(
     for outcome in outcomes:
         _show(outcome, as_json)
     raise typer.Exit(outcomes[-1].code if outcomes else 0)
+
+
+def schema() -> None:
+    """Print the JSON Schema of a site's regraft.yaml.
+
+    It names every setting, its default and what it means; `regraft init` lays it beside the file, where editors find it. That of a run is printed by `regraft arena schema`.
+    """
+    from regraft.setup.site import SiteOptions
+
+    say_json(SiteOptions.model_json_schema())
 
 
 def versions(folder: Folder, as_json: AsJson = False) -> None:

@@ -31,8 +31,9 @@ from regraft.privacy import certificate, exposure
 from regraft.privacy.retrain import retrain
 from regraft.privacy.rewrite import without_person
 from regraft.privacy.scan import scan
+from regraft.release.journal import boundary
 from regraft.release.publish import fallback, publish_remade
-from regraft.release.runs import boundary, now
+from regraft.release.runs import now
 from regraft.setup.site import Site
 from regraft.state import erasures, lease, ledger, vault, versions
 from regraft.state.database import transaction

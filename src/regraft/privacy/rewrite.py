@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from regraft.data import store
-from regraft.files import remove
+from regraft.release.recovery import sweep
 from regraft.setup.site import Site
 from regraft.state import files, lease
 from regraft.state.database import transaction
@@ -30,12 +30,3 @@ def without_person(site: Site, held: Lease, listed: Iterable[Listed], uid: str) 
         files.replace(connection, [file.name for file in old], new)
     sweep(site)
     return {"files": len(old), "rows": removed}
-
-
-def sweep(site: Site) -> None:
-    """Deletes data files that are not listed; the caller holds the lease, so nobody is about to list one."""
-    with transaction(site.engine) as connection:
-        known = {file.name for file in files.listed(connection, states=files.STATES)}
-    for path in site.data.glob("*/*"):
-        if str(path.relative_to(site.data)) not in known:
-            remove(path)

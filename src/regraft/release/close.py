@@ -17,6 +17,7 @@ import numpy as np
 
 from regraft.files import write_text
 from regraft.metrics.binary import auc
+from regraft.release.adapter_files import lay_adapter
 from regraft.setup.config import ContenderOptions
 from regraft.strategies.contender import DESCRIPTION
 from regraft.workbench import CONTENDER, Workbench
@@ -67,6 +68,7 @@ def renew(
         contender = bench.new(one.options) if one.parent is None else bench.of_version(one.options, one.parent)
         renewal = contender.renew(past)
         contender.save(place / CONTENDER)
+        lay_adapter(place)
         found[label] = {
             "cost": renewal.cost.as_dict(), "notes": list(renewal.notes), "seconds": perf_counter() - began,
             "examples": len(past), "people": len(np.unique(past.users)),

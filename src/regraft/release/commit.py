@@ -12,13 +12,14 @@ from sqlalchemy import Connection, insert, select
 from regraft import __version__
 from regraft.files import remove
 from regraft.release.close import Work
-from regraft.release.runs import Outcome, Run, boundary, finish, now
+from regraft.release.journal import boundary
+from regraft.release.runs import Outcome, Run, finish, now
 from regraft.setup.manifest import publish
 from regraft.setup.site import Site
 from regraft.state import files, lease, ledger, versions
 from regraft.state.database import transaction
 from regraft.state.lease import Lease
-from regraft.state.tables import batches, periods
+from regraft.state.tables import batches, merged, periods
 from regraft.state.versions import Version
 
 
@@ -57,7 +58,7 @@ def commit(
         manifest = publish(staging / label, site.versions / name, {"run": run.key, "lineage": lineage})
         state = "rejected" if label in rejected else "good"
         made.append(Version(name, first + place, label, run.id, closed.cut, manifest, lineage, state, now()))
-    boundary("publish")
+    boundary("publish", versions=[version.name for version in made])
     own = next(v.name for v in made if v.contender == leading)
     challenger = next((v for v in made if v.contender != leading), None)
     done = replace(outcome, versions=tuple(v.name for v in made), champion=own if promoted else champion or "")
@@ -78,12 +79,13 @@ def commit(
         for number, begins, ends in closed.periods:
             connection.execute(insert(periods).values(number=number, begins=begins, ends=ends, run=run.id))
         finish(connection, done)
-    boundary("commit")
+    boundary("commit", outcome=done.state, champion=done.champion)
     remove(site.versions / ".staging" / run.key)
     return done
 
 
 def _sources(connection: Connection) -> dict[str, Any]:
-    """What versions are made from: batches by number and sha256; one that was held is accepted by the commit."""
-    rows = connection.execute(select(batches.c.id, batches.c.sha256).where(batches.c.state.in_(files.TO_CLOSE)))
+    """What versions are made from: batches by number and sha256, as they came in; one that was held is accepted."""
+    found = select(batches.c.id, batches.c.sha256).where(batches.c.state.in_(files.TO_CLOSE))
+    rows = connection.execute(found.where(batches.c.id.not_in(select(merged.c.batch))))
     return {"batches": [[row.id, row.sha256] for row in rows.all()]}

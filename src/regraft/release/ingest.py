@@ -17,6 +17,7 @@ from regraft.data.ingest import ingest as read_log
 from regraft.data.periods import Cuts
 from regraft.data.pseudonyms import Key, load_key, new_uid
 from regraft.data.store import DayFile
+from regraft.release.journal import boundary
 from regraft.release.runs import date_of
 from regraft.setup.site import Site
 from regraft.state import files, lease, vault
@@ -67,6 +68,7 @@ def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
     new = new.with_columns(row_id=first + pl.int_range(pl.len(), dtype=pl.Int64))
     items = _changed(rows.items, store.read_items(site.data, known_items), cuts.end if cuts else None)
     written = [*store.write(site.data, new), *store.write_items(site.data, items)]
+    boundary("write", rows=len(new))
     rows_in = len(events) + rows.set_aside
     counts = Counts(rows.source, rows.sha256, rows_in, len(new), rows.set_aside, len(events) - len(new))
     with transaction(site.engine) as connection:
@@ -74,6 +76,7 @@ def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
         files.take_numbers(connection, ROWS, first, len(new))
         for part, own in _by_day(counts, written, cuts):
             files.add(connection, part, own)
+    boundary("list", **{name: value for name, value in vars(counts).items() if name != "sha256"})
     return counts
 
 

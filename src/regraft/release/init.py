@@ -18,7 +18,7 @@ from regraft.release import close
 from regraft.release.commit import Closed, commit
 from regraft.release.ingest import ingest
 from regraft.release.runs import Outcome, begin, date_of
-from regraft.setup.site import DAY, FILE, Site, days_cuts
+from regraft.setup.site import DAY, FILE, SCHEMA, Site, SiteOptions, days_cuts
 from regraft.state import files, lease
 from regraft.state.database import transaction
 from regraft.state.lease import Lease
@@ -41,6 +41,7 @@ def init(
     if not (folder / FILE).is_file():
         found = inspect(log, reader=reader, mapping=mapping, limits=limits)
         folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / SCHEMA, json.dumps(SiteOptions.model_json_schema(), indent=2))
         write_text(folder / FILE, _yaml(folder.resolve().name, found, reader, limits or {}))
     load_key(folder, make=True)
     tell(f"The key of the id vault is {key_file()}: keep it, and keep it apart from the site")
@@ -109,6 +110,7 @@ def _yaml(name: str, found: Inspection, reader: str | None, limits: Mapping[str,
     name = "".join(c if c.isalnum() or c in "_.-" else "-" for c in name) or "site"
     block = found.block.value
     lines = [
+        f"# yaml-language-server: $schema={SCHEMA}",
         "# One recommender in service. All settings and what they mean: regraft schema",
         "# Versions will be called NAME-v000001 and so on.",
         f"name: {quoted(name)}",

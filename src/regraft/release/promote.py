@@ -53,7 +53,7 @@ def promote(site: Site, name: str, alias: str = "champion", accept: str = "") ->
             details = {"date": day, "reason": accept, "findings": [asdict(f) for f in findings]}
             if promoted:
                 if version.state != "good":
-                    versions.set_state(connection, name, "good")
+                    versions.set_state(connection, [name], "good")
                 versions.move(connection, alias, name, before.version if before else None, BY_HAND, details, now())
             else:
                 ledger.append(connection, "kept", {**details, "version": name, "champion": champion.version}, now())

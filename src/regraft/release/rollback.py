@@ -9,7 +9,7 @@ from regraft.release.arrivals import batches_since
 from regraft.release.runs import now
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
-from regraft.state import files, lease, versions
+from regraft.state import compactions, files, lease, versions
 from regraft.state.database import transaction
 from regraft.state.versions import Alias
 
@@ -30,6 +30,7 @@ def rollback(site: Site, to: str | None = None, batch: bool = False, alias: str 
             raise StateError(f"version '{target.name}'", f"is {target.state}", "a version that is good")
         verify(site.versions / target.name, target.manifest)
         gone = batches_since(site, connection, target.cut) if batch else []
+        compactions.demand_apart(connection, gone)
         files.set_state(connection, gone, files.ROLLED_BACK)
         expected = now_at.version if now_at else None
         return versions.move(connection, alias, target.name, expected, "rolled back", {"batches": gone}, now())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -111,12 +110,6 @@ def closed(connection: Connection, last: int) -> list[Outcome]:
 def waiting(connection: Connection) -> int | None:
     """The run that the gate holds for a person."""
     return connection.execute(select(runs.c.id).where(runs.c.state == "held")).scalar()
-
-
-def boundary(step: str) -> None:
-    """The end of a step: where a test kills the process to see that the next run ends in the same state."""
-    if os.environ.get("REGRAFT_CRASH_AFTER") == step:
-        os.kill(os.getpid(), 9)
 
 
 def date_of(ms: int) -> str:

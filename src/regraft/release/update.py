@@ -31,9 +31,11 @@ from regraft.release.commit import Closed, commit
 from regraft.release.comparison import compared
 from regraft.release.evidence import Finding, Foreseen
 from regraft.release.held import hold, resolve
-from regraft.release.runs import Outcome, Run, begin, boundary, closed, closed_on, date_of, now
+from regraft.release.journal import boundary, note
+from regraft.release.recovery import demand_whole, working
+from regraft.release.runs import Outcome, Run, begin, closed, closed_on, date_of, now
 from regraft.setup.site import DAY, Site, days_cuts
-from regraft.state import files, lease, versions
+from regraft.state import files, versions
 from regraft.state.database import transaction
 from regraft.state.lease import Lease
 from regraft.state.versions import Version
@@ -50,7 +52,8 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
     Raises DataError where the day is not the next one, StateError where another process works on the site or a
     held run waits for a person.
     """
-    with lease.holding(site.engine, site.lease_name) as held:
+    with working(site, "update") as held:
+        demand_whole(site)
         return _update(site, held, day, tell, accept)
 
 
@@ -105,7 +108,8 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     run, begins = begun.run, begun.run.begins
     rows = day_of(site, begins)
     findings = gate.look(gate.checks(site.options.gate, "before"), rows)
-    boundary("check")
+    note(run=run.id, date=date_of(begins))
+    boundary("check", rows=len(rows.rows), outcome=gate.outcome(findings))
     if gate.outcome(findings) == "hold" and not accept:
         return hold(site, held, run, rows, findings)
     bench = Workbench(site, site.stream(days_cuts([*begun.starts, begins], begins + DAY), held=True))
@@ -115,14 +119,14 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     findings = gate.ordered(
         [*gate.look(gate.checks(site.options.gate, "judged"), foreseen), *findings] if foreseen else findings
     )
-    boundary("judge")
+    boundary("judge", rows=len(rows.rows), outcome=gate.outcome(findings))
     if gate.outcome(findings) == "hold" and not accept:
         return hold(site, held, run, rows, findings)
     staging = site.versions / ".staging" / run.key
     took = close.renew(bench, begun.work, begun.number, staging, tell)
-    boundary("renew")
+    boundary("renew", rows=sum(one["examples"] for one in took.values()))
     after, broken = _after(bench, begun, staging, took)
-    boundary("gate")
+    boundary("gate", outcome=gate.outcome(after))
     kept = gate.outcome(after) != "pass"
     outcome = Outcome(run.id, date_of(begins), "kept" if kept else "promoted", (*after, *findings), judged=seen)
     period = Closed(((begun.number, begins, begins + DAY),))
@@ -142,7 +146,9 @@ def _ingest(site: Site, held: Lease, day: str | None, tell: Tell) -> None:
         taken = feedback.take_spool(site, held, cuts.end + DAY, now())
         if taken:
             tell(f"{taken.accepted:,} rows from the spool, {taken.already_there:,} were there already")
-    boundary("ingest")
+            boundary("ingest", rows=taken.accepted)
+            return
+    boundary("ingest", rows=0)
 
 
 def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Begun | Outcome:

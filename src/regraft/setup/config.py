@@ -19,6 +19,8 @@ from regraft.plugins import names, plugin_class
 from regraft.prompts.similarity.protocol import checked
 from regraft.rungs import RUNGS
 
+SITE_FILE = "regraft.yaml"  # makes a folder a site
+
 
 class BaseOptions(BaseModel):
     """The base model: a directory or hub id, or one that is built from the warm-up periods."""
@@ -274,8 +276,8 @@ def _placed(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     return placed
 
 
-def explained(error: ValidationError) -> tuple[str, str]:
-    """(found, expected) of a pydantic error, every problem on its own line."""
+def explained(error: ValidationError, schema: str = "regraft arena schema") -> tuple[str, str]:
+    """(found, expected) of a pydantic error, every problem on its own line; `schema` prints the fields there are."""
     found = []
     for problem in error.errors():
         cause = problem.get("ctx", {}).get("error")
@@ -284,4 +286,4 @@ def explained(error: ValidationError) -> tuple[str, str]:
         place = ".".join(str(p) for p in problem["loc"])
         value = "" if problem["type"] == "missing" else f" (found {problem['input']!r})"
         found.append(f"{place or 'top level'}: {problem['msg']}{value}")
-    return "\n  ".join(["", *found]) if len(found) > 1 else found[0], "the fields shown by: regraft arena schema"
+    return "\n  ".join(["", *found]) if len(found) > 1 else found[0], f"the fields shown by: {schema}"

@@ -24,13 +24,13 @@ from regraft.data.labels import LabelRule
 from regraft.data.periods import EARLIEST, Cuts, Periods
 from regraft.data.regimes import duration
 from regraft.data.stream import Stream
-from regraft.errors import ConfigError, StateError
-from regraft.setup.config import ContenderOptions, ModelOptions, explained, plugin
-from regraft.state import files
+from regraft.errors import ConfigError, DataError, StateError
+from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
+from regraft.state import compactions, files
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
 
-FILE = "regraft.yaml"
+FILE, SCHEMA = SITE_FILE, "regraft.schema.json"
 DAY = 86_400_000  # ms
 FOLDERS = ("data", "versions", "cache", "spool", "reports")
 
@@ -117,7 +117,7 @@ class SiteOptions(ModelOptions):
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(f"configuration '{path}'", f"is not YAML: {error}", "a YAML file") from error
         except ValidationError as error:
-            raise ConfigError(str(path), *explained(error)) from error
+            raise ConfigError(str(path), *explained(error, "regraft schema")) from error
 
 
 @dataclass(frozen=True)
@@ -169,16 +169,12 @@ class Site:
 
         With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number.
         """
-        states = files.STATES if of is not None else files.TO_CLOSE if held else (files.ACCEPTED,)
-        with transaction(self.engine) as connection:
-            listed = [f for f in files.listed(connection, states=states) if of is None or f.batch in of]
-        rows = store.read(self.data, [f for f in listed if f.day != store.ITEMS])
+        rows, items = self._read(held, of)
         rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
         rows = self.with_meaning(rows)
         return build_stream(
-            rows.rename({"uid": "user_id", "time": "timestamp"}),
-            store.read_items(self.data, [f for f in listed if f.day == store.ITEMS]),
-            self.options.data.label, Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
+            rows.rename({"uid": "user_id", "time": "timestamp"}), items, self.options.data.label,
+            Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
             seed=self.options.seed, name=self.options.name, cuts=cuts,
         )  # fmt: skip
 
@@ -187,6 +183,26 @@ class Site:
         if LabelRule(self.options.data.label).about_events:
             return rows
         return rows.filter(pl.col("event").ne_missing(store.IMPRESSION))
+
+    def _read(self, held: bool, of: Collection[int] | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Events and texts of items; read once more where a file was compacted, or rewritten, meanwhile."""
+        states = files.STATES if of is not None else files.TO_CLOSE if held else (files.ACCEPTED,)
+        with transaction(self.engine) as connection:
+            listed = files.listed(connection, states=states)
+            merged = compactions.sources(connection) if of is not None else {}
+        if of is not None:
+            listed = [f for f in listed if f.batch in of or any(part.source in of for part in merged.get(f.batch, ()))]
+        try:
+            rows = store.read(self.data, [f for f in listed if f.day != store.ITEMS])
+            items = store.read_items(self.data, [f for f in listed if f.day == store.ITEMS])
+        except DataError:
+            with transaction(self.engine) as connection:
+                if set(listed) <= set(files.listed(connection, states=files.STATES)):
+                    raise
+            return self._read(held, of)
+        for part in (part for parts in merged.values() for part in parts if of is not None and part.source not in of):
+            rows = rows.filter(~pl.col("row_id").is_between(part.first, part.last))
+        return rows, items
 
     def catalogue(self) -> pl.DataFrame:
         """item_id, title and attributes of all items, in the order in which they became known."""

@@ -68,10 +68,10 @@ def add(connection: Connection, counts: Counts, written: Iterable[object], at: i
 def listed(
     connection: Connection, days: Sequence[str] | None = None, states: Sequence[str] = (ACCEPTED,)
 ) -> list[Listed]:
-    """The files whose batch is in one of the states, by day and name; of the given days alone, where some are given."""
+    """The files whose batch is in one of the states, by day and batch; of the given days alone, where given."""
     query = (
         select(files).join(batches, batches.c.id == files.c.batch).where(batches.c.state.in_(states))
-        .order_by(files.c.day, files.c.name)
+        .order_by(files.c.day, files.c.batch, files.c.name)
     )  # fmt: skip
     if days is not None:
         query = query.where(files.c.day.in_(list(days)))

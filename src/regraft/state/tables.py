@@ -38,6 +38,13 @@ files = Table(
     Column("batch", Row, ForeignKey("batches.id"), nullable=False),
 )  # fmt: skip
 Index("ix_files_day", files.c.day)
+merged = Table(
+    "merged", metadata,
+    Column("batch", Row, ForeignKey("batches.id"), primary_key=True),  # of a compaction: its files hold rows of others
+    Column("source", Row, ForeignKey("batches.id"), primary_key=True),
+    Column("first_row", BigInteger, nullable=False),  # row ids: those of a source lie together
+    Column("last_row", BigInteger, nullable=False),
+)  # fmt: skip
 vault = Table(
     "vault", metadata,
     Column("pseudonym", String(64), primary_key=True),  # HMAC-SHA256 of the user's id

@@ -14,6 +14,7 @@ from regraft.state import ledger
 from regraft.state.tables import alias_history, aliases, versions
 
 ALIASES = ("champion", "challenger", "holdout")
+GOOD, DAMAGED = "good", "damaged"
 DESTROYED = "destroyed"  # the state of a version whose folder is gone for good
 
 
@@ -71,11 +72,6 @@ def version(connection: Connection, name: str) -> Version:
     return _version(row)
 
 
-def set_state(connection: Connection, name: str, state: str) -> None:
-    """Says that a version is good, rejected or damaged, inside the caller's transaction."""
-    connection.execute(update(versions).where(versions.c.name == name).values(state=state))
-
-
 def alias(connection: Connection, name: str) -> Alias | None:
     """Where an alias points now; None where it was never set."""
     row = connection.execute(select(aliases).where(aliases.c.name == name)).first()
@@ -114,8 +110,12 @@ def move(
 
 def destroy(connection: Connection, names: Sequence[str]) -> None:
     """Marks versions as destroyed, inside the caller's transaction: they stay listed and are never served again."""
-    for name in names:
-        connection.execute(update(versions).where(versions.c.name == name).values(state=DESTROYED))
+    set_state(connection, names, DESTROYED)
+
+
+def set_state(connection: Connection, names: Sequence[str], state: str) -> None:
+    """What versions are good for from now on."""
+    connection.execute(update(versions).where(versions.c.name.in_(names)).values(state=state))
 
 
 def history(connection: Connection, name: str) -> list[Alias]:
