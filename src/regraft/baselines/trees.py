@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 COLUMNS = ("value", "feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "is_leaf")
+BLOCK = 1 << 18  # rows times trees that are walked at once
 
 
 @dataclass(frozen=True)
@@ -29,20 +31,43 @@ class Trees:
 
     def decision_function(self, x: np.ndarray) -> np.ndarray:
         """float64 per row of x [rows, features]: the same additions in the same order as scikit-learn's."""
-        n = self.nodes
-        scores = np.full(len(x), self.baseline[0])
-        rows = np.arange(len(x))
-        for first in self.start:
-            node = np.full(len(x), first)
-            inner = rows[~n["is_leaf"][node].astype(bool)]
-            while len(inner):
-                at = node[inner]
-                value = x[inner, n["feature_idx"][at]]
-                left = np.where(np.isnan(value), n["missing_go_to_left"][at] > 0, value <= n["num_threshold"][at])
-                node[inner] = first + np.where(left, n["left"][at], n["right"][at])
-                inner = inner[~n["is_leaf"][node[inner]].astype(bool)]
-            scores += n["value"][node]
+        size = max(1, BLOCK // max(1, len(self.start)))
+        blocks = [self._scores(x[first : first + size]) for first in range(0, len(x), size)]
+        return np.concatenate(blocks) if blocks else np.zeros(0)
+
+    def _scores(self, x: np.ndarray) -> np.ndarray:
+        """All trees are walked side by side, a level at a time: few calls, however many trees there are."""
+        feature, threshold, missing, child = self._walk
+        n_rows, n_features = x.shape
+        flat, own = np.ascontiguousarray(x).ravel(), np.arange(n_rows) * n_features
+        holes = np.isnan(flat).any()
+        node = np.repeat(self.start[:, None], n_rows, axis=1)  # [trees, rows]
+        while True:
+            value = flat[own + feature[node]]
+            left = value <= threshold[node]
+            if holes:
+                left |= np.isnan(value) & missing[node]
+            onward = child[2 * node + left]
+            if np.array_equal(onward, node):  # every row is in a leaf of every tree
+                break
+            node = onward
+        scores = np.full(n_rows, self.baseline[0])
+        for values in self.nodes["value"][node]:
+            scores += values
         return scores
+
+    @cached_property
+    def _walk(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(feature, threshold, whether missing values go left, node to the right and to the left in turn) per node.
+
+        Both children of a leaf are itself.
+        """
+        n, count = self.nodes, len(self.nodes["value"])
+        own, leaf = np.arange(count), n["is_leaf"].astype(bool)
+        first = np.repeat(self.start, np.diff(self.start, append=count))
+        sides = [np.where(leaf, own, first + n[side].astype(np.int64)) for side in ("right", "left")]
+        feature = np.where(leaf, 0, n["feature_idx"].astype(np.int64))
+        return feature, n["num_threshold"], n["missing_go_to_left"] > 0, np.stack(sides, axis=1).ravel()
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {**self.nodes, "start": self.start, "baseline": self.baseline}
