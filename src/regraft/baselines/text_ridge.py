@@ -6,6 +6,7 @@ Furniture of this room, not a baseline.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -36,9 +37,11 @@ class TextRidge:
 
     def __init__(self, similarity: str) -> None:
         self.setting, self.similarity = similarity, similarity_of(similarity)
+        self._served: dict[tuple[Any, ...], np.ndarray] = {}  # what requests asked about, by texts
 
     def fit(self, past: Stream, regime: Regime) -> TextRidge:
         """On the examples of the past: a residual is a label minus the user's rate as of the example."""
+        self._served.clear()
         rows, n_items = past.targets, len(past.items)
         expected = past.labels.mean() if past.implicit else fact_table(past, regime)["user_rate"].to_numpy()[rows]
         known = np.unique(past.item[rows])
@@ -58,9 +61,17 @@ class TextRidge:
     def score(self, view: Stream | Request) -> np.ndarray:
         """float64 [examples or candidates, 2]: the expected residual of each one's item."""
         if isinstance(view, Request):
-            return self._expected(view.candidates)
+            return self._known(view.candidates)
         code, example = np.unique(view.item[view.targets], return_inverse=True)
         return self._expected(view.items[code])[example]
+
+    def _known(self, items: pl.DataFrame) -> np.ndarray:
+        """As `_expected`, worked out once per item: the next requests ask about the same ones."""
+        texts = items.rows()
+        new = [place for place, row in enumerate(texts) if row not in self._served]
+        if new:
+            self._served.update(zip([texts[k] for k in new], self._expected(items[new]), strict=True))
+        return np.stack([self._served[row] for row in texts]) if texts else np.zeros((0, len(self.names)))
 
     def _expected(self, items: pl.DataFrame) -> np.ndarray:
         vectors = self.similarity.vectors(items).astype(np.float64)
@@ -70,6 +81,7 @@ class TextRidge:
         return {"weights": self.weights, "bias": self.bias} | named("similarity", self.similarity.arrays())
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._served.clear()
         self.weights, self.bias = arrays["weights"], arrays["bias"]
         self.similarity.restore(under("similarity", arrays))
 

@@ -14,6 +14,18 @@ BLOCK = 1 << 18  # rows times trees that are walked at once
 
 
 @dataclass(frozen=True)
+class _Walk:
+    """Nodes of all trees as a walk reads them; arrays are [nodes] but for those said otherwise."""
+
+    order: np.ndarray  # [trees]: the deepest first
+    deeper: list[int]  # by level: how many trees go on below it
+    feature: np.ndarray
+    threshold: np.ndarray
+    missing: np.ndarray  # whether a missing value goes left
+    child: np.ndarray  # [2 nodes]: to the right and to the left in turn; both children of a leaf are itself
+
+
+@dataclass(frozen=True)
 class Trees:
     """Nodes of all trees, one after the other; a tree's own numbers of `left` and `right` count from its first."""
 
@@ -37,37 +49,40 @@ class Trees:
 
     def _scores(self, x: np.ndarray) -> np.ndarray:
         """All trees are walked side by side, a level at a time: few calls, however many trees there are."""
-        feature, threshold, missing, child = self._walk
-        n_rows, n_features = x.shape
+        w, (n_rows, n_features) = self._walk, x.shape
         flat, own = np.ascontiguousarray(x).ravel(), np.arange(n_rows) * n_features
         holes = np.isnan(flat).any()
-        node = np.repeat(self.start[:, None], n_rows, axis=1)  # [trees, rows]
-        while True:
-            value = flat[own + feature[node]]
-            left = value <= threshold[node]
+        node = np.repeat(self.start[w.order, None], n_rows, axis=1)  # [trees, rows], the deepest first
+        for trees in w.deeper:
+            at = node[:trees]
+            value = flat.take(w.feature.take(at) + own)
+            left = value <= w.threshold.take(at)
             if holes:
-                left |= np.isnan(value) & missing[node]
-            onward = child[2 * node + left]
-            if np.array_equal(onward, node):  # every row is in a leaf of every tree
-                break
-            node = onward
-        scores = np.full(n_rows, self.baseline[0])
-        for values in self.nodes["value"][node]:
-            scores += values
+                left |= np.isnan(value) & w.missing.take(at)
+            at *= 2
+            at += left
+            node[:trees] = w.child.take(at)
+        scores, values = np.full(n_rows, self.baseline[0]), self.nodes["value"][node]
+        for place in np.argsort(w.order):
+            scores += values[place]
         return scores
 
     @cached_property
-    def _walk(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """(feature, threshold, whether missing values go left, node to the right and to the left in turn) per node.
-
-        Both children of a leaf are itself.
-        """
+    def _walk(self) -> _Walk:
         n, count = self.nodes, len(self.nodes["value"])
         own, leaf = np.arange(count), n["is_leaf"].astype(bool)
-        first = np.repeat(self.start, np.diff(self.start, append=count))
-        sides = [np.where(leaf, own, first + n[side].astype(np.int64)) for side in ("right", "left")]
+        tree = np.repeat(np.arange(len(self.start)), np.diff(self.start, append=count))
+        child = np.stack(
+            [np.where(leaf, own, self.start[tree] + n[side].astype(np.int64)) for side in ("right", "left")], axis=1
+        )
+        depth, level = np.zeros(len(self.start), dtype=np.int64), self.start
+        while len(level := level[~leaf[level]]):
+            depth[tree[level]] += 1  # once per tree, however many of its nodes lie on this level
+            level = child[level].ravel()
+        order = np.argsort(-depth, kind="stable")
+        deeper = [int((depth > k).sum()) for k in range(int(depth.max(initial=0)))]
         feature = np.where(leaf, 0, n["feature_idx"].astype(np.int64))
-        return feature, n["num_threshold"], n["missing_go_to_left"] > 0, np.stack(sides, axis=1).ravel()
+        return _Walk(order, deeper, feature, n["num_threshold"], n["missing_go_to_left"] > 0, child.ravel())
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {**self.nodes, "start": self.start, "baseline": self.baseline}

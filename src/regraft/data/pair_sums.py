@@ -42,6 +42,8 @@ class PairSums:
         self.square = np.zeros(0)
         self.alone = np.zeros(0, dtype=np.int64)
         self.store: Store = SortedStore()
+        self._asked = 0  # pairs looked up since the last event
+        self._table: np.ndarray | None = None  # made for them where they are many
 
     def add(
         self, item: np.ndarray, residual: np.ndarray, start: np.ndarray, count: np.ndarray,
@@ -50,6 +52,7 @@ class PairSums:
         """Adds events, each with its user's earlier ones: `line_*[start : start + count]` of the users' time lines."""
         if not len(item):
             return
+        self._asked, self._table = 0, None
         self._reserve(int(item.max()) + 1)
         by_item = np.argsort(item, kind="stable")  # cases of one item read and write the same rows of memory
         item, residual, start, count = item[by_item], residual[by_item], start[by_item], count[by_item]
@@ -80,10 +83,14 @@ class PairSums:
             self.store = _moved(self.store, DenseStore())
 
     def similarity(self, expected: int) -> Similarity:
-        """The similarity as of now; `expected` says how many pairs will be looked up."""
-        if isinstance(self.store, DenseStore) and expected > len(self.square) ** 2 / 4:
-            return Similarity(self, self.store.similarities(self.square, self.alone))
-        return Similarity(self, None)
+        """The similarity as of now; `expected` says how many pairs will be looked up.
+
+        Many pairs, asked at once or by many requests one after the other, are looked up in a table that is made once.
+        """
+        self._asked += expected
+        if self._table is None and isinstance(self.store, DenseStore) and self._asked > len(self.square) ** 2 / 4:
+            self._table = self.store.similarities(self.square, self.alone)
+        return Similarity(self, self._table)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything it holds."""

@@ -187,7 +187,8 @@ class FactState:
         return state
 
     def _table(self, columns: Columns) -> pl.DataFrame:
-        return pl.DataFrame(columns).select(COLUMNS if self._similarity == NONE else (*COLUMNS, *CONTENT))
+        names = COLUMNS if self._similarity == NONE else (*COLUMNS, *CONTENT)
+        return pl.DataFrame({name: columns[name] for name in names})
 
 
 def _codes(known: dict[str, int], names: Sequence[str]) -> np.ndarray:

@@ -7,7 +7,7 @@ a cap is spooled like all others, and counts once its day is closed.
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,7 @@ from regraft.prompts.fact_state import FactState
 from regraft.prompts.facts import fact_table
 
 PER_PERSON = 50  # events of one person and day that move facts
+HELD = 1000  # people who asked last, whose histories lie ready
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,14 @@ class Live:
     ) -> None:
         self.stream, self.regime, self.last = stream, regime, last
         self.catalogue = catalogue
-        self._texts = {row["item_id"]: row for row in catalogue.iter_rows(named=True)}
+        self._place = {item: place for place, item in enumerate(catalogue["item_id"])}
         self.facts = FactState.of(stream, regime, refresh, similarity=similarity)
         self.facts.know(catalogue)
         self.facts.close_period(stream.cuts[-1])
         self._table = fact_table(stream, regime, refresh, similarity=similarity)
         self._users = {name: code for code, name in enumerate(stream.user_ids)}
         self._today: dict[str, _Today] = {}
+        self._held: OrderedDict[str, History] = OrderedDict()
         self._seen: Counter[tuple[str, str]] = Counter()
         self._newest = int(stream.known_at[-1]) if len(stream.known_at) else 0
         self._lock = threading.RLock()
@@ -68,7 +70,7 @@ class Live:
 
     def knows(self, item: str) -> bool:
         """Whether the item is in the catalogue or was seen in an event."""
-        return item in self._texts
+        return item in self._place
 
     def tell(self, event: Event) -> bool:
         """Moves facts and the person's history on; whether it did (False: above a cap, or of an unknown item)."""
@@ -91,21 +93,32 @@ class Live:
             today.label.append(event.label)
             today.time.append(known)
             today.facts.append(facts)
+            self._held.pop(event.user, None)
 
     def history(self, user: str) -> History:
-        """The newest events of a person; empty for a stranger."""
+        """The newest events of a person; empty for a stranger. It lies ready until the person's next event."""
         with self._lock:
-            code = self._users.get(user)
-            past = History(user) if code is None else History.of(self.stream, code, self._table, last=self.last)
-            today = self._today.get(user)
-            if today is None or not today.items:
-                return past
-            table = pl.concat([*([past.facts] if past.facts is not None else []), *today.facts], how="vertical_relaxed")
-            return History(
-                user, pl.concat([past.items, self.texts(today.items)], how="diagonal_relaxed"),
-                np.concatenate([past.label, np.array(today.label, np.int8)]),
-                np.concatenate([past.time, np.array(today.time, np.int64)]), table, past.before,
-            )  # fmt: skip
+            found = self._held.pop(user, None)
+            if found is None:
+                found = self._history(user)
+            if len(found):  # strangers cost nothing, and would push others out
+                self._held[user] = found
+            if len(self._held) > HELD:
+                self._held.popitem(last=False)
+            return found
+
+    def _history(self, user: str) -> History:
+        code = self._users.get(user)
+        past = History(user) if code is None else History.of(self.stream, code, self._table, last=self.last)
+        today = self._today.get(user)
+        if today is None or not today.items:
+            return past
+        table = pl.concat([*([past.facts] if past.facts is not None else []), *today.facts], how="vertical_relaxed")
+        return History(
+            user, pl.concat([past.items, self.texts(today.items)], how="diagonal_relaxed"),
+            np.concatenate([past.label, np.array(today.label, np.int8)]),
+            np.concatenate([past.time, np.array(today.time, np.int64)]), table, past.before,
+        )  # fmt: skip
 
     def seen(self, user: str) -> set[str]:
         """Items of all events of a person, however old."""
@@ -120,8 +133,7 @@ class Live:
 
     def texts(self, items: list[str]) -> pl.DataFrame:
         """item_id, title and attributes of the items, in their order."""
-        schema = self.catalogue.schema
-        return pl.DataFrame([self._texts[item] for item in items], schema=schema)
+        return self.catalogue[[self._place[item] for item in items]]
 
     def request(self, user: str, items: list[str], time: int) -> Request:
         """The question what the person would think of the items at `time` (ms)."""
