@@ -1,4 +1,4 @@
-"""Trees as arrays against scikit-learn's own answers: equal to the bit, missing values and any number of rows included."""
+"""Trees as arrays against scikit-learn's own answers: equal to the bit, with missing values, for any number of rows."""
 
 from __future__ import annotations
 

@@ -130,6 +130,14 @@ class Alike:
             found["alike_rate"][cases] = self._rate(item[cases], known[cases], sums, mean[cases], common)
         return found
 
+    def count_alike(self, item: np.ndarray, others: np.ndarray, least: float) -> np.ndarray:
+        """How many of the others, but for the item itself, have a similarity of at least `least` to each item."""
+        if not len(others):
+            return np.zeros(len(item), dtype=np.int64)
+        near = self._cosines(self.kind[item], self.kind[others]) >= least * GRID
+        near &= others != item[:, None]
+        return near.sum(axis=1)
+
     def _block(
         self, kinds: np.ndarray, local: np.ndarray, cases: np.ndarray, item: np.ndarray, start: np.ndarray,
         count: np.ndarray, line_item: np.ndarray, line_residual: np.ndarray, found: dict[str, np.ndarray],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from zipfile import BadZipFile
@@ -25,6 +26,20 @@ from regraft.prompts.facts import COLUMNS
 from regraft.prompts.similarity.protocol import NONE
 
 FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Counts behind the facts of some items, one per item: what can be said of them in words.
+
+    `seen` and `liked` are the item's own events, `alike` the user's liked items whose texts are alike. `implicit`: the
+    log has no dislikes.
+    """
+
+    seen: np.ndarray
+    liked: np.ndarray
+    alike: np.ndarray
+    implicit: bool
 
 
 class FactState:
@@ -129,6 +144,13 @@ class FactState:
             self._align()
             candidates = np.array([self._items.get(item, -1) for item in items], dtype=np.int32)
             return self._table(self._sums.ask(code, candidates, np.full(len(items), time, dtype=np.int64)))
+
+    def reasons(self, user: str, items: Sequence[str], time: int, alike: float) -> Reasons:
+        """The counts behind the facts of one user with each item as of `time`; `alike`: least similarity of texts."""
+        with self._lock:
+            codes = np.array([self._items.get(item, -1) for item in items], dtype=np.int32)
+            counts = self._sums.reasons(self._users.get(user, -1), codes, time, alike)
+            return Reasons(*counts, self._sums.implicit)
 
     def close_period(self, at: int | None = None) -> None:
         """Begins the next period. `at` (ms): the neighbour sums take what is known then.

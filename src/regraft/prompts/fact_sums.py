@@ -192,6 +192,27 @@ class FactSums:
         about_items = self._refreshed(time, known)
         return self._with_user_facts(self._item_facts(item, time, about_items), user, item, time, known, about_items)
 
+    def reasons(
+        self, user: int, item: np.ndarray, time: int, least: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+        """(events, likes, the user's liked items that are alike) per item, as of the time; code -1 is a stranger.
+
+        Alike are other items of a similarity of at least `least`; without a similarity none are.
+        """
+        self.items.reserve(int(item.max(initial=-1)) + 1)
+        when = np.full(len(item), time, dtype=np.int64)
+        known = self._known(when, np.full(len(item), self.rows))
+        count = self.items.count(item, self._refreshed(when, known))
+        likes, alike = self.items.sum("likes", item, count), np.zeros(len(item), dtype=np.int64)
+        own = np.flatnonzero(item >= 0)
+        if self.alike is not None and len(own) and user >= 0:
+            start = self.users.start[user]
+            line = slice(start, start + int(self.users.count(np.array([user]), known[:1])[0]))
+            liked = np.unique(self.users["item"][line][self.users["residual"][line] > 0])
+            self.alike.reserve(int(max(item.max(), liked.max(initial=-1))) + 1)
+            alike[own] = self.alike.count_alike(item[own], liked, least)
+        return count, likes, alike
+
     def _with_user_facts(
         self, found: Columns, user: np.ndarray, item: np.ndarray, time: np.ndarray, known: np.ndarray,
         about_items: np.ndarray,

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data.history import History
 from regraft.data.labels import LabelRule
 from regraft.data.pseudonyms import Key, load_key
 from regraft.data.spool import Spool
@@ -25,13 +24,13 @@ from regraft.errors import DataError, RegraftError
 from regraft.prompts.live import Event, Live
 from regraft.serving.candidates.protocol import Candidates
 from regraft.serving.loaded import Loaded
+from regraft.serving.ranking import Recommended, ranked
 from regraft.serving.standing import Data, Stamp, Standing, load, read_data, stamp
 from regraft.setup.site import Site
 from regraft.state import erasures, versions
 from regraft.state.database import transaction
 
 LOOK = 0.5  # seconds between looks at the database
-PER_SOURCE = 50  # candidates of each source
 MOST = 500  # recommended items
 
 
@@ -42,15 +41,6 @@ class GoneError(DataError):
 def wall_clock() -> int:
     """ms since 1970 UTC, as this machine has it."""
     return round(time.time() * 1000)
-
-
-@dataclass(frozen=True)
-class Recommended:
-    """One item of a list: `score` is a log-odds, `why` its facts in words."""
-
-    item: str
-    score: float
-    why: str
 
 
 @dataclass(frozen=True)
@@ -175,25 +165,15 @@ class Service:
     def recommend(self, user: str, n: int, now: int | None = None) -> Listed:
         """The `n` best items for a person, spooled before it is returned."""
         at, now = self._at, self.clock() if now is None else now
-        loaded, live = at.loaded, at.data.live
         pseudonym, uid = self._who(user, at.data)
-        history = live.history(uid)
-        known = set() if self.site.options.repeat else live.seen(uid)
-        offered = _candidates(at.data, history, known, max(n, PER_SOURCE))
-        request = live.request(uid, offered, now)
-        scores = loaded.score(request) if offered else np.zeros(0)
-        best = np.argsort(-scores, kind="stable")[:n]
-        facts = request.facts
-        items = tuple(
-            Recommended(offered[k], float(scores[k]), "" if facts is None else in_words(facts.row(k, named=True)))
-            for k in best.tolist()
-        )
-        listed = Listed(uuid.uuid4().hex, loaded.name, items)
+        items = ranked(at.data, at.loaded, uid, n, now, self.site.options.repeat)
+        listed = Listed(uuid.uuid4().hex, at.loaded.name, items)
         self.lists.append(
             [
                 {
                     "request_id": listed.request_id, "pseudonym": pseudonym, "time": now, "arm": "champion",
-                    "version": loaded.name, "items": [one.item for one in items], "facts_row": live.facts.rows,
+                    "version": listed.version, "items": [one.item for one in items],
+                    "facts_row": at.data.live.facts.rows,
                 }
             ]
         )  # fmt: skip
@@ -238,28 +218,3 @@ class Service:
 
     def _label(self, row: Mapping[str, Any]) -> int:
         return self.rule.of(row["event"], row["value"])
-
-
-def _candidates(data: Data, history: History, known: set[str], n: int) -> list[str]:
-    """Items that any source proposes and the person does not know yet, each once."""
-    found: dict[str, None] = {}
-    for source in data.sources.values():
-        new = (item for item in source.of(history, n + len(known)) if item not in known and data.live.knows(item))
-        for item, _ in zip(new, range(n), strict=False):
-            found.setdefault(item)
-    return list(found)
-
-
-def in_words(facts: Mapping[str, float]) -> str:
-    """Why an item is shown, from facts that anyone can check: "liked by 74 % of 1.2k"."""
-    count = int(facts["item_count"])
-    if count >= 1000:
-        shown = f"{count / 1000:.1f}k"
-    else:
-        shown = str(count)
-    said = ["new here" if not count else f"liked by {facts['item_rate']:.0%} of {shown}".replace("%", " %")]
-    if facts.get("alike_best", 0.0) >= 0.3:
-        said.append("like something that you liked")
-    elif facts.get("kin", 0.0) > 0.05:
-        said.append("liked by those who like what you like")
-    return "; ".join(said)
