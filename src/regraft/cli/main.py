@@ -41,6 +41,7 @@ for operate in (
     app.command(operate.__name__)(operate)
 app.command("schema")(site.schema)
 app.command("serve")(serve.serve)
+app.command("recommend")(serve.recommend)
 app.command("forget")(privacy.forget)
 app.add_typer(serve.keys, name="keys")
 app.command("export")(prompt.export)

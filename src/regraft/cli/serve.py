@@ -1,4 +1,4 @@
-"""`regraft serve` and `regraft keys`: a site over HTTP, and who may ask it."""
+"""`regraft serve`, `recommend` and `keys`: a site over HTTP or into a file, and who may ask it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from regraft.cli.options import AsJson
+from regraft.cli.options import AsJson, Force
 from regraft.cli.show import command, say, say_json, show
 
 Folder = Annotated[Path, typer.Argument(metavar="SITE", help="Folder of the site, made by `regraft init`.")]
@@ -39,6 +39,33 @@ def serve(
         uvicorn.run(make_app(service, replay), host=host, port=port, log_level="warning", access_log=False)
     finally:
         service.stop()
+
+
+def recommend(
+    folder: Folder,
+    users: Annotated[Path, typer.Option(metavar="FILE", help="People: an id per line, or a column user_id (.csv, .tsv, .parquet).")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the lists go: .parquet, .csv or .jsonl.")],
+    n: Annotated[int, typer.Option("--n", min=1, max=500, help="Items per person.")] = 10,
+    force: Force = False,
+) -> None:  # fmt: skip
+    """Write lists for many people into a file.
+
+    A killed call is finished by the same command, and the file is the one that an unbroken call gives. Such lists are not spooled: nobody knows here whether they are seen.
+    """
+    from regraft import files
+    from regraft.serving.batch import parts_of, recommend_all, suffix_of
+    from regraft.serving.service import wall_clock
+    from regraft.setup.site import Site
+
+    suffix_of(out)
+    files.output(out, (users, folder), force or parts_of(out).is_dir(), mark="")
+    site = Site.open(folder)
+    done = recommend_all(site, users, out, n, wall_clock(), lambda words: print(words, file=sys.stderr, flush=True))
+    say(f"Lists of {done.people - done.left_out:,} people by {done.version}: {out}")
+    if done.resumed:
+        say(f"The lists of {done.resumed:,} of them were there already.")
+    if done.left_out:
+        say(f"{done.left_out:,} were left out: they are being erased.")
 
 
 @keys.command("make")

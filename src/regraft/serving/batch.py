@@ -1,0 +1,218 @@
+"""Lists for many people at once, into a file: streaming, so that memory stays flat, and resumable.
+
+Lists are made some people at a time, each part whole on the disk in OUT.parts before the next begins; at the end the
+parts become OUT. What a list depends on is fixed when the work begins - version, time, and the events of the day - and
+lies in OUT.parts too: a run that was killed and started again gives the file that an unbroken one gives.
+
+Such lists are not spooled: whether anybody sees them is not known here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+
+from regraft.data.labels import LabelRule
+from regraft.data.pseudonyms import Key, load_key
+from regraft.data.store import sha256
+from regraft.errors import ConfigError, DataError, StateError
+from regraft.files import durable, remove, whole, write_text
+from regraft.prompts.live import Event
+from regraft.serving.loaded import Loaded
+from regraft.serving.ranking import ranked
+from regraft.serving.standing import Data, load, read_data, stamp
+from regraft.serving.user_files import users_in
+from regraft.setup.site import Site
+from regraft.state import erasures, versions
+from regraft.state.database import transaction
+
+AT_ONCE = 500  # people per part
+PROGRESS, EVENTS = "progress.json", "events"
+SUFFIXES = (".parquet", ".csv", ".jsonl")
+SCHEMA = pl.Schema(
+    {"user_id": pl.String, "rank": pl.Int32, "item_id": pl.String, "score": pl.Float64, "why": pl.String,
+     "version": pl.String}
+)  # fmt: skip
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the lists of a file depend on, beside the site's closed days."""
+
+    users: str  # sha256 of the users' file
+    n: int
+    version: str
+    epoch: int
+    now: int  # ms
+    closed: tuple[int, ...]  # the site's stamp (standing.py)
+    at_once: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a batch went: people in the users' file, of these left out because they are being erased, rows written."""
+
+    people: int
+    left_out: int
+    rows: int
+    version: str
+    resumed: int  # people whose lists were there already
+
+
+def parts_of(out: Path) -> Path:
+    """Where the finished parts of an output lie until all are there."""
+    return out.with_name(f"{out.name}.parts")
+
+
+def suffix_of(out: Path) -> str:
+    """The format of an output; ConfigError where it is none of ours."""
+    if out.suffix not in SUFFIXES:
+        raise ConfigError(f"--out {out}", f"ends with '{out.suffix}'", "a name that ends with " + ", ".join(SUFFIXES))
+    return out.suffix
+
+
+def recommend_all(
+    site: Site, users: Path, out: Path, n: int, now: int, tell: Callable[[str], object] = str, at_once: int = AT_ONCE
+) -> Done:  # fmt: skip
+    """Writes the `n` best items of everybody in the file `users` to `out`, one row per item.
+
+    `now` (ms) counts where the work begins anew. Raises DataError for a users' file that cannot be read.
+    """
+    suffix, parts, key = suffix_of(out), parts_of(out), load_key(site.folder)
+    question = _question(site, users, parts, n, now, at_once, tell)
+    data = read_data(site)
+    loaded = load(site, data, versions.Alias("champion", question.version, question.epoch))
+    _tell_events(site, data, parts)
+    with transaction(site.engine) as connection:
+        blocked = erasures.blocked(connection)
+    people = left_out = rows = resumed = 0
+    for number, some in enumerate(_groups(users_in(users), at_once)):
+        part = parts / f"{number:07d}{suffix}"
+        people += len(some)
+        if part.is_file():
+            resumed += len(some)
+            continue
+        lists = _lists(site, data, loaded, key, some, blocked, question)
+        _write(part, suffix, lists)
+        rows, left_out = rows + len(lists), left_out + len(set(some)) - lists["user_id"].n_unique()
+        if number % 20 == 19:
+            tell(f"{people:,} people")
+    _join(parts, suffix, out)
+    remove(parts)
+    return Done(people, left_out, rows, loaded.name, resumed)
+
+
+def _question(
+    site: Site, users: Path, parts: Path, n: int, now: int, at_once: int, tell: Callable[[str], object]
+) -> Question:  # fmt: skip
+    """What was begun, where it can be gone on with; else what begins now."""
+    if not users.is_file():
+        raise DataError(f"users '{users}'", "is no file", "a file with one person's id per line, or a column user_id")
+    with transaction(site.engine) as connection:
+        alias, closed = versions.alias(connection, "champion"), stamp(connection).data
+        destroyed = {v.name for v in versions.listed(connection) if v.state == versions.DESTROYED}
+    if alias is None:
+        raise StateError(f"site '{site.folder}'", "has no version yet", "a site made by regraft init")
+    asked = Question(sha256(users), n, alias.version, alias.epoch, now, closed, at_once)
+    if begun := _begun(parts):
+        same = (begun.users, begun.n, begun.closed, begun.at_once) == (asked.users, n, closed, at_once)
+        if same and begun.version not in destroyed:
+            tell(f"Going on with {begun.version} as of the time when this was begun")
+            return begun
+        tell("The site, the users or --n are others than when this was begun: beginning anew")
+    remove(parts)
+    rows = site.spooled_events(_end(site))
+    write_text(parts / EVENTS, "".join(json.dumps(row) + "\n" for row in rows))
+    with durable(parts / PROGRESS):
+        write_text(parts / PROGRESS, json.dumps(asdict(asked)))
+    return asked
+
+
+def _end(site: Site) -> int:
+    """End of the last closed day, ms."""
+    with transaction(site.engine) as connection:
+        cuts = site.cuts(connection)
+    if cuts is None:
+        raise StateError(f"site '{site.folder}'", "has closed no period yet", "a site made by regraft init")
+    return cuts.end
+
+
+def _begun(parts: Path) -> Question | None:
+    path = parts / PROGRESS
+    if not path.is_file():
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return Question(**{**found, "closed": tuple(found["closed"])})
+
+
+def _tell_events(site: Site, data: Data, parts: Path) -> None:
+    """Moves facts on by the events of the day, as they were when the work began."""
+    rule = LabelRule(site.options.data.label)
+    with (parts / EVENTS).open(encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            uid = data.uids.get(row["pseudonym"], row["pseudonym"])
+            data.live.tell(Event(uid, row["item_id"], row["time"], rule.of(row["event"], row["value"])))
+
+
+def _lists(
+    site: Site, data: Data, loaded: Loaded, key: Key, users: list[str], blocked: set[str], question: Question
+) -> pl.DataFrame:  # fmt: skip
+    rows: list[Mapping[str, Any]] = []
+    for user, pseudonym in zip(users, key.pseudonyms(users), strict=True):
+        if pseudonym in blocked:
+            continue
+        uid = data.uids.get(pseudonym, pseudonym)
+        listed = ranked(data, loaded, uid, question.n, question.now, site.options.repeat)
+        rows += [
+            {"user_id": user, "rank": k, "item_id": i.item, "score": i.score, "why": i.why, "version": loaded.name}
+            for k, i in enumerate(listed, start=1)
+        ]
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _write(path: Path, suffix: str, lists: pl.DataFrame) -> None:
+    def write(part: Path) -> None:
+        if suffix == ".parquet":
+            lists.write_parquet(part)
+        elif suffix == ".csv":
+            lists.write_csv(part, include_header=False)
+        else:
+            lists.write_ndjson(part)
+
+    with durable(path):
+        whole(path, write)
+
+
+def _join(parts: Path, suffix: str, out: Path) -> None:
+    """The parts in their order as one file; no more than some rows of them are in memory."""
+    files = sorted(parts.glob(f"*{suffix}"))
+
+    def write(part: Path) -> None:
+        if suffix == ".parquet":
+            (pl.scan_parquet(files) if files else SCHEMA.to_frame().lazy()).sink_parquet(part)
+            return
+        with part.open("wb") as target:
+            if suffix == ".csv":
+                target.write((",".join(SCHEMA) + "\n").encode())
+            for file in files:
+                target.write(file.read_bytes())
+
+    with durable(out):
+        whole(out, write)
+
+
+def _groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    group: list[T] = []
+    for item in items:
+        group.append(item)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
