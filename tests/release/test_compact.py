@@ -107,7 +107,7 @@ def test_the_rows_of_each_batch_are_still_known(busy: SiteWorld) -> None:
     merged = {part.source for parts in sources.values() for part in parts}
     assert len(merged) == 2 * PARTS
     for batch in sorted(merged):
-        found = site.stream(cuts, {1, batch})
+        found = site.stream(cuts, of={1, batch})
         assert set(by_batch[batch]) == set(found.row_id[found.known_at >= cuts.starts[-2][0]].tolist())
     update(site)
     with transaction(site.engine) as connection:
@@ -180,3 +180,16 @@ def test_a_reader_that_a_compaction_overtakes_reads_the_new_files(
     before = site.stream(cuts).fingerprint
     monkeypatch.setattr(store, "read", compacted_meanwhile)
     assert site.stream(cuts).fingerprint == before
+
+
+def test_nothing_is_compacted_while_a_day_waits_for_a_person(busy: SiteWorld) -> None:
+    day = busy.days[FIRST + 2]
+    with transaction(busy.site.engine) as connection:
+        open_day = [f.batch for f in files.listed(connection, [day])]
+        files.set_state(connection, open_day[1:], files.ROLLED_BACK)
+    skewed = busy.of(busy.days[FIRST + 3]).with_columns(pl.col("timestamp").dt.offset_by("-1d"), event=pl.lit("click"))
+    busy.ingest(skewed, "skewed")
+    held = update(busy.site)
+    assert held.state == "held"
+    with pytest.raises(StateError, match=f"run {held.run}: is held"):
+        run(busy.site)

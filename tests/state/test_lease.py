@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -43,3 +44,23 @@ def test_a_holder_that_wakes_up_after_its_lease_is_refused(engine):
 
 def test_leases_of_different_names_do_not_meet(engine):
     assert lease.take(engine, "update").fence == lease.take(engine, "compact").fence == 1
+
+
+def test_work_that_takes_longer_than_a_lease_keeps_it(engine, monkeypatch):
+    with lease.holding(engine, "update", seconds=0.6) as held:
+        time.sleep(1.2)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: os.getppid())
+            with pytest.raises(StateError, match="is held by"):
+                lease.take(engine, "update")
+        with transaction(engine) as connection:
+            lease.demand(connection, held)
+    assert lease.take(engine, "update").fence == 2
+
+
+def test_a_lease_that_another_took_is_not_renewed(engine):
+    with lease.holding(engine, "update", seconds=0.3) as held:
+        lease.take(engine, "update", seconds=0.3)  # this very process may: it counts as gone
+        time.sleep(0.5)
+        with pytest.raises(StateError, match="taken by another process"), transaction(engine) as connection:
+            lease.demand(connection, held)

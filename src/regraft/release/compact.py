@@ -14,7 +14,7 @@ from regraft.data import store
 from regraft.errors import StateError
 from regraft.release.journal import boundary
 from regraft.release.recovery import sweep
-from regraft.release.runs import date_of
+from regraft.release.runs import date_of, waiting
 from regraft.setup.site import DAY, Site
 from regraft.state import compactions, files, lease
 from regraft.state.compactions import Source
@@ -35,8 +35,16 @@ class Compacted:
 
 
 def compact(site: Site, held: Lease, keep: int = KEEP, tell: Callable[[str], object] = str) -> Compacted:
-    """Merges the files of every closed day but the `keep` newest ones; a day with one file is left as it is."""
+    """Merges the files of every closed day but the `keep` newest ones; a day with one file is left as it is.
+
+    StateError while a run is held: what a person accepts is told by the names of the files that they looked at.
+    """
     with transaction(site.engine) as connection:
+        if run := waiting(connection):
+            raise StateError(
+                f"run {run}", "is held by the gate and waits for a person", "no run that waits",
+                f"regraft update {site.folder} --accept {run}, or --skip {run}",
+            )  # fmt: skip
         cuts, listed = site.cuts(connection), files.listed(connection)
         merged = compactions.sources(connection)
     if cuts is None:
@@ -48,7 +56,7 @@ def compact(site: Site, held: Lease, keep: int = KEEP, tell: Callable[[str], obj
             by_day.setdefault(file.day, []).append(file)
     old, new, sources = [], [], {}  # type: ignore[var-annotated]
     for day, of_day in by_day.items():
-        closed = [f for f in of_day if _newest_known(site, f) < cuts.end] if len(of_day) > 1 else []
+        closed = [f for f in of_day if store.newest_known(site.data, f) < cuts.end] if len(of_day) > 1 else []
         if len(closed) > 1:
             tell(f"{day}: {len(closed)} files become one")
             rows = store.read(site.data, closed)
@@ -64,11 +72,6 @@ def compact(site: Site, held: Lease, keep: int = KEEP, tell: Callable[[str], obj
         boundary("flip")
         sweep(site, {file.name for file in old})
     return Compacted(len(old), len(new), sum(file.rows for file in new))
-
-
-def _newest_known(site: Site, file: Listed) -> int:
-    """When the last row of a file became known, ms."""
-    return int(store.read(site.data, [file], ["known_at"])["known_at"].dt.epoch("ms")[-1])
 
 
 def _sources(site: Site, file: Listed, parts: list[Source] | None) -> Iterable[tuple[int, int, int]]:

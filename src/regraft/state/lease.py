@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event, Thread
 
 from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from regraft.errors import StateError
 from regraft.state.database import transaction
@@ -51,13 +53,31 @@ def take(engine: Engine, name: str, seconds: float = SECONDS, now: float | None 
 
 
 @contextmanager
-def holding(engine: Engine, name: str) -> Iterator[Lease]:
-    """Inside, the lease is held; it is given back at the end, after an error as well."""
-    held = take(engine, name)
+def holding(engine: Engine, name: str, seconds: float = SECONDS) -> Iterator[Lease]:
+    """Inside, the lease is held, however long that takes; it is given back at the end, after an error as well.
+
+    A thread renews it: a process that was stopped, or lost its database for that long, renews nothing and loses it.
+    """
+    held, done = take(engine, name, seconds), Event()
+    keeper = Thread(target=_keep, args=(engine, held, seconds, done), name=f"lease {name}", daemon=True)
+    keeper.start()
     try:
         yield held
     finally:
+        done.set()
+        keeper.join()
         give_back(engine, held)
+
+
+def _keep(engine: Engine, held: Lease, seconds: float, done: Event) -> None:
+    """Renews the lease three times in its life, until it is done or another process has taken it."""
+    while not done.wait(seconds / 3):
+        try:
+            renew(engine, held, seconds)
+        except StateError:  # the next commit says so
+            return
+        except SQLAlchemyError:  # the database is away or busy: there are two more tries
+            continue
 
 
 def renew(engine: Engine, lease: Lease, seconds: float = SECONDS) -> None:
