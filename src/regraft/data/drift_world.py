@@ -61,47 +61,59 @@ class World:
     truth: Truth
 
 
+class Course:
+    """A world as it goes on: its items, its people as they are now, and what everybody thinks in each period."""
+
+    def __init__(self, world: DriftWorld) -> None:
+        self.world, self.items, self.people = world, make_items(world), make_people(world)
+        n_genres = self.items.genres.shape[1]
+        self.season_genre = int(world.rng(SEASON).integers(n_genres - 1))
+        self.appeal = make_appeal(world, n_genres, self.season_genre)
+        self.wording = make_wording(world, self.items)
+        self.popularity = np.zeros(world.items)
+        self._before = self.people.taste.copy()
+
+    def turn(self, period: int) -> None:
+        """The period begins: in one of them tastes change."""
+        if period == self.world.taste_change_at:
+            change_tastes(self.world, self.people, period)
+
+    def by_itself(self, period: int) -> list[Visits]:
+        """One period under the world's own recommender."""
+        self.turn(period)
+        now = (self.appeal[period - 1], self.wording[period - 1], self.popularity)
+        batches = live(self.world, period, self.people, self.items, *now)
+        self.remember(batches)
+        return batches
+
+    def remember(self, batches: list[Visits]) -> None:
+        """What was clicked makes items popular for a while."""
+        self.popularity *= 0.7
+        for visits in batches:
+            self.popularity += np.bincount(visits.item[visits.click], minlength=self.world.items)
+
+    def log(self, batches: list[Visits]) -> World:
+        """The log of some visits and its truth."""
+        interactions, rows = _frames(self.world, batches)
+        truth = Truth(
+            rows=rows,
+            items=_item_truth(self.world, self.items),
+            users=_user_truth(self.people),
+            genres=LANGUAGES[self.world.language].genres,
+            item_genres=self.items.genres,
+            taste_before=self._before,
+            taste_after=self.people.taste,
+            appeal=self.appeal,
+            wording=self.wording,
+            season_genre=self.season_genre,
+        )
+        return World(interactions, _item_table(self.world, self.items), truth)
+
+
 def simulate(world: DriftWorld) -> World:
     """The log of `world` and its truth; the same settings give the same frames, bit for bit."""
-    items, people = make_items(world), make_people(world)
-    n_genres = items.genres.shape[1]
-    season_genre = int(world.rng(SEASON).integers(n_genres - 1))
-    appeal = make_appeal(world, n_genres, season_genre)
-    wording = make_wording(world, items)
-    before = people.taste.copy()
-    popularity = np.zeros(world.items)
-    batches: list[Visits] = []
-    for period in range(1, world.periods + 1):
-        if period == world.taste_change_at:
-            change_tastes(world, people, period)
-        today = live(world, period, people, items, appeal[period - 1], wording[period - 1], popularity)
-        batches += today
-        popularity *= 0.7
-        for visits in today:
-            popularity += np.bincount(visits.item[visits.click], minlength=world.items)
-    return framed(world, items, people, batches, before)
-
-
-def framed(
-    world: DriftWorld, items: Items, people: People, batches: list[Visits], before: np.ndarray | None = None
-) -> World:
-    """The log of some visits and its truth; `before` are the tastes before anybody changed."""
-    n_genres = items.genres.shape[1]
-    season_genre = int(world.rng(SEASON).integers(n_genres - 1))
-    interactions, rows = _frames(world, batches)
-    truth = Truth(
-        rows=rows,
-        items=_item_truth(world, items),
-        users=_user_truth(people),
-        genres=LANGUAGES[world.language].genres,
-        item_genres=items.genres,
-        taste_before=people.taste if before is None else before,
-        taste_after=people.taste,
-        appeal=make_appeal(world, n_genres, season_genre),
-        wording=make_wording(world, items),
-        season_genre=season_genre,
-    )
-    return World(interactions, _item_table(world, items), truth)
+    course = Course(world)
+    return course.log([visits for period in range(1, world.periods + 1) for visits in course.by_itself(period)])
 
 
 def _ids(letter: str, n: int) -> list[str]:

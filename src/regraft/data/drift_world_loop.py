@@ -8,21 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from regraft.data.drift_world import World, framed
-from regraft.data.drift_world_life import (
-    Now,
-    Visits,
-    change_tastes,
-    leave,
-    live,
-    make_appeal,
-    make_items,
-    make_people,
-    make_wording,
-    plan_visits,
-    visit,
-)
-from regraft.data.drift_world_settings import PERIOD, SEASON, START, DriftWorld
+from regraft.data.drift_world import Course, World
+from regraft.data.drift_world_life import Items, Now, People, Visits, leave, plan_visits, visit
+from regraft.data.drift_world_settings import PERIOD, START, DriftWorld
 
 
 @dataclass(frozen=True)
@@ -54,25 +42,20 @@ class ClosedLoop:
     """
 
     def __init__(self, world: DriftWorld, opens: int) -> None:
-        self.world, self.period = world, opens
-        self.items, self.people = make_items(world), make_people(world)
-        season = int(world.rng(SEASON).integers(self.items.genres.shape[1] - 1))
-        self._appeal = make_appeal(world, self.items.genres.shape[1], season)
-        self._wording = make_wording(world, self.items)
-        self._popularity = np.zeros(world.items)
+        self.world, self.period, self._course = world, opens, Course(world)
         self.seen: list[Visits] = []  # of the day that is being lived
-        past: list[Visits] = []
-        for period in range(1, opens):
-            self._turn(period)
-            now = live(
-                world, period, self.people, self.items, self._appeal[period - 1], self._wording[period - 1],
-                self._popularity,
-            )  # fmt: skip
-            past += now
-            self._remember(now)
-        self.history: World = framed(world, self.items, self.people, past)
+        past = [visits for period in range(1, opens) for visits in self._course.by_itself(period)]
+        self.history: World = self._course.log(past)
         self.user_ids: list[str] = self.history.truth.users["user_id"].to_list()
         self.item_codes = {item: code for code, item in enumerate(self.history.items["item_id"])}
+
+    @property
+    def items(self) -> Items:
+        return self._course.items
+
+    @property
+    def people(self) -> People:
+        return self._course.people
 
     @property
     def satisfaction(self) -> pl.DataFrame:
@@ -85,28 +68,18 @@ class ClosedLoop:
         """The visits of the next period in the order of time; what is shown in one is known in the next."""
         if self.period > self.world.periods:
             return
-        self._turn(self.period)
+        course, row = self._course, self.period - 1
+        course.turn(self.period)
         rng = self.world.rng(PERIOD, self.period)
         count, begins = plan_visits(self.world, self.period, self.people, rng)
-        now = Now(
-            self.world, self.people, self.items, self._appeal[self.period - 1], self._wording[self.period - 1],
-            self._popularity, rng,
-        )  # fmt: skip
+        about = (course.appeal[row], course.wording[row], course.popularity)
+        now = Now(self.world, self.people, self.items, *about, rng)
         who = np.repeat(np.arange(len(count)), count)
         turn = np.arange(len(who)) - np.repeat(np.cumsum(count) - count, count)
         begin = begins[who, turn]
         for k in np.lexsort((who, begin)).tolist():
             yield Visit(self.user_ids[who[k]], START + int(begin[k]), self, now, int(who[k]))
         leave(self.world, self.period, self.people, rng)
-        self._remember(self.seen)
+        course.remember(self.seen)
         self.seen = []
         self.period += 1
-
-    def _turn(self, period: int) -> None:
-        if period == self.world.taste_change_at:
-            change_tastes(self.world, self.people, period)
-
-    def _remember(self, batches: list[Visits]) -> None:
-        self._popularity *= 0.7
-        for one in batches:
-            self._popularity += np.bincount(one.item[one.click], minlength=self.world.items)
