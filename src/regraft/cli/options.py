@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", metavar="FILE", help="YAML file of the run; see `regraft arena init`.")
 ]
+Folder = Annotated[Path, typer.Argument(metavar="SITE", help="Folder of the site, made by `regraft init`.")]
 MaybeConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", metavar="FILE", help="YAML file of the run; see `regraft arena init`.")
 ]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from regraft.cli.options import AsJson
-from regraft.cli.show import say, say_json
-
-Folder = Annotated[Path, typer.Argument(metavar="SITE", help="Folder of the site, made by `regraft init`.")]
+from regraft.cli.options import AsJson, Folder
+from regraft.cli.show import say, say_json, tell
 
 
 def forget(
@@ -25,7 +22,6 @@ def forget(
     """
     from dataclasses import asdict
 
-    from regraft.cli.site import _tell
     from regraft.privacy.forget import foresee
     from regraft.privacy.forget import forget as erase
     from regraft.setup.site import Site
@@ -42,7 +38,7 @@ def forget(
                 say(f"  {name} would be trained again ({', '.join(aliases) or 'the next update goes on from it'})")
             say(f"That takes about {found.seconds:,.0f} s.")
         return
-    paths = erase(site, users, _tell)
+    paths = erase(site, users, tell)
     for path in paths:
         say(f"Erased; the proof is {path}")
     if not paths:

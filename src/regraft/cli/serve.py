@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from regraft.cli.options import AsJson, Force
-from regraft.cli.show import command, say, say_json, show
+from regraft.cli.options import AsJson, Folder, Force
+from regraft.cli.show import command, say, say_json, show, tell
 
-Folder = Annotated[Path, typer.Argument(metavar="SITE", help="Folder of the site, made by `regraft init`.")]
 keys = typer.Typer(help="Make, list and revoke keys of a site's API.", no_args_is_help=True)
 
 
@@ -31,7 +29,7 @@ def serve(
     from regraft.serving.service import Service
     from regraft.setup.site import Site
 
-    service = Service(Site.open(folder), lambda words: print(words, file=sys.stderr, flush=True))
+    service = Service(Site.open(folder), tell)
     service.start()
     say(f"Serving {service.loaded.name} at http://{host}:{port}", error=True)
     try:
@@ -60,7 +58,7 @@ def recommend(
     suffix_of(out)
     files.output(out, (users, folder), force or parts_of(out).is_dir(), mark="")
     site = Site.open(folder)
-    done = recommend_all(site, users, out, n, wall_clock(), lambda words: print(words, file=sys.stderr, flush=True))
+    done = recommend_all(site, users, out, n, wall_clock(), tell)
     say(f"Lists of {done.people - done.left_out:,} people by {done.version}: {out}")
     if done.resumed:
         say(f"The lists of {done.resumed:,} of them were there already.")

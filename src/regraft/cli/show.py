@@ -36,6 +36,11 @@ def say(text: str = "", *, error: bool = False) -> None:
     typer.echo(plain(text), err=error)
 
 
+def tell(words: str) -> None:
+    """How work goes on, a line as it happens; on standard error, beside results."""
+    print(words, file=sys.stderr, flush=True)
+
+
 def say_json(value: object) -> None:
     """JSON on standard output, for programs."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_as_json, allow_nan=False))

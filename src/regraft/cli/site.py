@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regraft.cli.options import AsJson, columns, pairs
-from regraft.cli.show import command, say, say_json, show
+from regraft.cli.options import AsJson, Folder, columns, pairs
+from regraft.cli.show import command, say, say_json, show, tell
 
 if TYPE_CHECKING:
     from regraft.release.runs import Outcome
     from regraft.setup.site import Site
 
 DATA_PROBLEM, NOTHING_CHANGED = 20, 1
-Folder = Annotated[Path, typer.Argument(metavar="SITE", help="Folder of the site, made by `regraft init`.")]
 
 
 def init(
@@ -37,7 +35,7 @@ def init(
     """
     from regraft.release.init import init as make
 
-    made, outcome = make(folder, log, reader, columns(mapping), pairs(limit, "--limit"), _tell)
+    made, outcome = make(folder, log, reader, columns(mapping), pairs(limit, "--limit"), tell)
     say(f"\n{outcome.champion} is the champion of {made.folder}. Its settings: {made.folder / 'regraft.yaml'}\n")
     say(f"Next day's rows: {command('ingest', folder, 'FILE')}")
     say(f"Close the next day: {command('update', folder)}")
@@ -76,7 +74,7 @@ def compact(
 
     site = _open(folder)
     with working(site, "compact") as held:
-        done = merge(site, held, KEEP if keep is None else keep, _tell)
+        done = merge(site, held, KEEP if keep is None else keep, tell)
     if done.before:
         say(f"{done.before:,} files are {done.after:,} now, with the same {done.rows:,} rows.")
     else:
@@ -110,9 +108,9 @@ def update(
         if skip is not None:
             outcomes = [held.skip(site, skip)]
         elif catch_up:
-            outcomes = updates.catch_up(site, date, _tell)
+            outcomes = updates.catch_up(site, date, tell)
         else:
-            outcomes = [updates.update(site, date, _tell, accept)]
+            outcomes = [updates.update(site, date, tell, accept)]
     except DataError as error:
         say(str(error), error=True)
         raise typer.Exit(DATA_PROBLEM) from error
@@ -221,10 +219,6 @@ def _open(folder: Path) -> Site:
     from regraft.setup.site import Site
 
     return Site.open(folder)
-
-
-def _tell(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
 
 
 def _show(outcome: Outcome, as_json: bool, dry_run: bool = False) -> None:
