@@ -36,7 +36,7 @@ ALLOWED = {
     ("release/journal.py", "mkdir"): "the folder of the log",
     ("release/recovery.py", "rename"): "a complete folder back to where it was staged",
     ("release/recovery.py", "mkdir"): "the folder of a run's staged contenders",
-    ("release/rollback.py", "move"): "an alias in the database",
+    ("state/versions.py", "move"): "an alias in the database",
     ("data/spool.py", "open"): "appended lines, on the disk before they are acknowledged",
     ("data/spool.py", "mkdir"): "the folder of the spool",
     ("data/pseudonyms.py", "mkdir"): "the folder of the key",

@@ -12,7 +12,6 @@ from regraft.arena.claim import kept_cuts
 from regraft.arena.proposal import ladder
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
-from regraft.errors import StateError
 from regraft.setup.config import SITE_FILE, ArenaConfig, ModelOptions
 
 PLACE = Path("reports") / "arena"  # of runs, in a site
@@ -52,7 +51,5 @@ def open_log(config: ArenaConfig, folder: Path) -> Stream:
 
     site = Site.open(path.parent)
     with transaction(site.engine) as connection:
-        cuts = site.cuts(connection)
-    if cuts is None:
-        raise StateError(f"site '{path.parent}'", "has closed no period yet", "a site made by regraft init")
+        cuts = site.closed_cuts(connection)
     return site.stream(cuts)

@@ -34,7 +34,8 @@ def day_of(site: Site, begins: int) -> Day:
         rows = rows.with_columns(value=pl.lit(None, pl.Float64))
     rows = rows.filter(pl.col("known_at").dt.epoch("ms").is_between(earliest, begins + DAY, closed="left"))
     today = date_of(begins)
-    own = tuple(sorted({f.batch for f in _of_day(site, listed, begins)}))
+    # What became known on the day lies in no earlier file but the late ones.
+    own = tuple(sorted({f.batch for f in _of_day(site, [*late, *inside], begins)}))
     aside = {f.day: shares.get(f.batch, 0.0) for f in inside}
     aside[today] = max((shares.get(batch, 0.0) for batch in own), default=0.0)
     return Day.of(rows, today, aside, own)

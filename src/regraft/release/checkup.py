@@ -13,7 +13,7 @@ from sqlalchemy import select
 from regraft.data import spool, store
 from regraft.data.pseudonyms import key_file, load_key
 from regraft.errors import RegraftError
-from regraft.release.recovery import STAGING, unlisted, unnamed
+from regraft.release.recovery import unlisted, unnamed
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
 from regraft.state import files, ledger, versions
@@ -103,7 +103,7 @@ def _versions(site: Site) -> Iterator[Found]:
             problems.append(Found("versions", str(error), problem=True))
     yield Found("versions", f"{len(listed) - len(problems)} of {len(listed)} are whole")
     yield from problems
-    left = [*unnamed(site), *(site.versions / STAGING).glob("*")]
+    left = [*unnamed(site), *site.staging.glob("*")]
     if left:
         yield Found(
             "versions", f"{len(left)} folders of killed runs; the next update goes on from them or removes them"

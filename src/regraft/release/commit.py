@@ -72,15 +72,13 @@ def commit(
         else:
             ledger.append(connection, "kept", {**details, "champion": champion}, now())
         if challenger and challenger.state == "good":
-            before = versions.alias(connection, "challenger")
-            expected = before.version if before else None
-            versions.move(connection, "challenger", challenger.name, expected, "challenger", {"run": run.id}, now())
+            versions.point(connection, "challenger", challenger.name, "challenger", {"run": run.id}, now())
         files.set_state(connection, files.in_state(connection, files.HELD), files.ACCEPTED)
         for number, begins, ends in closed.periods:
             connection.execute(insert(periods).values(number=number, begins=begins, ends=ends, run=run.id))
         finish(connection, done)
     boundary("commit", outcome=done.state, champion=done.champion)
-    remove(site.versions / ".staging" / run.key)
+    remove(site.staging / run.key)
     return done
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from regraft.data import store
 from regraft.errors import StateError
+from regraft.release.arrivals import EARLIER
 from regraft.release.journal import boundary
 from regraft.release.recovery import sweep
 from regraft.release.runs import date_of, waiting
@@ -22,7 +23,7 @@ from regraft.state.database import transaction
 from regraft.state.files import Listed
 from regraft.state.lease import Lease
 
-KEEP = 28  # newest closed days that are left as they are
+KEEP = EARLIER  # newest closed days that are left as they are
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,8 @@ def compact(site: Site, held: Lease, keep: int = KEEP, tell: Callable[[str], obj
                 f"run {run}", "is held by the gate and waits for a person", "no run that waits",
                 f"regraft update {site.folder} --accept {run}, or --skip {run}",
             )  # fmt: skip
-        cuts, listed = site.cuts(connection), files.listed(connection)
+        cuts, listed = site.closed_cuts(connection), files.listed(connection)
         merged = compactions.sources(connection)
-    if cuts is None:
-        raise StateError(f"site '{site.folder}'", "has closed no period yet", "a site made by regraft init")
     before = date_of(cuts.end - keep * DAY)
     by_day: dict[str, list[Listed]] = {}
     for file in listed:

@@ -71,7 +71,7 @@ def first_close(site: Site, held: Lease, days: tuple[list[int], int], tell: Tell
     bench = Workbench(site, site.stream(days_cuts(begins, end)))
     with transaction(site.engine) as connection:
         run = begin(connection, site, held, begins[-1], [None] * len(site.options.contenders))
-    staging = site.versions / ".staging" / run.key
+    staging = site.staging / run.key
     work, seen = [close.Work(options) for options in site.options.contenders], {}
     for number, until in enumerate(ends, start=1):
         tell(f"Closing period {number} of {len(begins)}, up to {date_of(until)}")

@@ -41,9 +41,7 @@ def publish_remade(
         lease.demand(connection, held)
         versions.add(connection, made)
         for alias in aliases:
-            before = versions.alias(connection, alias)
-            expected = before.version if before else None
-            versions.move(connection, alias, name, expected, "remade", {"instead_of": old.name}, now())
+            versions.point(connection, alias, name, "remade", {"instead_of": old.name}, now())
         also(connection, name)
     return name
 
@@ -59,10 +57,9 @@ def fallback(site: Site, held: Lease, alias: Alias, but: Set[str], tell: Callabl
             versions.move(connection, alias.name, left[-1].name, alias.version, "fell back", {}, now())
         return left[-1].name
     with transaction(site.engine) as connection:
-        cuts = site.cuts(connection)
-    assert cuts is not None
+        cuts = site.closed_cuts(connection)
     number = len(cuts.starts)
-    staging = site.versions / ".staging" / f"fallback-{alias.epoch}"
+    staging = site.staging / f"fallback-{alias.epoch}"
     took = close.renew(Workbench(site, site.stream(cuts)), [close.Work(POPULARITY)], number, staging, tell)
     as_if = Version(
         old.name, old.number, POPULARITY.label, old.run, cuts.end, "",

@@ -29,7 +29,6 @@ from regraft.state.lease import Lease
 from regraft.state.versions import Version
 
 LEFT = 24 * 3600.0  # seconds after which what is not listed is removed
-STAGING = ".staging"
 
 
 @contextmanager
@@ -45,7 +44,7 @@ def recover(site: Site, held: Lease, left: float = LEFT) -> dict[str, int]:
     taken = _take_back(site)
     until = time.time() - left
     removed = sweep(site, until=until)
-    for folder in sorted((site.versions / STAGING).glob("*")):
+    for folder in sorted(site.staging.glob("*")):
         if _newest(folder) < until:
             remove(folder)
             removed += 1
@@ -73,7 +72,7 @@ def unnamed(site: Site) -> list[Path]:
     """Folders of versions that no row names: a killed process published them and did not commit."""
     with transaction(site.engine) as connection:
         known = {version.name for version in versions.listed(connection)}
-    return [path for path in sorted(site.versions.glob("*")) if path.name not in known and path.name != STAGING]
+    return [path for path in sorted(site.versions.glob("*")) if path.name not in known and path != site.staging]
 
 
 def _take_back(site: Site) -> int:
@@ -83,7 +82,7 @@ def _take_back(site: Site) -> int:
             verify(folder, sha256(folder / MANIFEST))
             found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             label = ContenderOptions.model_validate(found["lineage"]["contender"]).label
-            place = site.versions / STAGING / found["run"] / label
+            place = site.staging / found["run"] / label
         except (OSError, ValueError, KeyError, ModelError):  # not whole, or not of an update
             remove(folder)
             continue

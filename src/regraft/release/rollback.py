@@ -32,8 +32,7 @@ def rollback(site: Site, to: str | None = None, batch: bool = False, alias: str 
         gone = batches_since(site, connection, target.cut) if batch else []
         compactions.demand_apart(connection, gone)
         files.set_state(connection, gone, files.ROLLED_BACK)
-        expected = now_at.version if now_at else None
-        return versions.move(connection, alias, target.name, expected, "rolled back", {"batches": gone}, now())
+        return versions.point(connection, alias, target.name, "rolled back", {"batches": gone}, now())
 
 
 def _before(connection: Connection, site: Site, now_at: Alias | None) -> versions.Version:

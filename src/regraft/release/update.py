@@ -122,7 +122,7 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     boundary("judge", rows=len(rows.rows), outcome=gate.outcome(findings))
     if gate.outcome(findings) == "hold" and not accept:
         return hold(site, held, run, rows, findings)
-    staging = site.versions / ".staging" / run.key
+    staging = site.staging / run.key
     took = close.renew(bench, begun.work, begun.number, staging, tell)
     boundary("renew", rows=sum(one["examples"] for one in took.values()))
     after, broken = _after(bench, begun, staging, took)

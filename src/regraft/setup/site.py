@@ -146,6 +146,11 @@ class Site:
         return self.folder / "versions"
 
     @property
+    def staging(self) -> Path:
+        """Where versions are prepared, a folder per run."""
+        return self.versions / ".staging"
+
+    @property
     def spool(self) -> Path:
         return self.folder / "spool"
 
@@ -163,6 +168,12 @@ class Site:
         """Where the closed periods begin and the last one ends; None before the first close."""
         rows = connection.execute(select(periods).order_by(periods.c.number)).all()
         return days_cuts([row.begins for row in rows], rows[-1].ends) if rows else None
+
+    def closed_cuts(self, connection: Connection) -> Cuts:
+        """As `cuts`; StateError before the first close."""
+        if (found := self.cuts(connection)) is None:
+            raise StateError(f"site '{self.folder}'", "has closed no period yet", "a site made by regraft init")
+        return found
 
     def stream(self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None) -> Stream:
         """The accepted rows of the site up to the last of the cuts, as a stream.

@@ -108,6 +108,12 @@ def move(
     return Alias(name, to, epoch)
 
 
+def point(connection: Connection, name: str, to: str, kind: str, details: Mapping[str, Any], at: int) -> Alias:
+    """As `move`, from wherever the alias points to inside the caller's transaction."""
+    found = alias(connection, name)
+    return move(connection, name, to, found.version if found else None, kind, details, at)
+
+
 def destroy(connection: Connection, names: Sequence[str]) -> None:
     """Marks versions as destroyed, inside the caller's transaction: they stay listed and are never served again."""
     set_state(connection, names, DESTROYED)
