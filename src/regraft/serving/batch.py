@@ -17,12 +17,10 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from regraft.data.labels import LabelRule
 from regraft.data.pseudonyms import Key, load_key
 from regraft.data.store import sha256
-from regraft.errors import ConfigError, DataError, StateError
+from regraft.errors import ConfigError, DataError
 from regraft.files import durable, remove, whole, write_text
-from regraft.prompts.live import Event
 from regraft.serving.loaded import Loaded
 from regraft.serving.ranking import ranked
 from regraft.serving.standing import Data, load, read_data, stamp
@@ -88,7 +86,8 @@ def recommend_all(
     question = _question(site, users, parts, n, now, at_once, tell)
     data = read_data(site)
     loaded = load(site, data, versions.Alias("champion", question.version, question.epoch))
-    _tell_events(site, data, parts)
+    with (parts / EVENTS).open(encoding="utf-8") as lines:  # of the day, as they were when the work began
+        data.tell(map(json.loads, lines))
     with transaction(site.engine) as connection:
         blocked = erasures.blocked(connection)
     people = left_out = rows = resumed = 0
@@ -115,32 +114,21 @@ def _question(
     if not users.is_file():
         raise DataError(f"users '{users}'", "is no file", "a file with one person's id per line, or a column user_id")
     with transaction(site.engine) as connection:
-        alias, closed = versions.alias(connection, "champion"), stamp(connection).data
+        at, ends = stamp(connection), site.closed_cuts(connection).end
         destroyed = {v.name for v in versions.listed(connection) if v.state == versions.DESTROYED}
-    if alias is None:
-        raise StateError(f"site '{site.folder}'", "has no version yet", "a site made by regraft init")
-    asked = Question(sha256(users), n, alias.version, alias.epoch, now, closed, at_once)
+    asked = Question(sha256(users), n, at.alias.version, at.alias.epoch, now, at.data, at_once)
     if begun := _begun(parts):
-        same = (begun.users, begun.n, begun.closed, begun.at_once) == (asked.users, n, closed, at_once)
+        same = (begun.users, begun.n, begun.closed, begun.at_once) == (asked.users, n, at.data, at_once)
         if same and begun.version not in destroyed:
             tell(f"Going on with {begun.version} as of the time when this was begun")
             return begun
         tell("The site, the users or --n are others than when this was begun: beginning anew")
     remove(parts)
-    rows = site.spooled_events(_end(site))
+    rows = site.spooled_events(ends)
     write_text(parts / EVENTS, "".join(json.dumps(row) + "\n" for row in rows))
     with durable(parts / PROGRESS):
         write_text(parts / PROGRESS, json.dumps(asdict(asked)))
     return asked
-
-
-def _end(site: Site) -> int:
-    """End of the last closed day, ms."""
-    with transaction(site.engine) as connection:
-        cuts = site.cuts(connection)
-    if cuts is None:
-        raise StateError(f"site '{site.folder}'", "has closed no period yet", "a site made by regraft init")
-    return cuts.end
 
 
 def _begun(parts: Path) -> Question | None:
@@ -151,15 +139,6 @@ def _begun(parts: Path) -> Question | None:
     return Question(**{**found, "closed": tuple(found["closed"])})
 
 
-def _tell_events(site: Site, data: Data, parts: Path) -> None:
-    """Moves facts on by the events of the day, as they were when the work began."""
-    rule = LabelRule(site.options.data.label)
-    with (parts / EVENTS).open(encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            uid = data.uids.get(row["pseudonym"], row["pseudonym"])
-            data.live.tell(Event(uid, row["item_id"], row["time"], rule.of(row["event"], row["value"])))
-
-
 def _lists(
     site: Site, data: Data, loaded: Loaded, key: Key, users: list[str], blocked: set[str], question: Question
 ) -> pl.DataFrame:  # fmt: skip
@@ -167,8 +146,7 @@ def _lists(
     for user, pseudonym in zip(users, key.pseudonyms(users), strict=True):
         if pseudonym in blocked:
             continue
-        uid = data.uids.get(pseudonym, pseudonym)
-        listed = ranked(data, loaded, uid, question.n, question.now, site.options.repeat)
+        listed = ranked(data, loaded, data.uid(pseudonym), question.n, question.now, site.options.repeat)
         rows += [
             {"user_id": user, "rank": k, "item_id": i.item, "score": i.score, "why": i.why, "version": loaded.name}
             for k, i in enumerate(listed, start=1)

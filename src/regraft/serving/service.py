@@ -17,17 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data.labels import LabelRule
 from regraft.data.pseudonyms import Key, load_key
 from regraft.data.spool import Spool
 from regraft.errors import DataError, RegraftError
-from regraft.prompts.live import Event, Live
+from regraft.prompts.live import Live
 from regraft.serving.candidates.protocol import Candidates
 from regraft.serving.loaded import Loaded
 from regraft.serving.ranking import Recommended, ranked
 from regraft.serving.standing import Data, Stamp, Standing, load, read_data, stamp
 from regraft.setup.site import Site
-from regraft.state import erasures, versions
+from regraft.state import erasures
 from regraft.state.database import transaction
 
 LOOK = 0.5  # seconds between looks at the database
@@ -61,7 +60,6 @@ class Service:
     def __init__(self, site: Site, tell: Callable[[str], object] = str, clock: Callable[[], int] = wall_clock) -> None:
         self.site, self.tell, self.clock = site, tell, clock
         self.key: Key = load_key(site.folder)
-        self.rule = LabelRule(site.options.data.label)
         self.lists, self.events = Spool(site.spool / "lists"), Spool(site.spool / "events")
         self.failures = 0
         self._refused: Stamp | None = None
@@ -69,8 +67,8 @@ class Service:
         self._taking = threading.Lock()
         self._meanwhile: list[Mapping[str, Any]] | None = None  # events taken while the site is read anew
         self._stopped = threading.Event()
-        now, alias, self._blocked = self._look_up()
-        self._at = self._standing(now, alias)
+        now, self._blocked = self._look_up()
+        self._at = self._standing(now)
 
     @property
     def loaded(self) -> Loaded:
@@ -99,21 +97,21 @@ class Service:
     def look(self) -> None:
         """One look at the database: who is blocked, and a swap where the site has moved on."""
         with self._swap:
-            now, alias, blocked = self._look_up()
-            if now.erasures != self._at.stamp.erasures or blocked != self._blocked:
+            now, blocked = self._look_up()
+            if blocked != self._blocked:
                 self._blocked = blocked
                 self._finish_segments()  # an erasure waits for them
             if now == self._at.stamp or now == self._refused:
                 return
             try:
-                before, self._at = self._at, self._standing(now, alias)
+                before, self._at = self._at, self._standing(now)
                 if before.stamp.data != now.data:
                     self._finish_segments()  # the next update takes them in and removes them
                 if self.loaded.name != before.loaded.name:
                     self.tell(f"now serving {self.loaded.name}")
             except RegraftError as error:
                 self.failures, self._refused = self.failures + 1, now
-                self.tell(f"{alias.version} is refused, {self.loaded.name} stays: {error}")
+                self.tell(f"{now.alias.version} is refused, {self.loaded.name} stays: {error}")
 
     def _watch(self) -> None:
         while not self._stopped.wait(LOOK):
@@ -126,25 +124,23 @@ class Service:
         self.lists.finish()
         self.events.finish()
 
-    def _look_up(self) -> tuple[Stamp, versions.Alias, set[str]]:
+    def _look_up(self) -> tuple[Stamp, set[str]]:
         with transaction(self.site.engine) as connection:
-            now, alias = stamp(connection), versions.alias(connection, "champion")
-            assert alias is not None  # `stamp` refuses a site without one
-            return now, alias, erasures.blocked(connection)
+            return stamp(connection), erasures.blocked(connection)
 
-    def _standing(self, now: Stamp, alias: versions.Alias) -> Standing:
+    def _standing(self, now: Stamp) -> Standing:
         """All that is answered from as the site stands now; what has not changed is kept."""
         old: Standing | None = getattr(self, "_at", None)
         if old is not None and old.stamp.data == now.data:
-            same = old.loaded.epoch == alias.epoch
-            return Standing(now, old.data, old.loaded if same else load(self.site, old.data, alias))
+            same = old.loaded.epoch == now.alias.epoch
+            return Standing(now, old.data, old.loaded if same else load(self.site, old.data, now.alias))
         with self._taking:
             self._meanwhile = []
         try:
             data = read_data(self.site)
             spooled = self.site.spooled_events(data.closed)
             self._tell_all(data, spooled)
-            loaded = load(self.site, data, alias)
+            loaded = load(self.site, data, now.alias)
             with self._taking:  # what came while we read
                 known = {row["event_id"] for row in spooled}
                 self._tell_all(data, [row for row in self._meanwhile if row["event_id"] not in known])
@@ -155,10 +151,7 @@ class Service:
             self._meanwhile = None
 
     def _tell_all(self, data: Data, rows: Iterable[Mapping[str, Any]]) -> None:
-        for row in rows:
-            if row["pseudonym"] not in self._blocked:
-                uid = data.uids.get(row["pseudonym"], row["pseudonym"])
-                data.live.tell(Event(uid, row["item_id"], row["time"], self._label(row)))
+        data.tell(row for row in rows if row["pseudonym"] not in self._blocked)
 
     # -- answering -------------------------------------------------------------------------------
 
@@ -214,7 +207,4 @@ class Service:
         (pseudonym,) = self.key.pseudonyms([user])
         if pseudonym in self._blocked:
             raise GoneError("user", "is being erased", "somebody else")
-        return pseudonym, data.uids.get(pseudonym, pseudonym)
-
-    def _label(self, row: Mapping[str, Any]) -> int:
-        return self.rule.of(row["event"], row["value"])
+        return pseudonym, data.uid(pseudonym)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from regraft.data.labels import LabelRule
 from regraft.errors import StateError
 from regraft.plugins import names, plugin_class
-from regraft.prompts.live import Live
+from regraft.prompts.live import Event, Live
 from regraft.serving.candidates.protocol import Candidates, Snapshot
 from regraft.serving.loaded import Loaded
 from regraft.setup.manifest import verify
@@ -24,9 +27,8 @@ from regraft.workbench import Workbench
 class Stamp:
     """By which a server sees that the site has moved on."""
 
-    epoch: int  # of the champion's alias
+    alias: Alias  # the champion's
     data: tuple[int, ...]  # closes, batches out of use, erasures done: what facts are made from
-    erasures: int  # begun: who is blocked
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,17 @@ class Data:
     uids: dict[str, str]
     probe: list[str]
     closed: int  # end of the last closed period, ms
+    rule: LabelRule
+
+    def uid(self, pseudonym: str) -> str:
+        """By which facts know a person; a stranger goes by the pseudonym."""
+        return self.uids.get(pseudonym, pseudonym)
+
+    def tell(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Moves facts on by spooled events."""
+        for row in rows:
+            label = self.rule.of(row["event"], row["value"])
+            self.live.tell(Event(self.uid(row["pseudonym"]), row["item_id"], row["time"], label))
 
 
 @dataclass(frozen=True)
@@ -60,21 +73,20 @@ def stamp(connection: Connection) -> Stamp:
         select(func.coalesce(func.sum(batches.c.id), 0)).where(batches.c.state != files.ACCEPTED)
     ).scalar_one()
     done = len(erasures.erased(connection))
-    return Stamp(alias.epoch, (int(closes), int(out), done), erasures.count(connection))
+    return Stamp(alias, (int(closes), int(out), done))
 
 
 def read_data(site: Site) -> Data:
     """Facts, candidates and uids of the site up to its last close."""
     with transaction(site.engine) as connection:
-        cuts, uids = site.cuts(connection), vault.everybody(connection)
-    if cuts is None:
-        raise StateError(f"site '{site.folder}'", "has closed no period yet", "a site made by regraft init")
+        cuts, uids = site.closed_cuts(connection), vault.everybody(connection)
     stream, catalogue = site.stream(cuts), site.catalogue()
     bench = Workbench(site, stream)
     snapshot = Snapshot(stream, catalogue)
     sources: dict[str, Candidates] = {name: plugin_class("candidates", name)(snapshot) for name in names("candidates")}
     probe = catalogue["item_id"].head(3).to_list()
-    return Data(bench, bench.live(stream, catalogue), sources, uids, probe, cuts.end)
+    rule = LabelRule(site.options.data.label)
+    return Data(bench, bench.live(stream, catalogue), sources, uids, probe, cuts.end, rule)
 
 
 def load(site: Site, data: Data, alias: Alias) -> Loaded:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from regraft.state import ledger
 from regraft.state.tables import erasures
@@ -60,8 +60,3 @@ def blocked(connection: Connection) -> set[str]:
 def erased(connection: Connection) -> set[str]:
     """uids of all people who were erased."""
     return {row.uid for row in connection.execute(select(erasures.c.uid).where(erasures.c.step == DONE))}
-
-
-def count(connection: Connection) -> int:
-    """Erasures ever begun: a server that sees it grow reads anew who is blocked."""
-    return int(connection.execute(select(func.count()).select_from(erasures)).scalar_one())
