@@ -100,8 +100,7 @@ def forget(site: Site, users: list[str], tell: Tell = str) -> list[Path]:
         boundary("blocked")
         with transaction(site.engine) as connection:
             waiting = erasures.open_ones(connection)
-        names = dict(zip(load_key(site.folder).pseudonyms(users), users, strict=True))
-        return [_Forgetting(site, held, one, names.get(one.pseudonym, ""), tell).run() for one in waiting]
+        return [_Forgetting(site, held, one, tell).run() for one in waiting]
 
 
 def _known(site: Site, user: str) -> tuple[str, str]:
@@ -126,26 +125,36 @@ def _plan(site: Site, connection: Connection, uid: str) -> tuple[dict[str, Any],
 
 
 class _Forgetting:
-    """One erasure, step by step."""
+    """One erasure, step by step; a step gives what is to be kept of it in the plan."""
 
-    def __init__(self, site: Site, held: Lease, erasure: Erasure, user: str, tell: Tell) -> None:
-        self.site, self.held, self.erasure, self.user, self.tell = site, held, erasure, user, tell
+    def __init__(self, site: Site, held: Lease, erasure: Erasure, tell: Tell) -> None:
+        self.site, self.held, self.erasure, self.tell = site, held, erasure, tell
 
     def run(self) -> Path:
-        steps = {
-            "blocked": self._data, "data": self._traces, "traces": self._serve_another, "served": self._destroy,
-            "destroyed": self._remake, "remade": self._finish,
+        steps: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
+            "blocked": (self._data, "data"), "data": (self._traces, "traces"),
+            "traces": (self._serve_another, "served"), "served": (self._destroy, "destroyed"),
+            "destroyed": (self._remake, "remade"),
         }  # fmt: skip
-        while self.erasure.step != erasures.DONE:
-            steps[self.erasure.step]()
-            boundary(self.erasure.step)
+        while self.erasure.step in steps:
+            work, step = steps[self.erasure.step]
+            found = work()
+            with transaction(self.site.engine) as connection:
+                self._advance(connection, step, **found)
+            boundary(step)
+        self._finish()
+        boundary(erasures.DONE)
+        return self._certificate
+
+    @property
+    def _certificate(self) -> Path:
         return self.site.reports / f"erasure-{self.erasure.id:06d}.json"
 
     def _advance(self, connection: Connection, step: str, **more: Any) -> None:
         lease.demand(connection, self.held)
         self.erasure = erasures.advance(connection, self.erasure, step, {**self.erasure.plan, **more})
 
-    def _data(self) -> None:
+    def _data(self) -> dict[str, Any]:
         began = perf_counter()
         with transaction(self.site.engine) as connection:
             plan, files = _plan(self.site, connection, self.erasure.uid)
@@ -155,53 +164,46 @@ class _Forgetting:
         removed = without_person(self.site, self.held, files, self.erasure.uid)
         earlier = self.erasure.plan.get("removed", {"files": 0, "rows": 0})
         self.tell(f"{removed['rows']:,} rows in {removed['files']} data files are gone")
-        with transaction(self.site.engine) as connection:
-            total = {name: earlier[name] + removed[name] for name in removed}
-            self._advance(connection, "data", removed=total, seconds_data=perf_counter() - began)
+        total = {name: earlier[name] + removed[name] for name in removed}
+        return {"removed": total, "seconds_data": perf_counter() - began}
 
-    def _traces(self) -> None:
+    def _traces(self) -> dict[str, Any]:
         pseudonym = self.erasure.pseudonym
-        for path in sorted(self.site.cache.glob("*")):
-            remove(path)
         lines = sum(
             spool.drop(self.site.spool / kind, lambda row: row["pseudonym"] == pseudonym)
             for kind in ("events", "lists")
         )
-        for path in sorted((self.site.spool / "aside").glob("*")):  # rows that nobody could read, with ids as they came
-            remove(path)
-        for path in sorted(self.site.reports.glob("arena*")):  # its scores carry uids
-            remove(path)
+        # Set aside are rows that nobody could read, with ids as they came; scores of arena runs carry uids.
+        for folder, names in ((self.site.cache, "*"), (self.site.spool / "aside", "*"), (self.site.reports, "arena*")):
+            for path in sorted(folder.glob(names)):
+                remove(path)
         self.tell(f"{lines:,} spooled lines, caches, set-aside rows and arena runs are gone")
-        with transaction(self.site.engine) as connection:
-            self._advance(connection, "traces", lines=lines)
+        return {"lines": lines}
 
-    def _serve_another(self) -> None:
-        needed = self.erasure.plan["needed"]
+    def _serve_another(self) -> dict[str, Any]:
         with transaction(self.site.engine) as connection:
             alias = versions.alias(connection, "champion")
         if alias and alias.version in self.erasure.plan["exposed"]:
             served = fallback(self.site, self.held, alias, set(self.erasure.plan["exposed"]), self.tell)
             self.tell(f"{served} serves until the versions are made again")
-        with transaction(self.site.engine) as connection:
-            self._advance(connection, "served", needed=needed)
+        return {}
 
-    def _destroy(self) -> None:
+    def _destroy(self) -> dict[str, Any]:
         exposed = self.erasure.plan["exposed"]
         with transaction(self.site.engine) as connection:
             lease.demand(connection, self.held)
             versions.destroy(connection, exposed)
         for name in exposed:
             remove(self.site.versions / name)
-        for path in sorted((self.site.versions / ".staging").glob("*")):
+        for path in sorted(self.site.staging.glob("*")):
             if not path.name.startswith("erasure"):
                 remove(path)
         self.tell(f"{len(exposed)} versions that saw the person are destroyed")
-        with transaction(self.site.engine) as connection:
-            self._advance(connection, "destroyed")
+        return {}
 
-    def _remake(self) -> None:
+    def _remake(self) -> dict[str, Any]:
         began = perf_counter()
-        place = self.site.versions / ".staging" / f"erasure-{self.erasure.id}"
+        place = self.site.staging / f"erasure-{self.erasure.id}"
         made = dict(self.erasure.plan.get("made", {}))
         for name, aliases in self.erasure.plan["needed"].items():
             if name in made:
@@ -213,8 +215,7 @@ class _Forgetting:
             note = partial(self._note, made, name)
             publish_remade(self.site, self.held, version, remade.folder, remade.took, aliases, note)
         remove(place)
-        with transaction(self.site.engine) as connection:
-            self._advance(connection, "remade", made=made, seconds_remade=perf_counter() - began)
+        return {"made": made, "seconds_remade": perf_counter() - began}
 
     def _note(self, made: dict[str, str], old: str, connection: Connection, new: str) -> None:
         """Writes down, in the transaction that names it, what stands in the place of an old version."""
@@ -232,7 +233,7 @@ class _Forgetting:
             "exceptions": EXCEPTIONS, "code": __version__,
         }  # fmt: skip
         signed = certificate.sign(certificate.signing_key(self.site.folder), content)
-        path = self.site.reports / f"erasure-{self.erasure.id:06d}.json"
+        path = self._certificate
         write_text(path, json.dumps(signed, indent=2, sort_keys=True))
         self.tell(f"For the person, to find themselves in {path.name}: salt {plan['salt']}")
         with transaction(self.site.engine) as connection:
