@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
 from sqlalchemy import select
 
+from cli.door import regraft
 from regraft.errors import StateError
 from regraft.release.held import skip
 from regraft.release.rollback import rollback
@@ -132,3 +135,15 @@ def test_late_rows_of_a_held_day_are_held_with_it(world: SiteWorld) -> None:
     assert states(world.site) == ["accepted", "held", "held"]
     skip(world.site, held.run)
     assert served(world.site) == before
+
+
+def test_the_decision_on_a_day_is_printed_with_its_reasons_and_told_as_json(world: SiteWorld) -> None:
+    world.ingest(label_flip(world.of(world.days[FIRST]), RNG))
+    dry = regraft("update", "shop", "--dry-run", at=world.folder)
+    assert (dry.code, "would be held for a person, because of label-share (" in dry.out) == (0, True)
+    told = regraft("update", "shop", "--json", at=world.folder)
+    findings = {one["check"]: one for one in json.loads(told.out)["findings"]}
+    assert (told.code, findings["label-share"]["outcome"]) == (30, "hold")
+    assert findings["label-share"]["values"]["deviations"] > 6
+    skipped = regraft("update", "shop", "--skip", json.loads(told.out)["run"], at=world.folder)
+    assert (skipped.code, skipped.out.splitlines()[-1].endswith("skipped: nothing has learnt from it")) == (0, True)

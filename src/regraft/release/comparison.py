@@ -54,7 +54,7 @@ def _anchor(connection: Connection, in_service: Version, cut: int) -> Version | 
     """The newest champion that is a week old at the cut; None where that is the one in service, or there is none."""
     moves = versions.history(connection, "champion")
     champions = [versions.version(connection, name) for name in dict.fromkeys(a.version for a in moves)]
-    old = [v for v in champions if v.cut <= cut - ANCHOR * DAY]
+    old = [v for v in champions if v.state == "good" and v.cut <= cut - ANCHOR * DAY]
     found = max(old, key=lambda v: v.number, default=None)
     return None if found is None or found.name == in_service.name else found
 

@@ -8,7 +8,7 @@ from regraft.release.evidence import FEW_DAYS, Day, Finding, ShareLimits
 
 
 class TopUsers(ShareLimits):
-    times: float = Field(1.5, ge=1, description="rows of one user, as a multiple of the most on any earlier day")
+    times: float = Field(1.5, ge=1, description="rows of one user, as a multiple of the most on 9 of 10 earlier days")
     flood: float = Field(0.02, ge=0, le=1, description="share of the rows by users above that which is allowed")
 
     def look(self, day: Day) -> Finding:
@@ -16,10 +16,10 @@ class TopUsers(ShareLimits):
         found = self.above("top-users", day, "top_users", said)
         if len(day.earlier) < FEW_DAYS or not len(day.rows):
             return found
-        most = float(day.earlier["most"].max())  # type: ignore[arg-type]
+        most = float(day.earlier["most"].quantile(0.9))  # type: ignore[arg-type]
         cap = max(self.times * most, most + 6 * most**0.5)  # by chance a few rows more: 9 where the most was 3
         counts = day.rows.group_by("uid").len()["len"]
         share = float(counts.filter(counts > cap).sum() / len(day.rows))
-        words = f"; {int((counts > cap).sum())} users with more than {cap:,.0f} rows, as never before: {share:.1%}"
+        words = f"; {int((counts > cap).sum())} users with more than {cap:,.0f} rows, as hardly ever: {share:.1%}"
         outcome = "hold" if share > self.flood else found.outcome
         return Finding("top-users", outcome, found.reason + (words if share else ""), {**found.values, "flood": share})

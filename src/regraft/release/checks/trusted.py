@@ -12,7 +12,7 @@ from regraft.release.evidence import Finding, Judged, Limits
 
 class Trusted(Limits):
     when: ClassVar[Literal["after"]] = "after"
-    margin: float = Field(0.002, ge=0, description="AUC that the upper bound may lie below zero")
+    margin: float = Field(0.01, ge=0, description="AUC that the upper bound may lie below zero")
     drop: float = Field(0.05, gt=0, description="loss of AUC that is too much where users are too few for an interval")
     least: int = Field(200, ge=1, description="rows below which nothing is decided")
 
