@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from regraft.data import spool, store
 from regraft.errors import DataError
 from regraft.privacy.forget import block, forget
-from regraft.release.feedback import take_spool
+from regraft.release.feedback import clear, take_spool
 from regraft.release.rollback import rollback
 from regraft.release.update import update
 from regraft.serving.app import make_app
@@ -110,8 +110,8 @@ def test_lists_wait_until_they_can_no_longer_be_answered(shop: Shop) -> None:
     with lease.holding(site.engine, site.lease_name) as held:
         with pytest.raises(DataError, match="may still be answered"):
             take_spool(site, held, cut, cut + 60_000)
-        counts = take_spool(site, held, cut, cut + 3_600_000)
-        again = take_spool(site, held, cut, cut + 3_600_000)
+        counts = take_spool(site, held, cut, cut + 3_600_000).counts
+        again = take_spool(site, held, cut, cut + 3_600_000).counts
     assert (counts.accepted, again.accepted, again.already_there) == (5, 0, 5)
 
 
@@ -208,6 +208,50 @@ def test_5000_events_are_taken_in_within_seconds(shop: Shop) -> None:
     assert shop.client.post("/events", json={"events": events}).status_code == 202
     site, cut, began = shop.world.site, ms(shop.world.days[FIRST]) + DAY, time.perf_counter()
     with lease.holding(site.engine, site.lease_name) as held:
-        counts = take_spool(site, held, cut, cut + DAY)
+        counts = take_spool(site, held, cut, cut + DAY).counts
     assert counts.accepted == 5000
     assert time.perf_counter() - began < 10
+
+
+def test_an_answer_outlives_the_segment_that_it_came_in(shop: Shop) -> None:
+    one = shop.lists("u001", n=3)[0]
+    shop.click("u001", one["items"][1]["item_id"], shop.noon + 1000, request_id=one["request_id"])
+    shop.service.stop()
+    shop.close()
+    shop.close(FIRST + 1)
+    served = rows_of(shop.world.site).filter(pl.col("request_id") == one["request_id"])
+    assert served.sort("position", "event").select("position", "event").rows() == [
+        (0, "impression"),
+        (1, "click"),
+        (2, "impression"),
+    ]
+
+
+def test_a_line_that_came_after_the_spool_was_read_is_not_removed(shop: Shop) -> None:
+    site, cut = shop.world.site, ms(shop.world.days[FIRST]) + DAY
+    shop.click("u002", "i000", shop.noon)
+    with lease.holding(site.engine, site.lease_name) as held:
+        read = take_spool(site, held, cut, cut + DAY).sizes
+        shop.click("u002", "i001", shop.noon + 1000)
+        shop.service.stop()
+        assert clear(site, cut, read) == 0
+        again = take_spool(site, held, cut, cut + DAY).counts
+    assert again is not None and again.accepted == 1
+
+
+def test_an_event_answers_no_list_of_somebody_else(shop: Shop) -> None:
+    (one,) = shop.lists("u001", n=2)
+    shop.click("u002", one["items"][0]["item_id"], shop.noon + 1000, request_id=one["request_id"])
+    shop.close()
+    assert (rows_of(shop.world.site)["event"] == "impression").sum() == 2
+
+
+def test_what_was_shown_and_not_answered_is_liked_under_no_rule(shop: Shop) -> None:
+    shop.lists("u001")
+    shop.close()
+    site = shop.world.site
+    options = site.options.model_copy(
+        update={"data": site.options.data.model_copy(update={"label": 'event != "skip"'})}
+    )
+    stream = Site(site.folder, options, site.engine).stream(_cuts(site))
+    assert stream.label[stream.time == shop.noon].tolist() == [0] * 5

@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from regraft.data.store import IMPRESSION
 from regraft.errors import ConfigError, DataError
 
 COMPARE: dict[str, Callable[..., Any]] = {
@@ -62,9 +63,10 @@ class LabelRule:
         if self.implicit:
             return pl.lit(1, dtype=pl.Int8)
         field, sign, value = self._parts()
-        operand = value[1:-1] if field == "event" else float(value)
-        column = pl.col("event" if field == "event" else "value")
-        return COMPARE[sign](column, operand).cast(pl.Int8)
+        if field != "event":
+            return COMPARE[sign](pl.col("value"), float(value)).cast(pl.Int8)
+        said = COMPARE[sign](pl.col("event"), value[1:-1])  # shown and not answered is liked under no rule
+        return (said & (pl.col("event") != IMPRESSION)).cast(pl.Int8)
 
     def of(self, event: str, value: float | None) -> int:
         """1 or 0 of one event; 0 where it has no value to compare."""
@@ -72,7 +74,7 @@ class LabelRule:
             return 1
         field, sign, wanted = self._parts()
         if field == "event":
-            return int(COMPARE[sign](event, wanted[1:-1]))
+            return int(event != IMPRESSION and COMPARE[sign](event, wanted[1:-1]))
         return 0 if value is None else int(COMPARE[sign](value, float(wanted)))
 
     def apply(self, rows: pl.DataFrame) -> pl.DataFrame:

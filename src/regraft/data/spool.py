@@ -113,12 +113,14 @@ def drop(folder: Path, unwanted: Callable[[Mapping[str, Any]], bool], wait: floa
     return dropped
 
 
-def remove_finished(segment: Path) -> bool:
-    """Deletes a segment unless a server still writes to it; whether it did."""
+def remove_finished(segment: Path, size: int) -> bool:
+    """Deletes a segment of `size` bytes unless it has grown, or a server still writes to it; whether it did."""
     with segment.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            return False
+        if os.fstat(file.fileno()).st_size != size:
             return False
         segment.unlink()
         return True

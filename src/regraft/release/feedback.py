@@ -21,7 +21,7 @@ from regraft.data.store import IMPRESSION
 from regraft.errors import DataError
 from regraft.release.ingest import Rows, take_in
 from regraft.release.runs import date_of
-from regraft.setup.site import Site
+from regraft.setup.site import DAY, Site
 from regraft.state import erasures
 from regraft.state.database import transaction
 from regraft.state.files import Counts
@@ -40,21 +40,30 @@ _LISTS = {
 
 @dataclass(frozen=True)
 class Spooled:
-    """Events and shown items (one row per position of a list) of all segments, and the segments by kind."""
+    """Events and shown items (one row per position of a list) of all segments, and the segments' bytes when read."""
 
     events: pl.DataFrame
     shown: pl.DataFrame
-    segments: dict[str, list[Path]]
+    sizes: dict[Path, int]
 
 
-def take_spool(site: Site, held: Lease, cut: int, now: int) -> Counts | None:
-    """Takes in what happened before `cut` (ms); the same spool twice changes nothing. None where there is nothing.
+@dataclass(frozen=True)
+class Taken:
+    """What came of a spool: None where there was nothing; and what was read, which alone may be removed."""
 
-    `now` (ms) is the time on the clock: DataError where a list shown before the cut may still be answered.
+    counts: Counts | None
+    sizes: dict[Path, int]
+
+
+def take_spool(site: Site, held: Lease, cut: int, now: int) -> Taken:
+    """Takes in what happened before `cut` (ms), the end of a day; the same spool twice changes nothing.
+
+    Lists are settled by the day that they were shown on, once: their answers may have left the spool since.
+    `now` (ms) is the time on the clock: DataError where a list shown on the day may still be answered.
     """
     found = _read(site)
     delay = duration(site.options.feedback_delay)
-    shown = found.shown.filter(pl.col("time") < cut)
+    shown = found.shown.filter(pl.col("time").is_between(cut - DAY, cut, closed="left"))
     if len(shown) and now < cut + delay:
         raise DataError(
             f"day {date_of(cut - 1)}", "has lists that may still be answered",
@@ -64,20 +73,20 @@ def take_spool(site: Site, held: Lease, cut: int, now: int) -> Counts | None:
     answers = _answers(found.events, found.shown)
     rows = pl.concat([answers.filter(pl.col("time") < cut), _unanswered(shown, answers, delay)], how="diagonal_relaxed")
     if not len(rows):
-        return None
+        return Taken(None, found.sizes)
     rows = rows.with_columns(pl.col("time").cast(TIME)).sort("time", "event_id")
     digest = hashlib.sha256("\n".join(rows["event_id"]).encode()).hexdigest()
     empty = pl.DataFrame(schema={"item_id": pl.String, "title": pl.String})
-    return take_in(site, Rows(rows, empty, "spool", digest, 0), held)
+    return Taken(take_in(site, Rows(rows, empty, "spool", digest, 0), held), found.sizes)
 
 
-def clear(site: Site, cut: int) -> int:
-    """Removes segments that are finished and whose lines are all taken in and no longer needed; how many."""
+def clear(site: Site, cut: int, sizes: dict[Path, int]) -> int:
+    """Removes segments that are finished, have not grown since they were read, and are no longer needed; how many."""
     removed = 0
     for kind, keep in (("events", 0), ("lists", ANSWER)):
         for segment in spool.segments(site.spool / kind):
             newest = max((row["time"] for row in spool.read(segment)), default=0)
-            removed += newest < cut - keep and spool.remove_finished(segment)
+            removed += newest < cut - keep and spool.remove_finished(segment, sizes.get(segment, -1))
     return removed
 
 
@@ -85,6 +94,7 @@ def _read(site: Site) -> Spooled:
     with transaction(site.engine) as connection:
         blocked = erasures.blocked(connection)
     segments = {kind: spool.segments(site.spool / kind) for kind in ("events", "lists")}
+    sizes = {one: one.stat().st_size for part in segments.values() for one in part}  # before they are read
     events = _frame((row for one in segments["events"] for row in spool.read(one)), _EVENTS, blocked)
     lists = _frame((row for one in segments["lists"] for row in spool.read(one)), _LISTS, blocked)
     shown = (
@@ -94,7 +104,7 @@ def _read(site: Site) -> Spooled:
         .rename({"items": "item_id"})
         .drop_nulls("item_id")
     )
-    return Spooled(events.unique("event_id", keep="first", maintain_order=True), shown, segments)
+    return Spooled(events.unique("event_id", keep="first", maintain_order=True), shown, sizes)
 
 
 def _frame(rows: Any, schema: dict[str, Any], blocked: set[str]) -> pl.DataFrame:
@@ -107,7 +117,8 @@ def _answers(events: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
     """The events with `request_id`, `arm`, `version` and `position` of the list that they belong to; else null."""
     what = ["arm", "version", "position"]
     named = events.filter(pl.col("request_id").is_not_null())
-    named = named.join(shown.select("request_id", "item_id", *what), on=["request_id", "item_id"], how="left")
+    own = ["request_id", "pseudonym", "item_id"]  # nobody answers a list of somebody else
+    named = named.join(shown.select(*own, *what), on=own, how="left")
     free = events.filter(pl.col("request_id").is_null()).drop("request_id").sort("time")
     newest = shown.select("pseudonym", "item_id", "time", "request_id", *what).sort("time")
     free = free.join_asof(
@@ -118,7 +129,9 @@ def _answers(events: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
 
 def _unanswered(shown: pl.DataFrame, answers: pl.DataFrame, delay: int) -> pl.DataFrame:
     """Shown items that no event answered within the delay, as rows of the event `impression`."""
-    answered = answers.join(shown.select("request_id", "item_id", shown_at="time"), on=["request_id", "item_id"])
+    answered = answers.filter(pl.col("position").is_not_null()).join(
+        shown.select("request_id", "item_id", shown_at="time"), on=["request_id", "item_id"]
+    )
     in_time = answered.filter(pl.col("time") - pl.col("shown_at") <= delay)
     return shown.join(in_time, on=["request_id", "item_id"], how="anti").with_columns(
         event_id=pl.format("{}:{}", "request_id", "position"), event=pl.lit(IMPRESSION), value=pl.lit(None, pl.Float64)

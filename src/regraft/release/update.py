@@ -101,7 +101,7 @@ class _Begun:
 
 
 def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | None) -> Outcome:
-    _ingest(site, held, day, tell)
+    read = _ingest(site, held, day, tell)
     begun = _begin(site, held, day, accept)
     if isinstance(begun, Outcome):
         return begun
@@ -134,21 +134,25 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     done = commit(
         site, held, run, period, begun.work, staging, took, outcome, begun.champion.name, begun.leading, rejected
     )
-    feedback.clear(site, begins + DAY)
+    feedback.clear(site, begins + DAY, read)
     return done
 
 
-def _ingest(site: Site, held: Lease, day: str | None, tell: Tell) -> None:
-    """The spool, up to the end of the day to close; nothing where the day is closed already, or is not the next."""
+def _ingest(site: Site, held: Lease, day: str | None, tell: Tell) -> dict[Path, int]:
+    """The spool, up to the end of the day to close, and the bytes of the segments that were read.
+
+    Nothing where the day is closed already, or is not the next.
+    """
     with transaction(site.engine) as connection:
         cuts, _ = _service(connection, site)
     if day is None or _checked(day) == date_of(cuts.end):
         taken = feedback.take_spool(site, held, cuts.end + DAY, now())
-        if taken:
-            tell(f"{taken.accepted:,} rows from the spool, {taken.already_there:,} were there already")
-            boundary("ingest", rows=taken.accepted)
-            return
+        if counts := taken.counts:
+            tell(f"{counts.accepted:,} rows from the spool, {counts.already_there:,} were there already")
+        boundary("ingest", rows=counts.accepted if counts else 0)
+        return taken.sizes
     boundary("ingest", rows=0)
+    return {}
 
 
 def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Begun | Outcome:
