@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData(
     naming_convention={
@@ -156,4 +156,39 @@ ledger = Table(
     Column("details", Text, nullable=False),  # canonical JSON
     Column("previous", String(64), nullable=False),  # hash of the entry before
     Column("hash", String(64), nullable=False),
+)  # fmt: skip
+
+# -- what people decide with -----------------------------------------------------------------------
+
+aggregates = Table(
+    "aggregates", metadata,
+    Column("day", String(10), primary_key=True),  # UTC
+    Column("measure", String(64), primary_key=True),
+    Column("arm", String(32), primary_key=True),  # empty: all
+    Column("segment", String(64), primary_key=True),  # empty: all
+    Column("value", Float),  # null: nothing to measure
+    Column("low", Float),  # of the 95 % interval
+    Column("high", Float),
+    Column("n", BigInteger, nullable=False),  # people behind the value
+)  # fmt: skip
+pilots = Table(
+    "pilots", metadata,
+    Column("id", Row, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("salt", String(32), nullable=False),  # of both hashes
+    Column("state", String(16), nullable=False),  # planned, running, stopped, decided
+    Column("share", Float, nullable=False),  # of the people who are enrolled
+    Column("plan", Text, nullable=False),  # JSON
+    Column("begun", BigInteger),
+    Column("ended", BigInteger),
+)  # fmt: skip
+templates = Table(
+    "templates", metadata,
+    Column("id", Row, primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),  # as a template's content hash in lineage
+    Column("source", Text, nullable=False),
+    Column("state", String(16), nullable=False),  # draft, approved, live, retired
+    Column("author", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
 )  # fmt: skip
