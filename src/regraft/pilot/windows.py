@@ -72,8 +72,8 @@ def people(rows: pl.DataFrame, entered: pl.DataFrame, until: int, window_days: i
         pl.when(pl.col("known")).then(pl.col(f"{m}_before").fill_null(0.0)).alias(f"{m}_before")
         for m in METRICS if m != "ctr"
     ]  # fmt: skip
-    segment = pl.when(pl.col("known").is_null()).then(pl.lit("new"))
-    segment = segment.when(pl.col("days").fill_null(0) >= HEAVY).then(pl.lit("heavy")).otherwise(pl.lit("light"))
+    heavy = pl.when(pl.col("days").fill_null(0) >= HEAVY).then(pl.lit("heavy")).otherwise(pl.lit("light"))
+    segment = pl.when(pl.col("known").is_null()).then(pl.lit("new")).otherwise(heavy)
     return found.with_columns(*idle, segment=segment).drop("known", "days").sort("entered", "uid")
 
 

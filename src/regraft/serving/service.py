@@ -172,7 +172,8 @@ class Service:
                 found[arm] = load(self.site, data, alias)
             except RegraftError as error:
                 self.failures += 1
-                self.tell(f"{alias.version} is refused, the arm {arm} gets {old.name if old else 'the champion'}: {error}")
+                stays = old.name if old else "the champion"
+                self.tell(f"{alias.version} is refused, {stays} serves the arm {arm}: {error}")
                 found |= {arm: old} if old else {}
         return found
 

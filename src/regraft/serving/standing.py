@@ -1,4 +1,7 @@
-"""What a server answers from: versions by arm, and the site up to its last close. Events move it; it is swapped whole."""
+"""What a server answers from: versions by arm, and the site up to its last close.
+
+Events move it; it is swapped whole.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,8 @@ class Stamp:
 
     alias: Alias  # the champion's
     data: tuple[int, ...]  # closes, batches out of use, erasures done: what facts are made from
-    split: Split = Split()
-    others: tuple[tuple[str, Alias], ...] = ()  # by arm, where another version than the champion is served
+    split: Split
+    others: tuple[tuple[str, Alias], ...]  # by arm, where another version than the champion is served
 
 
 @dataclass(frozen=True)

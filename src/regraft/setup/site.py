@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,14 @@ class Site:
             Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
             seed=self.options.seed, name=self.options.name, cuts=cuts,
         )  # fmt: skip
+
+    def rows(self, since: int, until: int) -> pl.DataFrame:
+        """The accepted rows that happened in [since, until) (ms), with the columns of data.store.STORED."""
+        first, last = (f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}" for ms in (max(since, 0), until))
+        with transaction(self.engine) as connection:
+            listed = [f for f in files.listed(connection) if f.day != store.ITEMS and first <= f.day <= last]
+        found = store.read(self.data, listed)
+        return found.filter(pl.col("time").dt.epoch("ms").is_between(since, until, closed="left"))
 
     def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows that the label rule speaks of: what was shown and not clicked means something beside clicks only."""

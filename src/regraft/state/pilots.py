@@ -1,4 +1,7 @@
-"""Pilots: a limited group of people, one half of whom is served by a challenger. One runs at a time."""
+"""Pilots: a limited group of people, one half of whom is served by a challenger. One runs at a time.
+
+`begun` and `ended` are times of the site (ms): the end of the last closed day when it was started, and when it ended.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ PLANNED, RUNNING, STOPPED, DECIDED = "planned", "running", "stopped", "decided"
 
 @dataclass(frozen=True)
 class Pilot:
-    """One experiment. `share` of the people are enrolled; times in ms since 1970 UTC."""
+    """One experiment. `share` of the people are enrolled."""
 
     id: int
     name: str
@@ -61,12 +64,12 @@ def running(connection: Connection) -> Pilot | None:
     return _pilot(row) if row else None
 
 
-def start(connection: Connection, name: str, share: float, at: int) -> Pilot:
-    """Enrols a share of the people from now on. StateError where a pilot runs: nobody is in two."""
+def start(connection: Connection, name: str, share: float, begun: int, at: int) -> Pilot:
+    """Enrols a share of the people; lists count from `begun` on. StateError where a pilot runs: nobody is in two."""
     if other := running(connection):
         raise StateError(f"pilot '{other.name}'", "is running", "one pilot at a time: nobody is in two")
     _demand(named(connection, name), PLANNED)
-    return _changed(connection, name, "pilot started", {"state": RUNNING, "share": share, "begun": at}, at)
+    return _changed(connection, name, "pilot started", {"state": RUNNING, "share": share, "begun": begun}, at)
 
 
 def ramp(connection: Connection, name: str, share: float, at: int) -> Pilot:
@@ -87,15 +90,15 @@ def replan(connection: Connection, name: str, plan: Mapping[str, Any], kind: str
     return _changed(connection, name, kind, {"plan": plan}, at)
 
 
-def end(connection: Connection, name: str, state: str, details: Mapping[str, Any], at: int) -> Pilot:
-    """Ends a pilot as STOPPED or DECIDED, with the evidence: everybody is served by the champion again.
+def end(connection: Connection, name: str, state: str, details: Mapping[str, Any], ended: int, at: int) -> Pilot:
+    """Ends a pilot as STOPPED or DECIDED: everybody is served by the champion again; lists count up to `ended`.
 
     A pilot that was stopped can still be decided: its rows are there.
     """
     found = named(connection, name)
     _demand(found, RUNNING, *([STOPPED] if state == DECIDED else [PLANNED]))
-    ended = found.ended or at
-    return _changed(connection, name, f"pilot {state}", {"state": state, "ended": ended}, at, details)
+    values = {"state": state, "ended": found.ended or ended}
+    return _changed(connection, name, f"pilot {state}", values, at, details)
 
 
 def _changed(
