@@ -19,12 +19,14 @@ from regraft.prompts.live import Event, Live
 from regraft.serving.candidates.protocol import Candidates, Snapshot
 from regraft.serving.loaded import Loaded
 from regraft.setup.manifest import verify
-from regraft.setup.site import Site
+from regraft.setup.site import DAY, Site
 from regraft.state import erasures, files, pilots, vault, versions
 from regraft.state.database import transaction
 from regraft.state.tables import batches, periods
 from regraft.state.versions import Alias
 from regraft.workbench import Workbench
+
+REST = 7 * DAY  # ms, for which an item that was shown in vain is not recommended to the same person again
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Data:
         """Moves facts on by spooled events."""
         for row in rows:
             label = self.rule.of(row["event"], row["value"])
+            if label is None:
+                continue  # as in training: a rule about values does not speak of it
             self.live.tell(Event(self.uid(row["pseudonym"]), row["item_id"], row["time"], label))
 
 
@@ -107,7 +111,8 @@ def read_data(site: Site) -> Data:
     sources: dict[str, Candidates] = {name: plugin_class("candidates", name)(snapshot) for name in names("candidates")}
     probe = catalogue["item_id"].head(3).to_list()
     rule = LabelRule(site.options.data.label)
-    return Data(bench, bench.live(stream, catalogue), sources, uids, probe, cuts.end, rule)
+    live = bench.live(stream, catalogue, site.shown_in_vain(stream) & (stream.time < cuts.end - REST))
+    return Data(bench, live, sources, uids, probe, cuts.end, rule)
 
 
 def load(site: Site, data: Data, alias: Alias) -> Loaded:
