@@ -68,7 +68,7 @@ class Terms(BaseModel):
     plan: Plan  # fixed: the intervals are only valid for a size fixed in advance
     more_weeks: int = Field(0, ge=0)  # by which the pilot was extended
     designed: str  # the design in a sentence
-    curve: tuple[tuple[int, int, float | None], ...] = ()  # weeks, users per arm, lift that can be seen
+    curve: tuple[dict[str, float | None], ...] = ()  # rows of Design.curve; null where there are too few users
 
     def ends(self, begun: int) -> int:
         """When the last window ends, ms: users enter for whole weeks, then the last are followed."""
@@ -87,7 +87,7 @@ def terms_for(
     past = past_people(site, end, options.window_days)
     found = design(
         past, options.primary, options.minimum_lift, share, options.most_weeks, options.window_days, options.alpha,
-        options.power,
+        options.power, options.guardrails,
     )  # fmt: skip
     if found.n < LEAST:
         raise DataError(
@@ -97,9 +97,7 @@ def terms_for(
         )  # fmt: skip
     settings = options.model_dump(exclude={"most_weeks"})
     plan = Plan(**settings, n=found.n, weeks=found.weeks)
-    curve = tuple(
-        (r["weeks"], r["n"], r["lift"] if r["lift"] == r["lift"] else None) for r in found.curve.iter_rows(named=True)
-    )
+    curve = tuple(found.curve.with_columns(pl.col(pl.Float64).fill_nan(None)).to_dicts())
     return Terms(control=control, treatment=treatment, plan=plan, designed=found.sentence(), curve=curve), found
 
 
