@@ -167,6 +167,8 @@ def _show(found: Evidence, lang: Language) -> None:
     say(f"Entered: {entered}; windows of {len(found.people):,} have ended.")
     for arm, served in found.versions.items():
         say(f"Served to {arm}: {', '.join(served) or 'nothing yet'}")
+    kept = {"own": "its own people", "control-only": "people of the control", "shared": "everybody"}[found.terms.slice]
+    say(f"Each arm learns from {kept}: {found.contaminated:.0%} of the control's new rows are the treatment's.")
     for problem in _problems(found):
         say(problem)
 
