@@ -1,11 +1,11 @@
 """A week in service, told as a story and asserted: what `make week` runs.
 
-    python bench/week.py [LOG] [--share 0.1] [--from 2000-11-24] [--days 7] [--out runs/week]
+    python bench/week.py [LOG] [--share 0.1] [--from 2000-11-24] [--days 7] [--small] [--out runs/week]
 
 A site is made from the log up to the first day. Then, day by day, a server answers people and takes in what they did,
 through its API, and in the night `regraft update` closes the day. One night the update is killed; one day brings
-flipped and flooded events, which the gate holds; one night a worse model stands for election; one morning the site
-goes back to an earlier version; and one day the server is started anew. Without LOG the people are simulated: they
+flipped and flooded events, which the gate holds, and the server is started anew; one night a worse model stands for
+election; and at the end the site goes back to an earlier version. Three days tell the story in short. Without LOG the people are simulated: they
 see the lists that are served and click what they like. With LOG they do what the log says, whatever they are shown.
 """
 
@@ -250,6 +250,9 @@ def settings(story: Story, **lines: str) -> Iterator[None]:
 
 
 def week(story: Story) -> None:
+    nights = (
+        (_usual, _killed, _held, _usual, _worse, _usual, _usual) if len(story.days) > 3 else (_killed, _held, _worse)
+    )
     tell, first = story.tell, story.rows.filter(pl.col("timestamp").dt.strftime("%Y-%m-%d") < story.days[0])
     log = story.out / "log"
     log.mkdir(parents=True)
@@ -262,29 +265,18 @@ def week(story: Story) -> None:
     try:
         for number, day in enumerate(story.days):
             tell(f"{datetime.fromisoformat(day):%A %d %B}")
-            rows = story.of(day)
-            if number == 3 % len(story.days):
+            rows, night = story.of(day), nights[number % len(nights)]
+            if night is _held:
                 tell("  The server is stopped and started again.")
                 server.stop()
                 server.start()
-            is_bad = number == 2
             if story.loop:
-                lists, events = server.lived(story.loop, is_bad)
+                lists, events = server.lived(story.loop, night is _held)
             else:
-                lists, events = server.replayed(bad(rows) if is_bad else rows)
+                lists, events = server.replayed(bad(rows) if night is _held else rows)
             tell(f"  {lists:,} lists were served by {server.version()}, {events:,} events came in.")
-            if is_bad:
-                before = _held(story, server)
-            elif number == 1:
-                before = _killed(story, server)
-            elif number == 4:
-                before = _worse(story, server)
-            else:
-                outcome = story.update(code=None)
-                assert outcome["state"] in ("promoted", "kept"), outcome
-                before = _followed(story, server, outcome)
-            if number == 5:
-                _rolled_back(story, server)
+            before = night(story, server)
+        _rolled_back(story, server)
         known = story.regraft("why", story.site, before)
         assert "batches" in known
         tell(f"At the end of the week {story.champion()} serves. Why it is as it is:")
@@ -293,6 +285,12 @@ def week(story: Story) -> None:
     finally:
         server.stop()
     assert not _ids_in(story.out / "serve.log", story.rows["user_id"].unique().to_list())
+
+
+def _usual(story: Story, server: Server) -> str:
+    outcome = story.update(code=None)
+    assert outcome["state"] in ("promoted", "kept"), outcome
+    return _followed(story, server, outcome)
 
 
 def _followed(story: Story, server: Server, outcome: dict[str, Any]) -> str:
