@@ -1,6 +1,6 @@
 """A week in service, told as a story and asserted: what `make week` runs.
 
-    python bench/week.py [LOG] [--share 0.1] [--from 2000-11-24] [--days 7] [--small] [--out runs/week]
+    python bench/week.py [LOG] [--share 0.1] [--from 2000-11-24] [--days 7] [--classical] [--small] [--out runs/week]
 
 A site is made from the log up to the first day. Then, day by day, a server answers people and takes in what they did,
 through its API, and in the night `regraft update` closes the day. One night the update is killed; one day brings
@@ -47,6 +47,7 @@ class Story:
     items: pl.DataFrame
     days: list[str]  # of the week
     loop: ClosedLoop | None = None  # the people, where they are simulated
+    challengers: str = "[]"  # as regraft.yaml names them
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -233,16 +234,20 @@ def bad(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rows, flood])
 
 
+def _rewrite(path: Path, **lines: str) -> None:
+    changed = [
+        next((f"{name}: {value}" for name, value in lines.items() if line.startswith(f"{name}:")), line)
+        for line in path.read_text().splitlines()
+    ]
+    path.write_text("\n".join(changed) + "\n")
+
+
 @contextmanager
 def settings(story: Story, **lines: str) -> Iterator[None]:
     """regraft.yaml with other lines for a while."""
     path = Path(story.site) / "regraft.yaml"
     before = path.read_text()
-    changed = [
-        next((f"{name}: {value}" for name, value in lines.items() if line.startswith(f"{name}:")), line)
-        for line in before.splitlines()
-    ]
-    path.write_text("\n".join(changed) + "\n")
+    _rewrite(path, **lines)
     try:
         yield
     finally:
@@ -261,6 +266,9 @@ def week(story: Story) -> None:
     tell(f"A site is made from {len(first):,} rows up to {story.days[0]}.")
     story.regraft("init", story.site, "--from", str(log / "interactions.csv"))
     tell(f"  {story.champion()} is the champion.")
+    if story.challengers != "[]":
+        _rewrite(Path(story.site) / "regraft.yaml", challengers=story.challengers)
+        tell(f"  Renewed and judged beside it from now on: {story.challengers}")
     server, before = Server(story), story.champion()
     try:
         for number, day in enumerate(story.days):
@@ -375,6 +383,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.1, help="of the people of LOG")
     parser.add_argument("--from", dest="first", default="2000-11-24", help="first day of the week in LOG")
     parser.add_argument("--days", type=int, default=7)
+    parser.add_argument("--classical", action="store_true", help="with LOG: no nano language model beside the stack")
     parser.add_argument("--small", action="store_true", help="a small simulated log")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "week")
@@ -393,7 +402,8 @@ def main() -> None:
         shutil.rmtree(options.out)
     options.out.mkdir(parents=True)
     environment = os.environ | {"REGRAFT_KEY_FILE": str(options.out / "keys" / "vault.key")}
-    week(Story(options.out, rows, items, days, loop, environment))
+    challengers = "[]" if loop or options.classical else "[{use: fine-tune, name: nano, calibration: stack}]"
+    week(Story(options.out, rows, items, days, loop, challengers, environment))
     print(f"All that was claimed held. The week took {time.monotonic() - began:.0f} s.")
 
 

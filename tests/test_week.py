@@ -17,6 +17,7 @@ def told(out: Path, *more: str) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(900)
 def test_three_days_in_service(tmp_path: Path) -> None:
     story = told(tmp_path / "week", "--days", "3")
     for part in (
