@@ -37,7 +37,7 @@ class Reader:
         elif language == "sh":
             self.said = "".join(self.run(shlex.split(line)) for line in text.splitlines())
         elif language == "python":
-            self.python("-c", text)
+            self.said = self.python("-c", text)
         elif language == "text":
             said = {line.strip() for line in self.said.splitlines()}
             for line in text.splitlines():
