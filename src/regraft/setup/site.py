@@ -26,6 +26,7 @@ from regraft.data.regimes import duration
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, StateError
 from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
+from regraft.setup.measuring import MeasureOptions, PriceOptions
 from regraft.state import compactions, files
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
@@ -65,6 +66,8 @@ class SiteOptions(ModelOptions):
     gate: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings of checks, by their name")
     eval_share: float = Field(0.1, gt=0, lt=0.5, description="share of the examples that nothing is trained on")
     feedback_delay: str = Field("1h", description="after which an item that was shown and not clicked counts as that")
+    measures: MeasureOptions = MeasureOptions()
+    prices: PriceOptions = PriceOptions()
     repeat: bool = Field(False, description="recommend items again that a person knows, as a grocer would")
     seed: int = Field(0, ge=0)
 
