@@ -1,4 +1,7 @@
-"""Short term: how well the version in service foresaw a day that it had not seen, and how fast it answers."""
+"""Short term: how well the version in service foresaw a day that it had not seen, and how fast it answers.
+
+`lists` has one row per list: `pseudonym` of the person, and `seconds`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from regraft.metrics.estimate import NAN, NOTHING, Estimate, Z, ratio
 from regraft.metrics.intervals import FEW_USERS, bootstrap
 
 DRAWS = 200
+SLOW = 0.95
 
 
 def foresight(labels: ArrayLike, log_odds: ArrayLike, users: ArrayLike) -> dict[str, Estimate]:
@@ -43,18 +47,17 @@ def calibration(labels: ArrayLike, log_odds: ArrayLike, users: ArrayLike) -> Est
     return ratio(predicted, true)
 
 
-def latency(lists: pl.DataFrame, share: float = 0.95) -> Estimate:
-    """Seconds within which `share` of the lists were made, from the request's arrival to the list on the disk.
+def latency(lists: pl.DataFrame) -> Estimate:
+    """Seconds within which 95 % of the lists were made, from the request's arrival to the list on the disk.
 
-    `lists`: `pseudonym` and `seconds`, one row per list. Interval: of a quantile by ranks (normal approximation of
-    the binomial), as if lists were independent.
+    Interval: of a quantile by ranks (normal approximation of the binomial), as if lists were independent.
     """
     seconds = np.sort(lists["seconds"].drop_nulls().to_numpy())
     people, size = lists["pseudonym"].n_unique(), len(seconds)
     if not size:
         return NOTHING
-    value, wide = float(np.quantile(seconds, share)), Z * np.sqrt(size * share * (1 - share))
+    value, wide = float(np.quantile(seconds, SLOW)), Z * np.sqrt(size * SLOW * (1 - SLOW))
     if people < FEW_USERS:
         return Estimate(value, NAN, NAN, people)
-    at = np.clip([np.floor(size * share - wide), np.ceil(size * share + wide)], 0, size - 1).astype(int)
+    at = np.clip([np.floor(size * SLOW - wide), np.ceil(size * SLOW + wide)], 0, size - 1).astype(int)
     return Estimate(value, float(seconds[at[0]]), float(seconds[at[1]]), people)
