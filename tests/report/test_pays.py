@@ -28,8 +28,8 @@ def test_of_two_equal_ones_the_rarer_is_best() -> None:
 def test_the_choice_in_words() -> None:
     daily, weekly = pairs(CURVE.with_columns(auc=pl.Series([0.744, 0.74, 0.70])), GIVEN)
     said = in_words(daily, GIVEN)
-    assert said == "Daily costs 0.100 USD a day more than weekly and earns 0.0400 USD more: it does not pay."
-    assert in_words(weekly, GIVEN).endswith("than every four weeks and earns 0.400 USD more: it pays.")
+    assert said == "Daily costs 0.1 USD a day more than weekly and earns 0.04 USD more: it does not pay."
+    assert in_words(weekly, GIVEN).endswith("than every four weeks and earns 0.4 USD more: it pays.")
     assert in_words(daily, GIVEN, "ja").endswith("見合いません。")
 
 
@@ -37,7 +37,7 @@ def test_an_interval_that_holds_both_answers_decides_nothing() -> None:
     rows = CURVE[1:].with_columns(low=pl.Series([-0.01, None]), high=pl.Series([0.09, None]))
     (pair,) = pairs(rows, GIVEN)
     assert pair.pays is None
-    assert in_words(pair, GIVEN).endswith("earns 0.400 USD [-0.100, 0.900] more: whether it pays cannot be told yet.")
+    assert in_words(pair, GIVEN).endswith("earns 0.4 USD [-0.1, 0.9] more: whether it pays cannot be told yet.")
 
 
 def test_sensitivity_names_the_value_at_which_the_choice_tips() -> None:
@@ -49,7 +49,7 @@ def test_sensitivity_names_the_value_at_which_the_choice_tips() -> None:
     assert (swings["update_hour"].half, swings["update_hour"].twice) == (7, 7)
     assert swings["click"].twice == 7
     assert best(curve, Assumptions(0.12, 1000, 0.5, 0.01, click.tips * 0.99)) == 28
-    assert what_tips(click, 7, GIVEN) == "Weekly is best while the worth of a click is above 0.00100 (now 0.0200)."
+    assert what_tips(click, 7, GIVEN) == "Weekly is best while the worth of a click is above 0.001 (now 0.02)."
 
 
 def test_a_curve_of_one_frequency_is_refused() -> None:

@@ -123,9 +123,9 @@ def _swings(curve: pl.DataFrame, given: Assumptions) -> Iterator[Swing]:
         if isinstance(value, str):
             continue
         half, twice = (replace(given, **{field.name: value * factor}) for factor in (0.5, 2.0))
-        nets = [float(balance(curve, other)["net"].max()) for other in (half, twice)]  # type: ignore[arg-type]
+        low, high = (float(balance(curve, other)["net"].to_numpy().max()) for other in (half, twice))
         tips = math.nan
         if rarer is not None and rarer.costs > 0 and rarer.earns > 0:
             ratio = rarer.costs / rarer.earns
             tips = value / ratio if field.name == "update_hour" else value * ratio
-        yield Swing(field.name, value, best(curve, half), best(curve, twice), *nets, tips)
+        yield Swing(field.name, value, best(curve, half), best(curve, twice), low, high, tips)

@@ -69,12 +69,6 @@ def _often(every: int, lang: str, period: str) -> str:
 
 def _number(value: float) -> str:
     """Three digits that count, and no exponent."""
-    if abs(value) >= 100:
+    if abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:,.{max(0, 2 - _magnitude(value))}f}"
-
-
-def _magnitude(value: float) -> int:
-    from math import floor, log10
-
-    return max(-6, floor(log10(abs(value)))) if value else 0
+    return f"{value:.3g}" if abs(value) >= 1e-4 or not value else f"{value:.7f}".rstrip("0")
