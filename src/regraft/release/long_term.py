@@ -28,14 +28,16 @@ def window(quiet: int) -> int:
 def long_term(days: pl.DataFrame, day: str, quiet: int) -> Iterator[Aggregate]:
     """All long-term numbers that are known once `day` is closed. `days`: as person_days gives them, `window` long."""
     until = date.fromisoformat(day)
+    tells = bool((days["satisfied"] + days["dissatisfied"]).sum())  # else nobody could complain
     for arm, own in by_arm(days).items():
         yield from _returned(own, until, arm)
         yield row(day, "repeat_rate", returning.repeat_rate(own, until), arm)
         gone = returning.dormant(own, until, quiet, 2 * MONTH)
         yield row(day, "dormant", gone, arm)
         people = _month(own, until)
-        yield row(day, "satisfaction", satisfaction.satisfaction(people), arm)
-        yield row(day, "complaints", satisfaction.complaint_rate(people), arm)
+        if tells:
+            yield row(day, "satisfaction", satisfaction.satisfaction(people), arm)
+            yield row(day, "complaints", satisfaction.complaint_rate(people), arm)
         stays = survival.lives(own, until, quiet)
         yield row(day, "lifetime_value", survival.lifetime_value(stays), arm)
         for point in survival.staying(stays).iter_rows(named=True):
