@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 from regraft import __version__
-from regraft.cli import arena, base, cache, data, demo, doctor, metrics, plugins_, privacy, prompt, serve, site
+from regraft.cli import arena, base, cache, cost, data, demo, doctor, metrics, plugins_, privacy, prompt, serve, site
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
 
@@ -40,6 +40,7 @@ for operate in (
 ):  # fmt: skip
     app.command(operate.__name__)(operate)
 app.command("metrics")(metrics.metrics)
+app.command("cost")(cost.cost)
 app.command("schema")(site.schema)
 app.command("serve")(serve.serve)
 app.command("recommend")(serve.recommend)
