@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -116,7 +116,7 @@ def test_metrics_prints_names_and_hides_what_few_people_did(told: SiteWorld) -> 
     assert row["value"] is row["n"] is None and row["hidden"]
 
 
-def test_cost_is_told_per_update_and_month_and_which_frequency_pays(told: SiteWorld, tmp_path: object) -> None:
+def test_cost_is_told_per_update_and_month_and_which_frequency_pays(told: SiteWorld) -> None:
     site = told.site
     found = spent(site)
     assert (found.days, found.update_seconds, found.lists) == (2, 36.0, 1000.0)
@@ -132,10 +132,11 @@ def test_cost_is_told_per_update_and_month_and_which_frequency_pays(told: SiteWo
 
 
 def test_the_day_of_a_list_is_that_of_its_first_row(world: SiteWorld) -> None:
-    at = pl.datetime(2025, 1, 6, 23, 59, time_zone="UTC", time_unit="ms")
-    rows = pl.DataFrame({"uid": ["a", "a"], "request_id": ["r", "r"], "item_id": ["x", "y"], "arm": ["c", "c"],
-        "version": ["v", "v"], "position": [0, 1], "event": ["impression", "click"], "value": [None, None],
-    }, schema_overrides={"value": pl.Float64}).with_columns(time=pl.when(pl.col("item_id") == "x").then(at).otherwise(at + pl.duration(hours=1)))  # fmt: skip
+    late = datetime(2025, 1, 6, 23, 59, tzinfo=UTC)
+    same = {"uid": "a", "request_id": "r", "arm": "c", "version": "v", "value": None}
+    one = {**same, "item_id": "x", "position": 0, "event": "impression", "time": late}
+    two = {**same, "item_id": "y", "position": 1, "event": "click", "time": late + timedelta(hours=1)}
+    rows = pl.DataFrame([one, two], schema_overrides={"value": pl.Float64})
     of = {day: daily.short_term.shown_items(world.site, rows, day) for day in ("2025-01-06", "2025-01-07")}
     assert of["2025-01-06"].select("item_id", "clicked").rows() == [("x", False), ("y", True)]
     assert not len(of["2025-01-07"])
