@@ -53,6 +53,19 @@ def test_a_lift_that_no_pilot_sees_is_said_with_the_one_that_is() -> None:
     assert found.sentence().endswith(f"is {100 * reach:.3g} %.")
 
 
+def test_a_tight_margin_decides_the_size_and_one_out_of_reach_is_said() -> None:
+    past = people(6000, days=42)
+    alone, both = design(past, "visits", 0.1), design(past, "visits", 0.1, guardrails={"ctr": 0.05})
+    kept = both.curve.filter(pl.col("ctr") <= 0.05)["weeks"].min()
+    assert alone.weeks < both.weeks == kept
+    assert both.sentence().endswith(
+        f"The lift alone would be seen in {alone.weeks} weeks; it takes longer to tell whether every margin is kept."
+    )
+    never = design(past, "visits", 0.1, guardrails={"ctr": 0.0})
+    assert not never.reached
+    assert never.sentence().startswith("In 12 weeks nobody can tell whether ctr keeps its margin of 0 %;")
+
+
 def test_half_the_users_enrolled_are_half_the_users_per_arm_and_too_few_have_no_lift() -> None:
     past = people(6000, days=42)
     whole, part = design(past, "visits", 0.1), design(past, "visits", 0.1, share=0.25)

@@ -92,6 +92,16 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{metric} の {lift} の改善を {power} の確率で捉えるには、各群 {n:,} 人が必要です。利用者の参加が "
         "{weeks} 週間、最後の観察期間の終了までさらに {days} 日かかります。",
     ),
+    "design margins": (
+        "The lift alone would be seen in {weeks} weeks; it takes longer to tell whether every margin is kept.",
+        "改善だけなら {weeks} 週間で捉えられますが、すべての許容範囲の判定にはより長くかかります。",
+    ),
+    "design margin out of reach": (
+        "In {weeks} weeks nobody can tell whether {metric} keeps its margin of {margin}; the smallest margin that can "
+        "be told, with {n:,} users per arm, is {reach}.",
+        "{weeks} 週間では {metric} が許容範囲（{margin}）内かを判定できません。各群 {n:,} 人で判定できる最小の"
+        "許容範囲は {reach} です。",
+    ),
     "design out of reach": (
         "In {weeks} weeks a lift of {lift} in {metric} cannot be seen; the smallest that can, with {n:,} users per arm,"
         " is {reach}.",
