@@ -15,7 +15,22 @@ from typing import Annotated, TextIO
 import typer
 
 from regraft import __version__
-from regraft.cli import arena, base, cache, data, demo, doctor, plugins_, privacy, prompt, serve, site
+from regraft.cli import (
+    arena,
+    base,
+    cache,
+    cost,
+    data,
+    demo,
+    doctor,
+    metrics,
+    pilot,
+    plugins_,
+    privacy,
+    prompt,
+    serve,
+    site,
+)  # fmt: skip
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
 
@@ -39,6 +54,9 @@ for operate in (
     site.init, site.ingest, site.update, site.compact, site.versions, site.promote, site.rollback, site.why,
 ):  # fmt: skip
     app.command(operate.__name__)(operate)
+app.add_typer(pilot.app, name="pilot")
+app.command("metrics")(metrics.metrics)
+app.command("cost")(cost.cost)
 app.command("schema")(site.schema)
 app.command("serve")(serve.serve)
 app.command("recommend")(serve.recommend)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sqlalchemy import Connection, Engine, select
 
 from regraft.data import spool, store
+from regraft.data.assign import CONTROL, TREATMENT
 from regraft.data.build import build_stream
 from regraft.data.labels import LabelRule
 from regraft.data.periods import EARLIEST, Cuts, Periods
 from regraft.data.regimes import duration
 from regraft.data.served import asked_when_shown
+from regraft.data.sides import SHARED, Side, seen_from
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, StateError
 from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
-from regraft.state import compactions, files
+from regraft.setup.measuring import MeasureOptions, PriceOptions
+from regraft.state import compactions, files, pilots
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
 
@@ -67,6 +71,12 @@ class SiteOptions(ModelOptions):
     gate: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings of checks, by their name")
     eval_share: float = Field(0.1, gt=0, lt=0.5, description="share of the examples that nothing is trained on")
     feedback_delay: str = Field("1h", description="after which an item that was shown and not clicked counts as that")
+    measures: MeasureOptions = MeasureOptions()
+    prices: PriceOptions = PriceOptions()
+    holdout: float = Field(
+        0.0, ge=0, lt=0.5, description="share of the people who are always served the version behind the alias holdout"
+    )
+    pilot: dict[str, Any] = Field(default_factory=dict, description="settings of pilots: see regraft pilot plan")
     repeat: bool = Field(False, description="recommend items again that a person knows, as a grocer would")
     seed: int = Field(0, ge=0)
 
@@ -177,10 +187,13 @@ class Site:
             raise StateError(f"site '{self.folder}'", "has closed no period yet", "a site made by regraft init")
         return found
 
-    def stream(self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None) -> Stream:
+    def stream(
+        self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None, side: Side | None = None
+    ) -> Stream:  # fmt: skip
         """The accepted rows of the site up to the last of the cuts, as a stream.
 
-        With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number.
+        With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number. Of a
+        pilot, what counts on one `side`.
         """
         rows, items = self._read(held, of)
         rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
@@ -188,11 +201,29 @@ class Site:
         rule = LabelRule(self.options.data.label)
         if rule.about_events:
             rows = asked_when_shown(rows, rule.expression())
+        rows = seen_from(rows, side)
         return build_stream(
             rows.rename({"uid": "user_id", "time": "timestamp"}), items, self.options.data.label,
             Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
             seed=self.options.seed, name=self.options.name, cuts=cuts,
         )  # fmt: skip
+
+    def rows(self, since: int, until: int) -> pl.DataFrame:
+        """The accepted rows that happened in [since, until) (ms), with the columns of data.store.STORED."""
+        first, last = (f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}" for ms in (max(since, 0), until))
+        with transaction(self.engine) as connection:
+            listed = [f for f in files.listed(connection) if f.day != store.ITEMS and first <= f.day <= last]
+        found = store.read(self.data, listed)
+        return found.filter(pl.col("time").dt.epoch("ms").is_between(since, until, closed="left"))
+
+    @staticmethod
+    def side_of(connection: Connection, contender: str) -> Side | None:
+        """The side of the running pilot that a contender learns for; None: it learns from everybody."""
+        pilot = pilots.running(connection)
+        if pilot is None or pilot.begun is None or pilot.plan.get("slice", SHARED) == SHARED:
+            return None
+        arm = {pilot.plan["control"]: CONTROL, pilot.plan["treatment"]: TREATMENT}.get(contender)
+        return Side(arm, pilot.plan["slice"], pilot.begun) if arm else None
 
     def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows that the label rule speaks of: all where it is about events; under others none that was shown only.
