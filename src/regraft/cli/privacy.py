@@ -1,4 +1,4 @@
-"""`regraft forget`: a person out of a site, models included."""
+"""`regraft forget` and `retention`: a person out of a site, models included; what is too old out of its stores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,49 @@ from typing import Annotated
 import typer
 
 from regraft.cli.options import AsJson, Folder
-from regraft.cli.show import say, say_json, tell
+from regraft.cli.show import say, say_json, show, tell
+
+retention = typer.Typer(help="Let go of what a site may keep no longer.", no_args_is_help=True)
+
+
+@retention.callback()
+def _group() -> None:
+    """Let go of what a site may keep no longer."""
+
+
+@retention.command("apply")
+def apply_retention(
+    folder: Folder,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due, and change nothing.")] = False,
+    as_of: Annotated[str | None, typer.Option(metavar="DAY", help="Day at whose begin ages are taken, e.g. 2025-01-06; default: now.")] = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Let go of what is older than regraft.yaml allows.
+
+    Every store has a maximum age by event time, a purpose and an action in the section `retention`. Every `regraft update` does the same for the day that it closes.
+    """
+    from dataclasses import asdict
+
+    from regraft.release.recovery import working
+    from regraft.release.retention import apply, demand_rows_left, due
+    from regraft.release.runs import day_ms, now
+    from regraft.setup.site import Site
+
+    site, at = Site.open(folder), now() if as_of is None else day_ms(as_of)
+    if dry_run:
+        found = due(site, at)
+    else:
+        if as_of is None:
+            demand_rows_left(site, at)
+        with working(site, "retention") as held:
+            found = apply(site, held, at, tell)
+    policy = site.options.retention
+    if as_json:
+        say_json([{**asdict(one), **policy.of(one.store).model_dump()} for one in found])
+        return
+    rows = [{"store": one.store, "keep": policy.of(one.store).keep, "due": f"{one.count:,} {one.unit}", "oldest": one.oldest or "-", "action": policy.of(one.store).action} for one in found]
+    show(rows)
+    say("Nothing was changed." if dry_run else "What was due and may be deleted is gone.")
 
 
 def forget(

@@ -36,7 +36,7 @@ from regraft.release.publish import fallback, publish_remade
 from regraft.release.runs import now
 from regraft.setup.site import Site
 from regraft.state import erasures, lease, ledger, vault, versions
-from regraft.state.database import transaction
+from regraft.state.database import tidy, transaction
 from regraft.state.erasures import Erasure
 from regraft.state.lease import Lease
 
@@ -241,14 +241,4 @@ class _Forgetting:
             ledger.append(connection, "erased", {"request": self.erasure.id, "signature": signed["signature"]}, now())
             lease.demand(connection, self.held)
             self.erasure = erasures.advance(connection, self.erasure, erasures.DONE, {})
-        _tidy(self.site)
-
-
-def _tidy(site: Site) -> None:
-    """SQLite gives back its free pages and empties its log; a PostgreSQL does so by itself, or by its keeper."""
-    if site.engine.dialect.name == "sqlite":
-        with site.engine.connect() as connection:
-            raw = connection.connection.dbapi_connection
-            assert raw is not None
-            raw.execute("VACUUM")
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        tidy(self.site.engine)

@@ -104,9 +104,9 @@ class Service:
             if now == self._at.stamp or now == self._refused:
                 return
             try:
+                if self._at.stamp.data != now.data:
+                    self._finish_segments()  # the next update takes them in and removes them, retention waits for them
                 before, self._at = self._at, self._standing(now)
-                if before.stamp.data != now.data:
-                    self._finish_segments()  # the next update takes them in and removes them
                 if self.loaded.name != before.loaded.name:
                     self.tell(f"now serving {self.loaded.name}")
             except RegraftError as error:

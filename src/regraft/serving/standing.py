@@ -12,13 +12,14 @@ from regraft.data.labels import LabelRule
 from regraft.errors import StateError
 from regraft.plugins import names, plugin_class
 from regraft.prompts.live import Event, Live
+from regraft.release import retention
 from regraft.serving.candidates.protocol import Candidates, Snapshot
 from regraft.serving.loaded import Loaded
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
 from regraft.state import erasures, files, vault, versions
 from regraft.state.database import transaction
-from regraft.state.tables import batches, periods
+from regraft.state.tables import batches, ledger, periods
 from regraft.state.versions import Alias
 from regraft.workbench import Workbench
 
@@ -28,7 +29,7 @@ class Stamp:
     """By which a server sees that the site has moved on."""
 
     alias: Alias  # the champion's
-    data: tuple[int, ...]  # closes, batches out of use, erasures done: what facts are made from
+    data: tuple[int, ...]  # closes, batches out of use, erasures done, retentions: what facts are made from
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,10 @@ def stamp(connection: Connection) -> Stamp:
         select(func.coalesce(func.sum(batches.c.id), 0)).where(batches.c.state != files.ACCEPTED)
     ).scalar_one()
     done = len(erasures.erased(connection))
-    return Stamp(alias, (int(closes), int(out), done))
+    let_go = connection.execute(
+        select(func.count()).select_from(ledger).where(ledger.c.kind == retention.KIND)
+    ).scalar_one()
+    return Stamp(alias, (int(closes), int(out), done, int(let_go)))
 
 
 def read_data(site: Site) -> Data:

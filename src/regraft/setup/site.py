@@ -26,6 +26,7 @@ from regraft.data.regimes import duration
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, StateError
 from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
+from regraft.setup.retention import Retention
 from regraft.state import compactions, files
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
@@ -67,6 +68,7 @@ class SiteOptions(ModelOptions):
     feedback_delay: str = Field("1h", description="after which an item that was shown and not clicked counts as that")
     repeat: bool = Field(False, description="recommend items again that a person knows, as a grocer would")
     seed: int = Field(0, ge=0)
+    retention: Retention = Field(Retention(), description="how long each store is kept, and what for")
 
     @field_validator("feedback_delay")
     @classmethod

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, delete, insert, select
 
 from regraft.errors import StateError
-from regraft.state.tables import vault
+from regraft.state.tables import objections, vault
 
 AT_ONCE = 900  # pseudonyms per query: SQLite takes 999 parameters
 
@@ -46,3 +46,13 @@ def everybody(connection: Connection) -> dict[str, str]:
 def forget(connection: Connection, pseudonym: str) -> bool:
     """Deletes a person's row; whether there was one."""
     return connection.execute(delete(vault).where(vault.c.pseudonym == pseudonym)).rowcount == 1
+
+
+def forget_uids(connection: Connection, gone: Sequence[str]) -> int:
+    """Deletes the rows of these uids, but for people whose objection must be known when they come again; how many."""
+    kept = set(connection.execute(select(objections.c.uid)).scalars())
+    chosen = [one for one in gone if one not in kept]
+    return sum(
+        connection.execute(delete(vault).where(vault.c.uid.in_(chosen[first : first + AT_ONCE]))).rowcount
+        for first in range(0, len(chosen), AT_ONCE)
+    )
