@@ -60,8 +60,9 @@ def planted(world: SiteWorld) -> list[str]:
     )  # fmt: skip
     new = world.items.head(1).with_columns(item_id=pl.lit(ITEM), title=pl.lit(TITLE))
     SiteWorld(world.folder, world.rows, pl.concat([world.items, new])).ingest(rows, "canary")
-    update(world.site)  # learns from it
+    world.ingest(world.of(world.days[FIRST]))
     site = world.site
+    assert update(site).state == "promoted"  # it has learnt from them
     key = load_key(site.folder)
     (pseudonym,) = key.pseudonyms([PERSON])
     with transaction(site.engine) as connection:
@@ -91,11 +92,11 @@ def test_what_was_kept_too_long_is_in_no_file_and_no_memory(world: SiteWorld) ->
     service = Service(site)
     assert strings_of(service) & set(wanted)
     world.ingest(world.of(world.days[FIRST + 1]))
-    update(site)
+    assert update(site).state == "promoted"
     service.look()
     assert not strings_of(service) & set(wanted)
     world.ingest(world.of(world.days[FIRST + 2]))
-    update(site)  # the version that saw them is in use no longer
+    assert update(site).state == "promoted"  # the version that saw them is in use no longer
     assert scan(site, wanted) == dict.fromkeys(STORES, 0)
     with transaction(site.engine) as connection:
         kinds = [entry.kind for entry in ledger.entries(connection)]
