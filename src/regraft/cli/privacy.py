@@ -47,7 +47,16 @@ def apply_retention(
     if as_json:
         say_json([{**asdict(one), **policy.of(one.store).model_dump()} for one in found])
         return
-    rows = [{"store": one.store, "keep": policy.of(one.store).keep, "due": f"{one.count:,} {one.unit}", "oldest": one.oldest or "-", "action": policy.of(one.store).action} for one in found]
+    rows = [
+        {
+            "store": one.store,
+            "keep": policy.of(one.store).keep,
+            "due": f"{one.count:,} {one.unit}",
+            "oldest": one.oldest or "-",
+            "action": policy.of(one.store).action,
+        }
+        for one in found
+    ]
     show(rows)
     say("Nothing was changed." if dry_run else "What was due and may be deleted is gone.")
 
@@ -85,3 +94,23 @@ def forget(
         say(f"Erased; the proof is {path}")
     if not paths:
         say("Nobody waits to be erased.")
+
+
+def objects(
+    folder: Folder,
+    user: Annotated[str, typer.Argument(metavar="USER", help="Id as your own log has it; known to the site or not.")],
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take the objection back.")] = False,
+) -> None:
+    """Never learn from a person who objects, and go on serving them.
+
+    From the next close on none of their rows is an example, a neighbour or a fact of others; they are answered from their own history.
+    """
+    from regraft.privacy.objection import object_to, take_back
+    from regraft.setup.site import Site
+
+    site = Site.open(folder)
+    if withdraw:
+        say("The objection is taken back." if take_back(site, user) else "There was no objection: nothing was changed.")
+        return
+    said = object_to(site, user)
+    say("Nothing learns from this person from the next close on." if said else "The person objects already.")

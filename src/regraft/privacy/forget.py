@@ -35,7 +35,7 @@ from regraft.release.journal import boundary
 from regraft.release.publish import fallback, publish_remade
 from regraft.release.runs import now
 from regraft.setup.site import Site
-from regraft.state import erasures, lease, ledger, vault, versions
+from regraft.state import erasures, lease, ledger, objections, vault, versions
 from regraft.state.database import tidy, transaction
 from regraft.state.erasures import Erasure
 from regraft.state.lease import Lease
@@ -238,6 +238,7 @@ class _Forgetting:
         self.tell(f"For the person, to find themselves in {path.name}: salt {plan['salt']}")
         with transaction(self.site.engine) as connection:
             vault.forget(connection, self.erasure.pseudonym)
+            objections.withdraw(connection, uid)
             ledger.append(connection, "erased", {"request": self.erasure.id, "signature": signed["signature"]}, now())
             lease.demand(connection, self.held)
             self.erasure = erasures.advance(connection, self.erasure, erasures.DONE, {})

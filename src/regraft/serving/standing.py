@@ -6,18 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
 from sqlalchemy import Connection, func, select
 
 from regraft.data.labels import LabelRule
 from regraft.errors import StateError
 from regraft.plugins import names, plugin_class
-from regraft.prompts.live import Event, Live
+from regraft.prompts.live import Event, Live, Quiet
 from regraft.release import retention
 from regraft.serving.candidates.protocol import Candidates, Snapshot
 from regraft.serving.loaded import Loaded
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
-from regraft.state import erasures, files, vault, versions
+from regraft.state import erasures, files, objections, vault, versions
 from regraft.state.database import transaction
 from regraft.state.tables import batches, ledger, periods
 from regraft.state.versions import Alias
@@ -29,7 +30,7 @@ class Stamp:
     """By which a server sees that the site has moved on."""
 
     alias: Alias  # the champion's
-    data: tuple[int, ...]  # closes, batches out of use, erasures done, retentions: what facts are made from
+    data: tuple[int, ...]  # closes, batches out of use, erasures done, retentions, objections: what facts are made from
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def stamp(connection: Connection) -> Stamp:
     let_go = connection.execute(
         select(func.count()).select_from(ledger).where(ledger.c.kind == retention.KIND)
     ).scalar_one()
-    return Stamp(alias, (int(closes), int(out), done, int(let_go)))
+    return Stamp(alias, (int(closes), int(out), done, int(let_go), *objections.moves(connection)))
 
 
 def read_data(site: Site) -> Data:
@@ -85,12 +86,20 @@ def read_data(site: Site) -> Data:
     with transaction(site.engine) as connection:
         cuts, uids = site.closed_cuts(connection), vault.everybody(connection)
     stream, catalogue = site.stream(cuts), site.catalogue()
+    rule = LabelRule(site.options.data.label)
     bench = Workbench(site, stream)
     snapshot = Snapshot(stream, catalogue)
     sources: dict[str, Candidates] = {name: plugin_class("candidates", name)(snapshot) for name in names("candidates")}
     probe = catalogue["item_id"].head(3).to_list()
-    rule = LabelRule(site.options.data.label)
-    return Data(bench, bench.live(stream, catalogue), sources, uids, probe, cuts.end, rule)
+    quiet = Quiet(site.objecting(), _events(site.own_rows(cuts), rule))
+    return Data(bench, bench.live(stream, catalogue, quiet), sources, uids, probe, cuts.end, rule)
+
+
+def _events(rows: pl.DataFrame, rule: LabelRule) -> list[Event]:
+    columns = (rows["uid"], rows["item_id"], rows["known_at"].dt.epoch("ms"), rows["event"], rows["value"])
+    return [
+        Event(uid, item, time, rule.of(event, value)) for uid, item, time, event, value in zip(*columns, strict=True)
+    ]
 
 
 def load(site: Site, data: Data, alias: Alias) -> Loaded:

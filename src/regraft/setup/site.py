@@ -27,7 +27,7 @@ from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, StateError
 from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
 from regraft.setup.retention import Retention
-from regraft.state import compactions, files
+from regraft.state import compactions, files, objections
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
 
@@ -177,19 +177,43 @@ class Site:
             raise StateError(f"site '{self.folder}'", "has closed no period yet", "a site made by regraft init")
         return found
 
-    def stream(self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None) -> Stream:
-        """The accepted rows of the site up to the last of the cuts, as a stream.
+    def stream(
+        self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None, everybody: bool = False
+    ) -> Stream:  # fmt: skip
+        """The accepted rows of the site up to the last of the cuts, as a stream; but those of people who object.
 
-        With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number.
+        With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number. With
+        `everybody`, those of people who object as well.
         """
         rows, items = self._read(held, of)
-        rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
-        rows = self.with_meaning(rows)
+        rows = self.with_meaning(rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end))
+        if not everybody:
+            rows = rows.filter(~pl.col("uid").is_in(list(self.objecting())))
         return build_stream(
             rows.rename({"uid": "user_id", "time": "timestamp"}), items, self.options.data.label,
             Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
             seed=self.options.seed, name=self.options.name, cuts=cuts,
         )  # fmt: skip
+
+    def base_stream(self, stream: Stream) -> Stream:
+        """As `stream`, with the people who object since: a base model that was built from its warm-up is found again."""
+        if not self.objecting():
+            return stream
+        return self.stream(days_cuts(list(stream.cuts[:-1]), stream.cuts[-1]), everybody=True)
+
+    def objecting(self) -> set[str]:
+        """uids of people who are served and never learnt from."""
+        with transaction(self.engine) as connection:
+            return set(objections.objecting(connection))
+
+    def own_rows(self, cuts: Cuts) -> pl.DataFrame:
+        """Accepted rows up to the last of the cuts, of people who object: what they are answered from."""
+        people = self.objecting()
+        if not people:
+            return pl.DataFrame(schema=store.STORED)
+        rows, _ = self._read(False, None)
+        known = pl.col("known_at").dt.epoch("ms") < cuts.end
+        return self.with_meaning(rows.filter(known & pl.col("uid").is_in(list(people))))
 
     def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows that the label rule speaks of: what was shown and not clicked means something beside clicks only."""
