@@ -12,7 +12,7 @@ import polars as pl
 from regraft.data.draws import evaluation_rows
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
-from regraft.prompts.live import Live, Quiet
+from regraft.prompts.live import NOBODY, Live, Quiet
 from regraft.prompts.template import Template
 from regraft.setup.config import ContenderOptions
 from regraft.setup.site import Site
@@ -55,7 +55,7 @@ class Workbench:
         options = ContenderOptions.model_validate(version.lineage["contender"])
         return self.of_version(options, self.site.versions / version.name / CONTENDER)
 
-    def live(self, known: Stream, catalogue: pl.DataFrame, quiet: Quiet = Quiet()) -> Live:
+    def live(self, known: Stream, catalogue: pl.DataFrame, quiet: Quiet = NOBODY) -> Live:
         """What a server knows that has read the rows of `known`; its requests are those of the site's contenders."""
         options = self.site.options
         last = options.timeline.shape.context + options.timeline.shape.targets

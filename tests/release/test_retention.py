@@ -52,12 +52,8 @@ def planted(world: SiteWorld) -> list[str]:
     """The strings to look for, after a person and an item that nobody else knows have left traces in every store."""
     first = datetime.fromisoformat(world.days[1]).replace(tzinfo=UTC, hour=12)
     row = world.of(world.days[1]).head(1)
-    rows = pl.concat(
-        [
-            row.with_columns(user_id=pl.lit(PERSON), item_id=pl.lit(one), timestamp=pl.lit(first).cast(row.schema["timestamp"]))
-            for one in (ITEM, world.items["item_id"][0])
-        ]
-    )  # fmt: skip
+    row = row.with_columns(pl.lit(first).cast(row.schema["timestamp"]).alias("timestamp"), user_id=pl.lit(PERSON))
+    rows = pl.concat([row.with_columns(item_id=pl.lit(one)) for one in (ITEM, world.items["item_id"][0])])
     new = world.items.head(1).with_columns(item_id=pl.lit(ITEM), title=pl.lit(TITLE))
     SiteWorld(world.folder, world.rows, pl.concat([world.items, new])).ingest(rows, "canary")
     world.ingest(world.of(world.days[FIRST]))
@@ -73,7 +69,8 @@ def planted(world: SiteWorld) -> list[str]:
         writer = spool.Spool(site.spool / kind)
         writer.append([line | {"request_id": "r1", "items": [ITEM], "arm": "champion", "version": "v"}])
         writer.close()
-    for place in ("cache/work/kept/scores.txt", "spool/aside/day.csv", "reports/arena/scores.csv", "versions/.staging/x/y"):
+    derived = ("cache/work/kept/scores", "spool/aside/day.csv", "reports/arena/scores.csv", "versions/.staging/x/y")
+    for place in derived:
         path = site.folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{uid},{PERSON},{TITLE}")
@@ -125,7 +122,7 @@ def strings_of(service: Service) -> set[str]:
         elif isinstance(one, list | tuple | set | frozenset | deque):
             left += one
         elif type(one).__module__.startswith(("regraft", "sklearn")):
-            left += [getattr(one, "__dict__", {}), *(getattr(one, name, None) for name in getattr(one, "__slots__", ()))]
+            left.append(getattr(one, "__dict__", {}))
     return found
 
 

@@ -47,10 +47,13 @@ class _Today:
 
 @dataclass(frozen=True)
 class Quiet:
-    """People who object: what they did is their own history and no fact of others. `events`: by time, up to the close."""
+    """People who object: what they did is their own history and no fact of others. `events`: up to the close."""
 
     people: Set[str] = frozenset()
     events: Sequence[Event] = ()
+
+
+NOBODY = Quiet()
 
 
 class Live:
@@ -58,7 +61,7 @@ class Live:
 
     def __init__(
         self, stream: Stream, catalogue: pl.DataFrame, regime: Regime, refresh: str, similarity: str, last: int,
-        quiet: Quiet = Quiet(),
+        quiet: Quiet = NOBODY,
     ) -> None:  # fmt: skip
         self.stream, self.regime, self.last = stream, regime, last
         self.quiet = quiet.people
@@ -81,11 +84,12 @@ class Live:
         if not events:
             return {}
         columns = pl.DataFrame([(e.user, e.item, e.time, e.label) for e in events], orient="row", schema=_COLUMNS)
+        users, items, times, labels = (columns[name].to_list() for name in _COLUMNS)
         known = self._newest + 1 + np.arange(len(events))
-        facts = self.facts.take(*(columns[name].to_list() for name in _COLUMNS), known_at=known, quiet=True)
+        facts = self.facts.take(users, items, times, labels, known_at=known, quiet=True)
         self._newest = int(known[-1])
         found = {}
-        for user in columns["user"].unique(maintain_order=True):
+        for user in dict.fromkeys(users):
             mine = (columns["user"] == user).arg_true()
             own = columns[mine]
             found[user] = History(

@@ -65,7 +65,8 @@ def apply(site: Site, held: Lease, as_of: int, tell: Tell = str) -> list[Due]:
             files.replace(connection, [file.name for file in plan.out], written)
             versions.destroy(connection, plan.destroyed)
             forgotten = vault.forget_uids(connection, plan.people)
-            details = {"as_of": date_of(as_of), "gone": {f"{one.store}: {one.unit}": one.count for one in gone}, "people": forgotten}
+            counts = {f"{one.store}: {one.unit}": one.count for one in gone}
+            details = {"as_of": date_of(as_of), "gone": counts, "people": forgotten}
             ledger.append(connection, KIND, details, now())
     boundary("let go")
     _clean(site, as_of)

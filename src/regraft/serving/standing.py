@@ -96,10 +96,8 @@ def read_data(site: Site) -> Data:
 
 
 def _events(rows: pl.DataFrame, rule: LabelRule) -> list[Event]:
-    columns = (rows["uid"], rows["item_id"], rows["known_at"].dt.epoch("ms"), rows["event"], rows["value"])
-    return [
-        Event(uid, item, time, rule.of(event, value)) for uid, item, time, event, value in zip(*columns, strict=True)
-    ]
+    told = rows.select("uid", "item_id", pl.col("known_at").dt.epoch("ms"), "event", "value").iter_rows()
+    return [Event(uid, item, time, rule.of(event, value)) for uid, item, time, event, value in told]
 
 
 def load(site: Site, data: Data, alias: Alias) -> Loaded:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from regraft.data.regimes import duration
 
 FOREVER = "forever"
-# What every store is kept for, and how long unless regraft.yaml says otherwise. Rows and texts are for who runs the site
-# to decide; what is only derived from them, or waits for something, is bounded as it comes.
+# How long every store is kept unless regraft.yaml says otherwise, and what for. Rows and texts are for who runs the
+# site to decide; what is only derived from them, or waits for something, is bounded as it comes.
 DEFAULTS = {
     "rows": (FOREVER, "to learn from, and to answer a person from their own history"),
     "items": (FOREVER, "to show and compare what is on offer"),

@@ -196,7 +196,7 @@ class Site:
         )  # fmt: skip
 
     def base_stream(self, stream: Stream) -> Stream:
-        """As `stream`, with the people who object since: a base model that was built from its warm-up is found again."""
+        """As `stream`, with people who object since: a base model that was built from its warm-up is found again."""
         if not self.objecting():
             return stream
         return self.stream(days_cuts(list(stream.cuts[:-1]), stream.cuts[-1]), everybody=True)
