@@ -55,11 +55,17 @@ class Workbench:
         options = ContenderOptions.model_validate(version.lineage["contender"])
         return self.of_version(options, self.site.versions / version.name / CONTENDER)
 
-    def live(self, known: Stream, catalogue: pl.DataFrame, quiet: Quiet = NOBODY) -> Live:
-        """What a server knows that has read the rows of `known`; its requests are those of the site's contenders."""
+    def live(
+        self, known: Stream, catalogue: pl.DataFrame, rested: np.ndarray | None = None, quiet: Quiet = NOBODY
+    ) -> Live:  # fmt: skip
+        """What a server knows that has read the rows of `known`; its requests are those of the site's contenders.
+
+        `rested`, bool per row: passed over so long ago that the person may be shown the item again. The rows of `quiet`
+        people are not among those of `known`.
+        """
         options = self.site.options
         last = options.timeline.shape.context + options.timeline.shape.targets
-        return Live(known, catalogue, self.regime, options.refresh, options.similarity, last, quiet)
+        return Live(known, catalogue, self.regime, options.refresh, options.similarity, last, rested, quiet)
 
     def past(self, period: int) -> Stream:
         """What the close of `period` learns from: all examples up to its end but the evaluation rows."""

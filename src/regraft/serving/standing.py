@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, func, select
 
+from regraft.data import store
 from regraft.data.labels import LabelRule
 from regraft.errors import StateError
 from regraft.plugins import names, plugin_class
@@ -17,12 +18,14 @@ from regraft.release import retention
 from regraft.serving.candidates.protocol import Candidates, Snapshot
 from regraft.serving.loaded import Loaded
 from regraft.setup.manifest import verify
-from regraft.setup.site import Site
+from regraft.setup.site import DAY, Site
 from regraft.state import erasures, files, objections, vault, versions
 from regraft.state.database import transaction
 from regraft.state.tables import batches, ledger, periods
 from regraft.state.versions import Alias
 from regraft.workbench import Workbench
+
+REST = 7 * DAY  # ms, for which an item that was shown in vain is not recommended to the same person again
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Data:
         """Moves facts on by spooled events."""
         for row in rows:
             label = self.rule.of(row["event"], row["value"])
+            if label is None:
+                continue  # as in training: a rule about values does not speak of it
             self.live.tell(Event(self.uid(row["pseudonym"]), row["item_id"], row["time"], label))
 
 
@@ -91,13 +96,17 @@ def read_data(site: Site) -> Data:
     snapshot = Snapshot(stream, catalogue)
     sources: dict[str, Candidates] = {name: plugin_class("candidates", name)(snapshot) for name in names("candidates")}
     probe = catalogue["item_id"].head(3).to_list()
-    quiet = Quiet(site.objecting(), _events(site.own_rows(cuts), rule))
-    return Data(bench, bench.live(stream, catalogue, quiet), sources, uids, probe, cuts.end, rule)
+    rested = site.shown_in_vain(stream) & (stream.time < cuts.end - REST)
+    own = site.own_rows(cuts)
+    own = own.filter((own["event"] != store.IMPRESSION) | (own["known_at"].dt.epoch("ms") >= cuts.end - REST))
+    live = bench.live(stream, catalogue, rested, Quiet(site.objecting(), _events(own, rule)))
+    return Data(bench, live, sources, uids, probe, cuts.end, rule)
 
 
 def _events(rows: pl.DataFrame, rule: LabelRule) -> list[Event]:
     told = rows.select("uid", "item_id", pl.col("known_at").dt.epoch("ms"), "event", "value").iter_rows()
-    return [Event(uid, item, time, rule.of(event, value)) for uid, item, time, event, value in told]
+    labelled = ((uid, item, time, rule.of(event, value)) for uid, item, time, event, value in told)
+    return [Event(uid, item, time, label) for uid, item, time, label in labelled if label is not None]
 
 
 def load(site: Site, data: Data, alias: Alias) -> Loaded:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -23,6 +24,7 @@ from regraft.data.build import build_stream
 from regraft.data.labels import LabelRule
 from regraft.data.periods import EARLIEST, Cuts, Periods
 from regraft.data.regimes import duration
+from regraft.data.served import asked_when_shown
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, StateError
 from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
@@ -189,6 +191,9 @@ class Site:
         rows = self.with_meaning(rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end))
         if not everybody:
             rows = rows.filter(~pl.col("uid").is_in(list(self.objecting())))
+        rule = LabelRule(self.options.data.label)
+        if rule.about_events:
+            rows = asked_when_shown(rows, rule.expression())
         return build_stream(
             rows.rename({"uid": "user_id", "time": "timestamp"}), items, self.options.data.label,
             Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
@@ -213,13 +218,18 @@ class Site:
             return pl.DataFrame(schema=store.STORED)
         rows, _ = self._read(False, None)
         known = pl.col("known_at").dt.epoch("ms") < cuts.end
-        return self.with_meaning(rows.filter(known & pl.col("uid").is_in(list(people))))
+        return self.with_meaning(rows).filter(known & pl.col("uid").is_in(list(people)))
 
     def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows that the label rule speaks of: what was shown and not clicked means something beside clicks only."""
-        if LabelRule(self.options.data.label).about_events:
+        """The rows that the label rule speaks of: all where it is about events; under others none that was shown only.
+
+        Under a rule about values a row without one says nothing, unless no row has any: then the rule is wrong.
+        """
+        rule = LabelRule(self.options.data.label)
+        if rule.about_events:
             return rows
-        return rows.filter(pl.col("event").ne_missing(store.IMPRESSION))
+        rows = rows.filter(pl.col("event").ne_missing(store.IMPRESSION))
+        return rows if rule.implicit or not rows["value"].count() else rows.filter(pl.col("value").is_not_null())
 
     def _read(self, held: bool, of: Collection[int] | None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Events and texts of items; read once more where a file was compacted, or rewritten, meanwhile."""
@@ -240,6 +250,13 @@ class Site:
         for part in (part for parts in merged.values() for part in parts if of is not None and part.source not in of):
             rows = rows.filter(~pl.col("row_id").is_between(part.first, part.last))
         return rows, items
+
+    def shown_in_vain(self, stream: Stream) -> np.ndarray:
+        """bool per row of a stream of this site: its item was shown, and not answered."""
+        with transaction(self.engine) as connection:
+            listed = [f for f in files.listed(connection, states=files.TO_CLOSE) if f.day != store.ITEMS]
+        rows = store.read(self.data, listed, ["row_id", "event"])
+        return np.isin(stream.row_id, rows.filter(pl.col("event") == store.IMPRESSION)["row_id"].to_numpy())
 
     def catalogue(self) -> pl.DataFrame:
         """item_id, title and attributes of all items, in the order in which they became known."""
