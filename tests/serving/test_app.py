@@ -22,6 +22,7 @@ ROUTES = (
     ("GET", "/recommend/u001"),
     ("POST", "/score"),
     ("POST", "/events"),
+    ("DELETE", "/users/u001"),
     ("GET", "/versions"),
     ("GET", "/metrics"),
 )

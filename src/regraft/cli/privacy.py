@@ -1,4 +1,4 @@
-"""`regraft forget` and `retention`: a person out of a site, models included; what is too old out of its stores."""
+"""`regraft forget, objects, export-person, retention`: what a site holds on people, and how it lets go of it."""
 
 from __future__ import annotations
 
@@ -114,3 +114,16 @@ def objects(
         return
     said = object_to(site, user)
     say("Nothing learns from this person from the next close on." if said else "The person objects already.")
+
+
+def export_person(
+    folder: Folder, user: Annotated[str, typer.Argument(metavar="USER", help="Id as your own log has it.")]
+) -> None:
+    """Print everything that a site holds on one person, as JSON.
+
+    Rows, spooled events, served lists, rows set aside, objection, erasures, the versions that saw them, and other files in which they stand.
+    """
+    from regraft.privacy.held import held_on
+    from regraft.setup.site import Site
+
+    say_json(held_on(Site.open(folder), user))

@@ -28,6 +28,7 @@ from regraft.data.periods import Cuts
 from regraft.errors import DataError, StateError
 from regraft.release import close, feedback, gate, retention
 from regraft.release.arrivals import EARLIER, day_of
+from regraft.release.blocked import demand_nobody_returned
 from regraft.release.commit import Closed, commit
 from regraft.release.comparison import compared
 from regraft.release.evidence import Finding, Foreseen
@@ -50,10 +51,11 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
 
     `accept` is the run that a person lets pass although the gate held it.
 
-    Raises DataError where the day is not the next one, StateError where another process works on the site or a
-    held run waits for a person.
+    Raises DataError where the day is not the next one, StateError where another process works on the site, a held run
+    waits for a person, or people who were erased came back with a backup.
     """
     with working(site, "update") as held:
+        demand_nobody_returned(site)
         demand_whole(site)
         return _update(site, held, day, tell, accept)
 

@@ -11,11 +11,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from regraft import __version__
+from regraft.release.blocked import ask_to_forget
 from regraft.serving import problems
 from regraft.serving.guards import BoundedBody, Keys
 from regraft.serving.service import MOST, Service
 from regraft.state import versions
 from regraft.state.database import transaction
+from regraft.state.keys import ApiKey
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 LATEST = 253_402_300_799_000  # ms: the end of the year 9999
@@ -93,6 +95,16 @@ def make_app(service: Service, replay: bool = False) -> FastAPI:
             taken = service.take(row.model_dump() for row in given.events)
         count.events.inc(taken)
         return {"accepted": taken}
+
+    @app.delete("/users/{user}", status_code=202)
+    def erase(
+        user: Annotated[str, Path(min_length=1, max_length=256)],
+        key: Annotated[ApiKey, Depends(keys.demand("privacy"))],
+    ) -> dict[str, Any]:
+        """Refuses a person from now on, and asks for their erasure: `regraft forget` does it."""
+        erasure, job = ask_to_forget(service.site, user, key.name)
+        service.look()
+        return {"erasure": erasure.id, "job": job.id, "state": "blocked"}
 
     @app.get("/versions", dependencies=[Depends(keys.demand("operate"))])
     def list_versions() -> dict[str, Any]:

@@ -21,6 +21,7 @@ from regraft.data.pseudonyms import Key, load_key
 from regraft.data.spool import Spool
 from regraft.errors import DataError, RegraftError
 from regraft.prompts.live import Live
+from regraft.release.blocked import block_returned
 from regraft.serving.candidates.protocol import Candidates
 from regraft.serving.loaded import Loaded
 from regraft.serving.ranking import Recommended, ranked
@@ -67,6 +68,7 @@ class Service:
         self._taking = threading.Lock()
         self._meanwhile: list[Mapping[str, Any]] | None = None  # events taken while the site is read anew
         self._stopped = threading.Event()
+        block_returned(site)  # a restored backup must not bring anybody back
         now, self._blocked = self._look_up()
         self._at = self._standing(now)
 

@@ -43,6 +43,13 @@ def everybody(connection: Connection) -> dict[str, str]:
     return {row.pseudonym: row.uid for row in connection.execute(select(vault.c.pseudonym, vault.c.uid))}
 
 
+def pseudonyms(connection: Connection, of: Sequence[str]) -> dict[str, str]:
+    """Pseudonym by uid, of those of these uids that are here."""
+    parts = (of[first : first + AT_ONCE] for first in range(0, len(of), AT_ONCE))
+    found = (connection.execute(select(vault.c.uid, vault.c.pseudonym).where(vault.c.uid.in_(part))) for part in parts)
+    return {row.uid: row.pseudonym for rows in found for row in rows}
+
+
 def forget(connection: Connection, pseudonym: str) -> bool:
     """Deletes a person's row; whether there was one."""
     return connection.execute(delete(vault).where(vault.c.pseudonym == pseudonym)).rowcount == 1
