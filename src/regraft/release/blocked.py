@@ -33,17 +33,17 @@ def commitment(user: str, salt: str) -> str:
     return hashlib.sha256(f"{salt}\0{user}".encode()).hexdigest()
 
 
-def known(site: Site, user: str) -> tuple[str, str]:
+def known(site: Site, user: str, named: bool = False) -> tuple[str, str]:
     """(uid, pseudonym) of a person; NobodyError where there is none.
 
-    Somebody of whom nothing but spooled events and lists is held gets a uid here.
+    Somebody of whom nothing but spooled events and lists is held has no uid; with `named` they are given one.
     """
     key = load_key(site.folder)
     (pseudonym,) = key.pseudonyms([user])
     with transaction(site.engine) as connection:
         uid = vault.uids(connection, [pseudonym], key.id).get(pseudonym)
         if uid is None and _spooled(site, pseudonym):
-            uid = vault.uids(connection, [pseudonym], key.id, new_uid)[pseudonym]
+            uid = vault.uids(connection, [pseudonym], key.id, new_uid)[pseudonym] if named else ""
     if uid is None:
         raise NobodyError(f"user '{user}'", "is not known to this site", "a person whose events were taken in")
     return uid, pseudonym
@@ -51,14 +51,14 @@ def known(site: Site, user: str) -> tuple[str, str]:
 
 def block(site: Site, user: str) -> Erasure:
     """Writes down that a person is to be erased, once; NobodyError where nobody of this id is known."""
-    uid, pseudonym = known(site, user)
+    uid, pseudonym = known(site, user, named=True)
     with transaction(site.engine) as connection:
         return _block(connection, user, uid, pseudonym)
 
 
 def ask_to_forget(site: Site, user: str, asked_by: str) -> tuple[Erasure, Job]:
     """Blocks a person and leaves a job for `regraft forget`, in one transaction; asked again it is the same job."""
-    uid, pseudonym = known(site, user)
+    uid, pseudonym = known(site, user, named=True)
     with transaction(site.engine) as connection:
         erasure = _block(connection, user, uid, pseudonym)
         waiting = waiting_jobs(connection)

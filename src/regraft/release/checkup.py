@@ -35,15 +35,8 @@ class Found:
 def checkup(site: Site) -> list[Found]:
     """All looks in order. A look that fails is a problem of its own, and the others go on."""
     looks: tuple[Callable[[Site], Iterator[Found]], ...] = (
-        _database,
-        _runs,
-        _ledger,
-        _data,
-        _versions,
-        _key,
-        _spool,
-        _erased,
-    )
+        _database, _runs, _ledger, _data, _versions, _key, _spool, _erased,
+    )  # fmt: skip
     found: list[Found] = []
     for look in looks:
         try:

@@ -17,7 +17,6 @@ from regraft.serving.guards import BoundedBody, Keys
 from regraft.serving.service import MOST, Service
 from regraft.state import versions
 from regraft.state.database import transaction
-from regraft.state.keys import ApiKey
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 LATEST = 253_402_300_799_000  # ms: the end of the year 9999
@@ -96,13 +95,10 @@ def make_app(service: Service, replay: bool = False) -> FastAPI:
         count.events.inc(taken)
         return {"accepted": taken}
 
-    @app.delete("/users/{user}", status_code=202)
-    def erase(
-        user: Annotated[str, Path(min_length=1, max_length=256)],
-        key: Annotated[ApiKey, Depends(keys.demand("privacy"))],
-    ) -> dict[str, Any]:
+    @app.delete("/users/{user}", status_code=202, dependencies=[Depends(keys.demand("privacy"))])
+    def erase(user: Annotated[str, Path(min_length=1, max_length=256)], request: Request) -> dict[str, Any]:
         """Refuses a person from now on, and asks for their erasure: `regraft forget` does it."""
-        erasure, job = ask_to_forget(service.site, user, key.name)
+        erasure, job = ask_to_forget(service.site, user, request.state.asked_by)
         service.look()
         return {"erasure": erasure.id, "job": job.id, "state": "blocked"}
 
