@@ -112,7 +112,7 @@ def objects(
     if withdraw:
         say("The objection is taken back." if take_back(site, user) else "There was no objection: nothing was changed.")
         return
-    said = object_to(site, user)
+    said = object_to(site, user, tell)
     say("Nothing learns from this person from the next close on." if said else "The person objects already.")
 
 

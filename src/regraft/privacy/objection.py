@@ -6,6 +6,8 @@ them to nobody's facts but their own (`prompts/live.py`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from regraft.data.pseudonyms import load_key, new_uid
 from regraft.errors import DataError
 from regraft.release.runs import now
@@ -14,11 +16,13 @@ from regraft.state import ledger, objections, vault
 from regraft.state.database import transaction
 
 
-def object_to(site: Site, user: str) -> bool:
+def object_to(site: Site, user: str, tell: Callable[[str], object] = str) -> bool:
     """Writes the objection of a person down, known to the site or not; whether it is new."""
     key = load_key(site.folder)
     (pseudonym,) = key.pseudonyms([user])
     with transaction(site.engine) as connection:
+        if not vault.uids(connection, [pseudonym], key.id):
+            tell(f"Nobody of the id '{user}' is known here yet: the objection counts from their first event on")
         uid = vault.uids(connection, [pseudonym], key.id, new_uid)[pseudonym]
         if not objections.add(connection, uid, now()):
             return False
