@@ -17,8 +17,9 @@ from fastapi.testclient import TestClient
 from regraft.data import spool, store
 from regraft.data.regimes import Regime
 from regraft.errors import DataError
-from regraft.privacy.forget import block, forget
+from regraft.privacy.forget import forget
 from regraft.prompts.facts import fact_table
+from regraft.release.blocked import block
 from regraft.release.feedback import clear, take_spool
 from regraft.release.rollback import rollback
 from regraft.release.update import update

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from regraft import __version__
+from regraft.release.blocked import ask_to_forget
 from regraft.serving import problems
 from regraft.serving.guards import BoundedBody, Keys
 from regraft.serving.service import MOST, Service
@@ -93,6 +94,13 @@ def make_app(service: Service, replay: bool = False) -> FastAPI:
             taken = service.take(row.model_dump() for row in given.events)
         count.events.inc(taken)
         return {"accepted": taken}
+
+    @app.delete("/users/{user}", status_code=202, dependencies=[Depends(keys.demand("privacy"))])
+    def erase(user: Annotated[str, Path(min_length=1, max_length=256)], request: Request) -> dict[str, Any]:
+        """Refuses a person from now on, and asks for their erasure: `regraft forget` does it."""
+        erasure, job = ask_to_forget(service.site, user, request.state.asked_by)
+        service.look()
+        return {"erasure": erasure.id, "job": job.id, "state": "blocked"}
 
     @app.get("/versions", dependencies=[Depends(keys.demand("operate"))])
     def list_versions() -> dict[str, Any]:

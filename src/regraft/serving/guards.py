@@ -44,6 +44,7 @@ class Keys:
             if scope not in found.scopes:
                 raise HTTPException(403, f"the key '{found.name}' has no scope '{scope}'")
             self._count(found)
+            request.state.asked_by = found.name
             return found
 
         return check

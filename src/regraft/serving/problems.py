@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from regraft.errors import DataError, RegraftError
+from regraft.release.blocked import NobodyError
 from regraft.serving.service import GoneError
 
 MEDIA = "application/problem+json"
@@ -37,7 +38,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DataError)
     async def _data(_: Request, error: DataError) -> JSONResponse:
-        status = HTTPStatus.GONE if isinstance(error, GoneError) else HTTPStatus.UNPROCESSABLE_ENTITY
+        known = {GoneError: HTTPStatus.GONE, NobodyError: HTTPStatus.NOT_FOUND}
+        status = known.get(type(error), HTTPStatus.UNPROCESSABLE_ENTITY)
         return problem(status, str(error).replace("\n", " "))
 
     @app.exception_handler(RegraftError)

@@ -22,6 +22,7 @@ from regraft.data.pseudonyms import Key, load_key
 from regraft.data.spool import Spool
 from regraft.errors import DataError, RegraftError
 from regraft.prompts.live import Live
+from regraft.release.blocked import block_returned
 from regraft.serving.candidates.protocol import Candidates
 from regraft.serving.loaded import Loaded
 from regraft.serving.ranking import Recommended, ranked
@@ -69,6 +70,7 @@ class Service:
         self._taking = threading.Lock()
         self._meanwhile: list[Mapping[str, Any]] | None = None  # events taken while the site is read anew
         self._stopped = threading.Event()
+        block_returned(site)  # a restored backup must not bring anybody back
         now, self._blocked = self._look_up()
         self._at = self._standing(now)
 
@@ -111,9 +113,9 @@ class Service:
             if now == self._at.stamp or now == self._refused:
                 return
             try:
+                if self._at.stamp.read != now.read:
+                    self._finish_segments()  # the next update takes them in and removes them, retention waits for them
                 before, self._at = self._at, self._standing(now)
-                if before.stamp.read != now.read:
-                    self._finish_segments()  # the next update takes them in and removes them
                 if _names(self._at) != _names(before):
                     self.tell(f"now serving {_names(self._at)}")
             except RegraftError as error:
