@@ -68,6 +68,11 @@ class Server:
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
+    def told(self, step: str, **facts: Any) -> list[dict[str, Any]]:
+        """Lines of the log of this step that say these facts."""
+        lines = [json.loads(line) for line in self.said().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["step"] == step and facts.items() <= line.items()]
+
 
 @contextmanager
 def serving(site: Path, log: Path, *options: str) -> Iterator[Server]:

@@ -187,7 +187,7 @@ def test_every_answer_is_of_the_version_it_names_and_damaged_versions_are_refuse
             point(site, to)
             began = time.monotonic()
             if corrupt:
-                while f"{to} is refused, {serving_now} stays" not in server.said():
+                while not server.told("refused", version=to, stays=serving_now):
                     assert time.monotonic() - began < 20, server.said()
                     time.sleep(0.02)
                 refused.append(to)
