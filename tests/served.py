@@ -100,7 +100,7 @@ def serving(site: Path, log: Path, *options: str) -> Iterator[Server]:
             client.close()
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            assert process.wait(20) == 0
         except subprocess.TimeoutExpired:
             process.kill()
             raise

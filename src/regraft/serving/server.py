@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import closing
 
@@ -73,7 +75,8 @@ def serve(site: Site, host: str, port: int, say: Callable[[str], object], replay
             timeout_graceful_shutdown=round(SECONDS),
         )  # fmt: skip
         say(f"Serving {service.loaded.name} at {place}")
-        tell("serving", version=service.loaded.name, at_address=place)
+        tell("serving", version=service.loaded.name, address=place)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it once more at its end
         try:
             uvicorn.Server(config).run(sockets=[listening])
         finally:
