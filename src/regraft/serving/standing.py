@@ -16,7 +16,7 @@ from regraft.data import store
 from regraft.data.assign import COMPARED, HOLDOUT, TREATMENT, Split
 from regraft.data.labels import LabelRule
 from regraft.data.sides import Side, hears
-from regraft.errors import StateError
+from regraft.errors import ModelError, RegraftError, StateError
 from regraft.plugins import names, plugin_class
 from regraft.prompts.live import Event, Live, Quiet
 from regraft.release import retention
@@ -160,6 +160,14 @@ def load(site: Site, data: Data, alias: Alias) -> Loaded:
         version = versions.version(connection, alias.version)
     folder = site.versions / alias.version
     verify(folder, version.manifest)
-    found = Loaded(alias.version, alias.epoch, data.bench.released(version), folder)
-    found.score(data.live.request("", data.probe, data.live.now))
+    try:
+        found = Loaded(alias.version, alias.epoch, data.bench.released(version), folder)
+        found.score(data.live.request("", data.probe, data.live.now))
+    except RegraftError:
+        raise
+    except Exception as error:  # numbers that are none may stop a contender in any way
+        raise ModelError(
+            f"version '{alias.version}'", f"fails when asked: {type(error).__name__}: {error}", "a score per item",
+            "Go back to another version with: regraft rollback SITE VERSION",
+        ) from error  # fmt: skip
     return found
