@@ -55,6 +55,7 @@ class Stream:
     item_versions: pl.DataFrame | None = None  # where texts changed: item_id, known_at, title, attributes
     frozen: Cuts | None = None  # the rule behind `cuts`, for a log that grows; None in views
     offered: np.ndarray | None = None  # int64 ms per item code, ascending: since when it is on offer
+    newest_from: int | None = None  # period with which the newest examples begin; None: the last period that has any
     # What was worked out about the whole log, for all its views; a stream with other rows must get a new one.
     shared: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -99,9 +100,13 @@ class Stream:
         return self.only((period >= first) & (period <= last))
 
     def split_last(self) -> tuple[Stream, Stream]:
-        """(newest, older): the examples of the newest period that has any, and those before it."""
+        """(newest, older): the examples of the newest period that has any, and those before it.
+
+        Where updates come every few periods, `newest_from` says with which period the newest examples begin.
+        """
         period = self.period[self.targets]
-        newest = period == period[-1] if len(period) else np.zeros(0, dtype=bool)
+        first = period[-1:] if self.newest_from is None else np.minimum(period[-1:], self.newest_from)
+        newest = period >= first if len(period) else np.zeros(0, dtype=bool)
         return self.only(newest), self.only(~newest)
 
     def hold_out(self, share: float) -> tuple[Stream, Stream]:
