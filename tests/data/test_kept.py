@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import assume, given, settings
-from worlds import logs, tiny_log, tiny_stream
 
 from regraft.data.build import build_stream
 from regraft.data.drift_world import DriftWorld, simulate
@@ -17,6 +14,7 @@ from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import ROW_COLUMNS, Stream
 from regraft.prompts.facts import fact_table
+from worlds import logs, tiny_log, tiny_stream
 
 DAYS = Periods(by="calendar", every="1d")
 
@@ -76,5 +74,5 @@ def test_rows_that_are_left_know_each_other_again(label: str) -> None:
 
 def test_the_newest_examples_may_span_several_periods() -> None:
     whole = tiny_stream("ann:heat+@1 bob:heat-@1d ann:up-@2d bob:up+@3d", DAYS)
-    newest, older = replace(whole, newest_from=3).split_last()
+    newest, older = whole.newest_since(3).split_last()
     assert (newest.ids.tolist(), older.ids.tolist()) == ([3, 4], [1, 2])

@@ -78,6 +78,10 @@ class Stream:
             end = min(end, int(np.searchsorted(self.known_at, self.cuts[period - 1] - self.gap)))
         return self._prefix(end, self.cuts[:period])
 
+    def through(self, period: int) -> Stream:
+        """The rows up to the end of `period`, however long the gap: what there was when it was over."""
+        return self._prefix(int(np.searchsorted(self.period, period + 1)), self.cuts[: period + 1])
+
     def cases(self, period: int) -> Stream:
         """The examples of one period with the history up to them: what a contender is asked to score.
 
@@ -109,6 +113,10 @@ class Stream:
         newest = period >= first if len(period) else np.zeros(0, dtype=bool)
         return self.only(newest), self.only(~newest)
 
+    def newest_since(self, period: int) -> Stream:
+        """The same view; `period` is the first one whose examples count as the newest."""
+        return self._with(self.targets, newest_from=period)
+
     def hold_out(self, share: float) -> tuple[Stream, Stream]:
         """(rest, held): the last `share` of the newest period's examples in time order, and all others."""
         newest, _ = self.split_last()
@@ -136,9 +144,9 @@ class Stream:
         longer = self if len(self.time) >= len(other.time) else other
         return longer._with(np.union1d(self.targets, other.targets))
 
-    def _with(self, targets: np.ndarray) -> Stream:
+    def _with(self, targets: np.ndarray, **more: Any) -> Stream:
         """The same rows with other examples; what was worked out about the rows goes along."""
-        view = replace(self, targets=targets)
+        view = replace(self, targets=targets, **more)
         view.__dict__.update(
             {n: self.__dict__[n] for n in ("order", "hashes", "rows_hash", "_by_id") if n in self.__dict__}
         )
