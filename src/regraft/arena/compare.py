@@ -66,11 +66,15 @@ class Arena:
         self._workshops: dict[str, Any] = {}  # by template
         self._cases_of: dict[int, np.ndarray] = {}  # by update
         self._at_hand: tuple[Cell, Contender] | None = None  # the contender as the last cell left it
-        self.stream.order  # noqa: B018 - worked out once, views take their part of it
-        # The whole table at once: a view gets its first rows, which is what it would compute itself.
-        fact_table(self.stream, self.regime, config.refresh)
-        if self.regime.name != "fresh" or config.refresh != "event":
-            fact_table(self.stream, self.regime)
+        self.prepared(self.stream)
+
+    def prepared(self, log: Stream) -> Stream:
+        """The log with the whole table of facts at once: a view gets its first rows, as it would compute itself."""
+        log.order  # noqa: B018 - worked out once, views take their part of it
+        fact_table(log, self.regime, self.config.refresh)
+        if self.regime.name != "fresh" or self.config.refresh != "event":
+            fact_table(log, self.regime)
+        return log
 
     # -- what there is to do -------------------------------------------------------------------
 
@@ -296,14 +300,14 @@ class Arena:
             self._write(before, contender)
         return contender
 
-    def work_out_content(self, contender: ContenderOptions) -> None:
-        """The content facts that a contender asks for, for the whole log at once: views take their first rows."""
+    def work_out_content(self, contender: ContenderOptions, log: Stream | None = None) -> None:
+        """The content facts that a contender asks for, for a whole log (the run's) at once: views take their part."""
         settings, similarity = self.config.settings_of(contender), self.config.similarity
         asked = {settings.get("similarity", NONE)}
         if contender.kind == "strategy" and "stack" in (contender.calibration, settings.get("offset")):
             asked.add(similarity)
         for one in asked - {NONE}:
-            fact_table(self.stream, self.regime, similarity=one)
+            fact_table(self.stream if log is None else log, self.regime, similarity=one)
 
     def _new(self, cell: Cell) -> Contender:
         options, lab = cell.contender, None

@@ -63,7 +63,7 @@ class Tuning(Arena):
         return [
             Setting(c.label, share, every, days)
             for c in self.config.tuned
-            for share in shares_of(c, self.config.grid)
+            for share in shares_of(c, self.config.tune)
             for every in self.every
             for days in self.days
             if any(line.serves(Setting(c.label, share, every, days)) for line in self.lines.values())
@@ -88,7 +88,9 @@ class Tuning(Arena):
         return [cell for cell in super().cells() if self._frequencies_of(cell)]
 
     def learns(self, cell: Cell) -> Stream:
-        view = self._log(self.lines[cell.contender.label].days, cell.update + 1).until(cell.update + 1)
+        log = self._log(self.lines[cell.contender.label].days, cell.update + 1)
+        self.work_out_content(cell.contender, log)  # as all facts: worked out once, and charged to nobody
+        view = log.until(cell.update + 1)
         past = view.only(~self.eval_rows[self.numbers(view)])
         if not len(past):
             raise DataError(f"{cell}", "there is no example before its cut", "examples to learn from")
@@ -149,7 +151,7 @@ class Tuning(Arena):
             return self.stream
         key = days, period
         if key not in self._kept:
-            self._kept[key] = kept_since(self.stream.through(period), self.since(days, period))
+            self._kept[key] = self.prepared(kept_since(self.stream.through(period), self.since(days, period)))
             while sum(len(log.time) for log in self._kept.values()) > ROWS and len(self._kept) > 1:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -160,15 +162,15 @@ class Tuning(Arena):
     def _frequencies(self) -> list[int]:
         """Those under which a model grows as old as it may, in the periods to choose on and in those to check on."""
         most = len(self.tested) // 2
-        for every in self.config.grid.every:
+        for every in self.config.tune.every:
             if every > most:
                 self.left_out.append(f"every {every} periods: only {len(self.tested)} periods are tested")
-        return sorted(k for k in self.config.grid.every if k <= most) or [1]
+        return sorted(k for k in self.config.tune.every if k <= most) or [1]
 
     def _histories(self) -> list[int | None]:
         """Days that make a difference here; everything is always kept in one setting, to be compared with."""
         found: list[int | None] = [None]
-        for days in sorted((d for d in self.config.grid.days if d), reverse=True):
+        for days in sorted((d for d in self.config.tune.days if d), reverse=True):
             if self.since(days, self.last + 1) <= self.stream.time.min():
                 self.left_out.append(f"{days} days: the log is not longer, it is the same as keeping all")
             elif days * DAY < self._longest(1):
@@ -178,14 +180,12 @@ class Tuning(Arena):
         return found
 
     def _lines(self) -> Iterator[Line]:
-        for contender in self.config.tuned:
-            for line in lines_of(contender, self.config.grid.model_copy(update={"days": tuple(self.days)})):
-                if line.every is not None and line.every not in self.every:
-                    continue
+        for line in (line for contender in self.config.tuned for line in lines_of(contender, self.config.tune)):
+            if line.days in self.days and line.every in (None, *self.every):
                 if line.every and line.days and line.days * DAY <= self._longest(line.every):
                     self.left_out.append(f"{line.options.label}: keeps less than what came since its last update")
-                    continue
-                yield line
+                else:
+                    yield line
 
     def _longest(self, every: int) -> int:
         """ms that so many periods in a row take at most, among those that are learnt from and tested."""

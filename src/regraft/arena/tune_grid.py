@@ -1,4 +1,4 @@
-"""What `regraft tune` tries: share of replay x update every so many periods x days of history kept.
+"""What `regraft tune` compares: settings, and the lines of cells that they are read from.
 
 A setting is one point of the grid for one contender. A line is a row of cells of the run: a baseline learns everything
 anew at each update, so one line of it serves all update frequencies; a strategy goes on from its last update and
@@ -10,49 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from typing import Any
 
 from regraft.errors import ConfigError
 from regraft.setup.config import ArenaConfig, ContenderOptions, RankingOptions, plugin
+from regraft.setup.tune_options import ALL, TuneOptions
 
 SHARE = "share"  # the setting of a strategy that says how much it replays
-ALL = "all"
-
-
-class Grid(BaseModel):
-    """The settings that are tried, each with each."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    share: tuple[Annotated[float, Field(ge=0)], ...] = Field(
-        (0.0, 0.1, 0.3, 1.0), description="remembered examples per new one, where a strategy replays"
-    )
-    every: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 2, 4), description="periods from update to update")
-    days: tuple[Annotated[int, Field(ge=1)] | None, ...] = Field(
-        (30, 90, None), description="days of history that are kept; null or all: everything, which is always tried"
-    )
-
-    @field_validator("days", mode="before")
-    @classmethod
-    def _all_is_none(cls, value: Any) -> Any:
-        if not isinstance(value, list | tuple):
-            return value
-        return [*(day for day in value if day not in (None, ALL)), None]
-
-    @field_validator("share", "every", "days")
-    @classmethod
-    def _some_and_distinct(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not value or len(set(value)) < len(value):
-            raise ConfigError("grid", f"found {list(value)}", "one or more different values for each of its axes")
-        return value
 
 
 class TuneConfig(ArenaConfig):
     """A run of the arena over a grid; `tuned` are the contenders as they were given, `contenders` its lines."""
 
-    grid: Grid = Grid()
     tuned: tuple[ContenderOptions, ...] = ()
 
     @property
@@ -76,10 +45,8 @@ class Setting:
         return self.days or float("inf"), -self.every, self.share or 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "contender": self.contender, "share": self.share, "every": self.every,
-            "days": ALL if self.days is None else self.days,
-        }  # fmt: skip
+        days = ALL if self.days is None else self.days
+        return {"contender": self.contender, "share": self.share, "every": self.every, "days": days}
 
 
 @dataclass(frozen=True)
@@ -97,21 +64,20 @@ class Line:
         return mine and self.every in (None, setting.every)
 
 
-def tuned(config: ArenaConfig, grid: Grid) -> TuneConfig:
+def tuned(config: ArenaConfig) -> TuneConfig:
     """The configuration of a run over the grid with the contenders of `config`; one that never learns is left out."""
     chosen = tuple(c for c in config.contenders if c.use != "never")
     if not chosen:
         raise ConfigError("contenders", "none of them learns anything from period to period", "at least one that does")
-    lines = [line for contender in chosen for line in lines_of(contender, grid)]
-    raw = config.model_dump(mode="json") | {"ranking": None, "grid": grid.model_dump(), "tuned": chosen}
+    lines = [line for contender in chosen for line in lines_of(contender, config.tune)]
+    raw = config.model_dump(mode="json") | {"ranking": None, "tuned": chosen}
     return TuneConfig.parse(raw | {"contenders": [line.options for line in lines]}, "tune")
 
 
-def lines_of(contender: ContenderOptions, grid: Grid) -> Iterator[Line]:
+def lines_of(contender: ContenderOptions, grid: TuneOptions) -> Iterator[Line]:
     """The lines of one contender, those that keep most first."""
-    baseline = contender.kind == "baseline"
     days = sorted(grid.days, key=lambda day: -(day or float("inf")))
-    frequencies: Sequence[int | None] = (None,) if baseline else sorted(grid.every)
+    frequencies: Sequence[int | None] = (None,) if contender.kind == "baseline" else sorted(grid.every)
     for day, every, share in product(days, frequencies, shares_of(contender, grid)):
         kept = ALL if day is None else f"{day} days"
         words = [contender.label, *([] if share is None else [f"share {share:g}"])]
@@ -121,7 +87,7 @@ def lines_of(contender: ContenderOptions, grid: Grid) -> Iterator[Line]:
         yield Line(options, contender.label, share, every, day)
 
 
-def shares_of(contender: ContenderOptions, grid: Grid) -> tuple[float | None, ...]:
+def shares_of(contender: ContenderOptions, grid: TuneOptions) -> tuple[float | None, ...]:
     """The shares of replay to try; (None,) where the contender replays nothing."""
     replays = contender.kind == "strategy" and SHARE in getattr(type(plugin(contender)), "model_fields", {})
     return tuple(sorted(grid.share)) if replays else (None,)

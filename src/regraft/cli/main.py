@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 from regraft import __version__
-from regraft.cli import arena, base, cache, data, demo, doctor, plugins_, privacy, prompt, serve, site
+from regraft.cli import arena, base, cache, data, demo, doctor, plugins_, privacy, prompt, serve, site, tune
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
 
@@ -44,6 +44,7 @@ app.command("serve")(serve.serve)
 app.command("recommend")(serve.recommend)
 app.command("forget")(privacy.forget)
 app.add_typer(serve.keys, name="keys")
+app.command("tune")(tune.tune)
 app.command("export")(prompt.export)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
