@@ -1,8 +1,8 @@
 """Which setting of a grid is advised: the least that is not worse than the best by more than a margin.
 
 It is chosen on the earlier periods alone and checked on the later ones. Differences are paired: the same rows and the
-same resampled people. Where no setting is told apart from the best after Holm's correction, the stream cannot tell,
-and what is advised is the least by history, updates and replay, not the best.
+same resampled people. A setting is `near` the best where its interval lies above minus the margin, `worse` where Holm's
+p says so, and else `undecided`: the stream cannot tell. Not being told apart is no reason to advise a setting.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from regraft.arena.tune_measures import ALL_PERIODS, EARLIER, LATER, Measured
 from regraft.metrics.intervals import Difference, holm
 
 LEVEL = 0.05
-Held = Literal["yes", "no", "undecided"]
+Status = Literal["near", "worse", "undecided"]
+HELD = {"near": "yes", "worse": "no", "undecided": "undecided"}
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,11 @@ class Compared:
     measured: Measured
     gap: Difference
     p: float
-
-    def near(self, margin: float) -> bool:
-        """Surely not worse than the best by more than the margin."""
-        return self.gap.estimate == 0 == self.gap.low or self.gap.low > -margin
+    status: Status
 
     @property
-    def worse(self) -> bool:
-        return self.p < LEVEL and self.gap.estimate < 0
+    def less(self) -> tuple[float, int, float]:
+        return self.measured.setting.least
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,17 @@ class Advice:
     advised: Measured
     best: Measured
     best_later: Measured
-    told_apart: bool
+    told_apart: bool  # some setting is worse than the best, on the earlier periods
     earlier: tuple[Compared, ...]
     later: tuple[Compared, ...]
-    held: Held
+    held: str
     break_even: tuple[BreakEven, ...]
+
+    @property
+    def undecided(self) -> tuple[Compared, ...]:
+        """Settings that ask for less than the advised one and may be as good; the least first."""
+        less = [one for one in self.earlier if one.less < self.advised.setting.least and one.status == "undecided"]
+        return tuple(sorted(less, key=lambda one: one.less))
 
     def on_later(self, measured: Measured) -> Compared:
         return next(one for one in self.later if one.measured is measured)
@@ -73,28 +77,33 @@ class Advice:
 
 def advise(settings: Sequence[Measured], margin: float, price_per_hour: float) -> Advice:
     """The advice for one contender, from its settings that are measured."""
-    earlier, later = against_best(settings, EARLIER), against_best(settings, LATER)
-    best = _best(settings, EARLIER)
-    near = [one.measured for one in earlier if one.measured is best or one.near(margin)]
-    told_apart = any(one.worse for one in earlier)
-    among = near if told_apart else list(settings)
-    advised = min(among, key=lambda one: one.setting.least)
+    earlier, later = (against_best(settings, part, margin) for part in (EARLIER, LATER))
+    advised = min((one for one in earlier if one.status == "near"), key=lambda one: one.less).measured
     checked = next(one for one in later if one.measured is advised)
-    held: Held = "yes" if checked.near(margin) else "no" if checked.worse else "undecided"
     return Advice(
-        advised.setting.contender, advised, best, _best(settings, LATER), told_apart, earlier, later, held,
-        break_even(settings, advised, price_per_hour),
+        contender=advised.setting.contender, advised=advised, best=_best(settings, EARLIER),
+        best_later=_best(settings, LATER), told_apart=any(one.status == "worse" for one in earlier), earlier=earlier,
+        later=later, held=HELD[checked.status], break_even=break_even(settings, advised, price_per_hour),
     )  # fmt: skip
 
 
-def against_best(settings: Sequence[Measured], part: str) -> tuple[Compared, ...]:
-    """Every setting against the best one of those periods."""
+def against_best(settings: Sequence[Measured], part: str, margin: float) -> tuple[Compared, ...]:
+    """Every setting against the best one of those periods, which is near itself."""
     best = _best(settings, part).quality[part]
     gaps = [one.quality[part].minus(best, "auc") for one in settings]
     others = [i for i, one in enumerate(settings) if one.quality[part] is not best]
     p = np.full(len(settings), np.nan)
     p[others] = holm([gaps[i].p for i in others])
-    return tuple(Compared(one, gap, float(p[i])) for i, (one, gap) in enumerate(zip(settings, gaps, strict=True)))
+    return tuple(
+        Compared(one, gap, float(p_holm), _status(gap, p_holm, margin))
+        for one, gap, p_holm in zip(settings, gaps, p, strict=True)
+    )
+
+
+def _status(gap: Difference, p_holm: float, margin: float) -> Status:
+    if gap.low > -margin:  # the same scores have an interval of no width
+        return "near"
+    return "worse" if p_holm < LEVEL and gap.estimate < 0 else "undecided"
 
 
 def break_even(settings: Sequence[Measured], advised: Measured, price_per_hour: float) -> tuple[BreakEven, ...]:

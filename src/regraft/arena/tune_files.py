@@ -112,6 +112,7 @@ def _advice(one: Advice) -> dict[str, Any]:
         "best_earlier": _place(one.best),
         "best_later": _place(one.best_later),
         "told_apart": one.told_apart,
+        "undecided": [_place(c.measured) | _compared(c) for c in one.undecided],
         "held": one.held,
         "later": _compared(advised),
         "against_best": {
@@ -127,7 +128,7 @@ def _place(one: Measured) -> dict[str, Any]:
 
 
 def _compared(one: Compared) -> dict[str, Any]:
-    return {"gap": _difference(one.gap), "p_holm": _number(one.p)}
+    return {"gap": _difference(one.gap), "p_holm": _number(one.p), "status": one.status}
 
 
 def _break_even(step: BreakEven) -> dict[str, Any]:

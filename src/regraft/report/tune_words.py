@@ -27,10 +27,12 @@ TUNE: dict[str, tuple[str, str]] = {
         "期間 {chosen} で最も良い設定です。より控えめで、差が確実に AUC {margin} 以内の設定はありません。",
     ),
     "not told": (
-        "The stream cannot tell these settings apart: on periods {chosen} no setting is worse than the best "
-        "({best}) by more than chance. What is named is the one that asks for least, not a better one: {gap} {interval}.",
-        "このデータでは設定の優劣を区別できません。期間 {chosen} で最も良い設定（{best}）に偶然以上に劣る設定はありません。"
-        "ここに挙げたのは最も控えめな設定であり、最も良い設定ではありません：{gap} {interval}。",
+        "The stream cannot tell the settings apart: on periods {chosen} none is worse than the best by more than chance.",
+        "このデータでは設定の優劣を区別できません。期間 {chosen} で、最も良い設定に偶然以上に劣る設定はありません。",
+    ),
+    "undecided": (
+        "Whether the {n} settings that ask for less would do cannot be told; the least of them: {least}, {gap} {interval}.",
+        "より控えめな {n} 個の設定で足りるかどうかは判断できません。最も控えめなのは {least}：{gap} {interval}。",
     ),
     "held yes": (
         "On the later periods {checked} the advice held: {gap} {interval} against the best there.",
@@ -150,8 +152,12 @@ def _of_contender(found: dict[str, Any], advice: dict[str, Any], w: TuneWords) -
         )
     ]  # fmt: skip
     gap = w.gap(next(c["gap"] for c in advice["against_best"]["earlier"] if _same(c, advised)))
-    why = "not told" if not advice["told_apart"] else "why best" if _same(best, advised) else "why"
+    why = "why best" if _same(best, advised) else "why"
     said.append(w.tune(why, margin=found["margin"], best=w.place(best), **spans, **gap))
+    if not advice["told_apart"]:
+        said.append(w.tune("not told", **spans))
+    if less := advice["undecided"]:
+        said.append(w.tune("undecided", n=len(less), least=w.place(less[0]), **w.gap(less[0]["gap"])))
     later = w.gap(advice["later"]["gap"])
     said.append(w.tune(f"held {advice['held']}", best=w.place(advice["best_later"]), **spans, **later))
     return said + [_step(step, found["price_per_hour"], w) for step in advice["break_even"]]
