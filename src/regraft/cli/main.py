@@ -30,6 +30,7 @@ from regraft.cli import (
     prompt,
     serve,
     site,
+    tune,
 )  # fmt: skip
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
@@ -65,6 +66,7 @@ app.command("objects")(privacy.objects)
 app.command("export-person")(privacy.export_person)
 app.add_typer(privacy.retention, name="retention")
 app.add_typer(serve.keys, name="keys")
+app.command("tune")(tune.tune)
 app.command("export")(prompt.export)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
