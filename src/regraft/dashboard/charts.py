@@ -9,6 +9,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from regraft.dashboard.dashboard_words import PERCENT, DashboardWords
+from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import View
 from regraft.report.by_day import Day, Drawn, Line, by_day, share_of
 from regraft.state import aggregates
@@ -31,6 +32,7 @@ class Chart:
     """One measure: its newest number, figure and table; `state` is empty, "empty", "hidden" or "few"."""
 
     measure: str
+    page: str
     state: str
     latest: str = ""
     interval: str = ""
@@ -43,30 +45,36 @@ class Chart:
 
 
 def charts(
-    connection: Connection, measures: Sequence[str], view: View, span: tuple[str, str], live: Sequence[str],
-    words: DashboardWords, by_arm: bool = False,
+    connection: Connection, measures: Sequence[str], view: View, now: Standing, words: DashboardWords, page: str,
+    by_arm: bool = False,
 ) -> dict[str, Chart]:  # fmt: skip
-    """Every measure over the days of `span`, with ticks where a version went live."""
+    """Every measure over the days of the view, with ticks where a version went live. `page` tells its figures apart."""
+    first, last = view.days(now.newest)
+    span = (min(max(first, now.first), last), last)
     arm = None if by_arm else view.arm
-    rows = aggregates.read(connection, list(measures), span[0], span[1], arm=arm, segment=view.segment)
-    return {m: chart(m, rows.filter(pl.col("measure") == m), span, live, words) for m in measures}
+    rows = aggregates.read(connection, list(measures), *span, arm=arm, segment=view.segment)
+    if by_arm:
+        rows = rows.filter(pl.col("arm") != "")
+    return {m: chart(m, rows.filter(pl.col("measure") == m), span, now.live_days, words, page) for m in measures}
 
 
-def chart(measure: str, rows: pl.DataFrame, span: tuple[str, str], live: Sequence[str], words: DashboardWords) -> Chart:
+def chart(
+    measure: str, rows: pl.DataFrame, span: tuple[str, str], live: Sequence[str], words: DashboardWords, page: str
+) -> Chart:  # fmt: skip
     """One measure. Hidden days leave a gap; where all are hidden, or none is there, the state says so."""
     told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
     if not told.height:
-        return Chart(measure, "hidden" if rows["hidden"].any() else "few" if rows.height else "empty")
+        return Chart(measure, page, "hidden" if rows["hidden"].any() else "few" if rows.height else "empty")
     names = told["arm"].unique().sort().to_list()
     lines = tuple(Line(name, tuple(_days(told.filter(pl.col("arm") == name)))) for name in names)
     percent = measure in PERCENT
     label = f"{words.measure(measure)}: {span[0]} – {span[1]}"
-    drawn = by_day(lines, tuple(live), f"day-{measure.replace('_', '-')}", label, percent, *span)
+    drawn = by_day(lines, tuple(live), f"{page}-{measure.replace('_', '-')}", label, percent, *span)
     last = told.row(-1, named=True)
     shown = [words.arm(name) for name in names]
-    table = _table(lines, told, span, percent, words)
+    table = _table(measure, lines, told, span, percent, words)
     return Chart(
-        measure, "", words.value(last["value"], percent), words.ends(last["low"], last["high"], percent),
+        measure, page, "", words.value(last["value"], percent), words.ends(last["low"], last["high"], percent, measure),
         f"{last['n']:,}", last["day"], drawn, tuple(shown) if len(shown) > 1 else (words.measure(measure),), table,
         tuple(shown),
     )  # fmt: skip
@@ -78,8 +86,9 @@ def _days(rows: pl.DataFrame) -> list[Day]:
 
 
 def _table(
-    lines: tuple[Line, ...], told: pl.DataFrame, span: tuple[str, str], percent: bool, words: DashboardWords
-) -> tuple[Row, ...]:
+    measure: str, lines: tuple[Line, ...], told: pl.DataFrame, span: tuple[str, str], percent: bool,
+    words: DashboardWords,
+) -> tuple[Row, ...]:  # fmt: skip
     n = {(row["day"], row["arm"]): row["n"] for row in told.iter_rows(named=True)}
     by = {(line.name, day.day): day for line in lines for day in line.days}
     days = sorted({day for _, day in by})
@@ -91,7 +100,7 @@ def _table(
         for line in lines:
             point = by.get((line.name, day))
             cells.append(
-                f"{words.value(point.value, percent)} {words.ends(point.low, point.high, percent)} n {n[day, line.name]:,}"
+                f"{words.value(point.value, percent)} {words.ends(point.low, point.high, percent, measure)} n {n[day, line.name]:,}"
                 if point else "–"
             )  # fmt: skip
         found.append(Row(day, round(share_of(day, span), 4), tuple(cells)))

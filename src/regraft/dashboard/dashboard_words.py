@@ -7,6 +7,7 @@ import math
 from regraft.report.report_words import LANGUAGES, PHRASES, Words
 
 SHORT = ("ctr", "conversion", "auc")
+COUNTS = frozenset({"rows", "people", "lists", "people_served", "clicks", "promoted", "update_seconds"})  # as they are
 LONG = ("return_7", "return_28", "repeat")
 DAILY = ("rows", "update_seconds", "auc")
 PERCENT = frozenset({"ctr", "conversion", "return_7", "return_28", "repeat", "satisfaction", "calibration", "dormant", "concentration"})
@@ -350,8 +351,10 @@ class DashboardWords(Words):
             return f"{100 * value:.2f}\u00a0%"
         return self.number(value, 0 if abs(value) >= 1000 or value == round(value) else 3 if abs(value) < 10 else 1)
 
-    def ends(self, low: float | None, high: float | None, percent: bool = False) -> str:
-        """[low, high]; nothing where there is no interval."""
+    def ends(self, low: float | None, high: float | None, percent: bool = False, measure: str = "") -> str:
+        """[low, high]; words where there is no interval, nothing of a count."""
+        if measure in COUNTS:
+            return ""
         if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
             return self("no interval")
         return f"[{self.value(low, percent)}, {self.value(high, percent)}]"

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.pages import PAGES, page_named
@@ -58,6 +59,18 @@ class Renderer:
             "title": words(f"title {template}"),
         }  # fmt: skip
         return self._filled("frame.jinja", {**content, **frame, **values})
+
+    def offline(self, shown: dict[str, dict[str, Any]], view: View, css: Markup) -> str:
+        """The content of several pages as one file."""
+        own = {"site": self.site.options.name, "view": view, "path": "/", "who": None, "token": "", "given": {}}
+        bodies = [
+            Markup('<article id="page-{}"><h1>{}</h1>').format(name, content["title"])
+            + Markup(self.environment.get_template(content["template"]).render({**own, **content}))
+            + Markup("</article>")
+            for name, content in shown.items()
+        ]
+        first = next(iter(shown.values()))
+        return self._filled("export.jinja", {**first, **own, "shown": shown, "bodies": bodies, "css": css})
 
     def sign_in_address(self, view: View, to: str) -> str:
         return f"/sign-in?{urlencode({'lang': view.lang, 'to': to})}"

@@ -14,6 +14,7 @@ from regraft.state.database import transaction
 from regraft.state.tables import aggregates as numbers
 from regraft.state.tables import alias_history, ledger
 
+NO_PEOPLE = ("version=", "contender=", "item=")  # segments that are no choice of people
 STALE = 2  # days after which the newest closed day is old
 
 
@@ -25,6 +26,7 @@ class Standing:
     age: int  # days since the newest day ended
     champion: str
     live: tuple[tuple[str, str], ...]
+    first: str  # the first day that has numbers; empty before there is one
     arms: tuple[str, ...]
     segments: tuple[str, ...]
 
@@ -43,10 +45,11 @@ def standing(site: Site, at: float | None = None) -> Standing:
         cuts, champion = site.cuts(connection), versions.alias(connection, "champion")
         live = _live(connection)
         arms, segments = _cuts_of_people(connection)
+        first = connection.execute(select(func.min(numbers.c.day))).scalar() or ""
     end = cuts.end if cuts else 0
     age = int(((time.time() if at is None else at) * 1000 - end) // DAY)
     return Standing(
-        date_of(end - DAY) if cuts else "", max(age, 0), champion.version if champion else "", live, arms, segments
+        date_of(end - DAY) if cuts else "", max(age, 0), champion.version if champion else "", live, first, arms, segments
     )
 
 
@@ -70,7 +73,7 @@ def _cuts_of_people(connection: Connection) -> tuple[tuple[str, ...], tuple[str,
         return (), ()
     rows = connection.execute(select(numbers.c.arm, numbers.c.segment).where(numbers.c.day == last).distinct()).all()
     arms, segments = ({row[k] for row in rows} - {""} for k in (0, 1))
-    return tuple(sorted(arms)), tuple(sorted(segments))
+    return tuple(sorted(arms)), tuple(sorted(one for one in segments if not one.startswith(NO_PEOPLE)))
 
 
 HIDE = aggregates.HIDE

@@ -15,8 +15,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from regraft.report.drawing import MARKS, MUTED, Edges, canvas, svg
 
 SIZE = (440, 190)  # pixels: two or three side by side on a laptop, one on a phone
-EDGES = Edges(left=5.2, right=1.0, bottom=2.2, top=0.8)
+EDGES = Edges(left=5.2, right=1.8, bottom=2.2, top=0.8)
 TEXT = 12
+AIR = 0.02  # share of the axis that is left free at either end
 _one_at_a_time = Lock()  # matplotlib's settings belong to the whole process
 
 
@@ -62,7 +63,7 @@ def by_day(
             value, low, high = (np.array([point[k] for point in line.days], dtype=float) for k in (1, 2, 3))
             axes.fill_between(at, low, high, color=mark.color, alpha=0.16, lw=0)
             axes.plot(at, value, ls=mark.dash, color=mark.color, lw=1.8, marker=mark.marker if len(at) < 35 else "", ms=4)
-        axes.set_xlim(begin, end)
+        axes.set_xlim(begin - AIR * (end - begin), end + AIR * (end - begin))
         for day in live:
             if begin <= place(day) <= end:
                 axes.axvline(place(day), ymax=0.07, color=MUTED, lw=1.2)
@@ -70,7 +71,9 @@ def by_day(
         axes.yaxis.set_major_locator(MaxNLocator(4))
         if percent:
             axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
-        return Drawn(svg(figure, name, label), EDGES.left * TEXT / SIZE[0], 1 - EDGES.right * TEXT / SIZE[0])
+        left, right = EDGES.left * TEXT / SIZE[0], 1 - EDGES.right * TEXT / SIZE[0]
+        air = (right - left) * AIR / (1 + 2 * AIR)
+        return Drawn(svg(figure, name, label), round(left + air, 4), round(right - air, 4))
 
 
 def place(day: str) -> int:

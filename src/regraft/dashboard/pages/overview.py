@@ -21,7 +21,7 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
         return {"columns": {}, "days": [], "news": [], "filters": True}
     span = view.days(now.newest)
     with transaction(site.engine) as connection:
-        drawn = charts(connection, [*SHORT, *LONG], view, span, now.live_days, words)
+        drawn = charts(connection, [*SHORT, *LONG], view, now, words, "overview")
         happened = connection.execute(
             select(runs.c.date, runs.c.state).where(runs.c.date.between(*span)).order_by(runs.c.id)
         ).all()

@@ -22,11 +22,10 @@ MOST, FAILURES = 60, 5  # rows of a table
 
 
 def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dict[str, Any]:
-    span = view.days(now.newest) if now.newest else ("", "")
     with transaction(site.engine) as connection:
         newest = connection.execute(select(runs).order_by(runs.c.id.desc()).limit(MOST)).all()
         asked = jobs.listed(connection)
-        drawn = charts(connection, DAILY, view, span, now.live_days, words) if now.newest else {}
+        drawn = charts(connection, DAILY, view, now, words, "updates") if now.newest else {}
     waiting = [row for row in newest if row.state == "held"]
     return {
         "runs": [_told(row) for row in newest], "waiting": [_told(row) for row in waiting], "jobs": asked,
