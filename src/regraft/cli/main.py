@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 from regraft import __version__
-from regraft.cli import arena, base, cache, data, demo, doctor, plugins_, privacy, prompt, serve, site
+from regraft.cli import arena, base, cache, dashboard, data, demo, doctor, plugins_, privacy, prompt, serve, site
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
 
@@ -41,6 +41,7 @@ for operate in (
     app.command(operate.__name__)(operate)
 app.command("schema")(site.schema)
 app.command("serve")(serve.serve)
+app.add_typer(dashboard.app, name="dashboard")
 app.command("recommend")(serve.recommend)
 app.command("forget")(privacy.forget)
 app.add_typer(serve.keys, name="keys")

@@ -8,7 +8,7 @@
     publish  versions get their immutable names
     commit   versions, verdict, ledger and aliases change in one SQL transaction
 
-Until the commit nothing that anybody reads has changed.
+Until the commit nothing that anybody reads has changed. After it the day's numbers are written (release/aggregates).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sqlalchemy import Connection
 from regraft.data import store
 from regraft.data.periods import Cuts
 from regraft.errors import DataError, StateError
-from regraft.release import close, feedback, gate
+from regraft.release import aggregates, close, feedback, gate
 from regraft.release.arrivals import EARLIER, day_of
 from regraft.release.commit import Closed, commit
 from regraft.release.comparison import compared
@@ -55,7 +55,9 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
     """
     with working(site, "update") as held:
         demand_whole(site)
-        return _update(site, held, day, tell, accept)
+        done = _update(site, held, day, tell, accept)
+        aggregates.refresh(site, tell)
+        return done
 
 
 def catch_up(site: Site, day: str | None, tell: Tell = str) -> list[Outcome]:

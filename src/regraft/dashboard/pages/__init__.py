@@ -1,0 +1,36 @@
+"""One file per page: what it shows, as a template takes it. The order here is that of the menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from regraft.dashboard.pages import arena, data, job, overview, updates, version, versions
+
+OWNER, ENGINEER, NO_MENU = "owner", "engineer", ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """`content(site, view, words, standing, **parameters of the path)` gives what the template is filled with."""
+
+    name: str
+    path: str
+    group: str
+    content: Callable[..., dict[str, Any]]
+
+
+PAGES = (
+    Page("overview", "/", OWNER, overview.content),
+    Page("updates", "/updates", ENGINEER, updates.content),
+    Page("arena", "/arena", ENGINEER, arena.content),
+    Page("versions", "/versions", ENGINEER, versions.content),
+    Page("data", "/data", ENGINEER, data.content),
+    Page("version", "/versions/{version}", NO_MENU, version.content),
+    Page("job", "/jobs/{number}", NO_MENU, job.content),
+)
+
+
+def page_named(name: str) -> Page:
+    return next(page for page in PAGES if page.name == name)
