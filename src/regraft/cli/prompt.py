@@ -64,12 +64,11 @@ def preview(
 
     It is shown as the model reads it; with a base model, token by token as well.
     """
-    from regraft.setup.config import ArenaConfig
     from regraft.setup.prompting import Desk
 
     if user is not None and example is not None:
         raise ConfigError("prompt preview", "--example and --user are both given", "one of them")
-    desk = Desk.open(ArenaConfig.read(config))
+    desk = Desk.at(config)
     number = desk.newest_of(user) if user is not None else example or 0
     read = desk.preview(number)
     stream = desk.stream
@@ -125,10 +124,9 @@ def export(
     force: Force = False,
 ) -> None:
     """Write examples for other training tools."""
-    from regraft.setup.config import ArenaConfig
     from regraft.setup.prompting import Desk
 
-    count = Desk.open(ArenaConfig.read(config)).export(out, format.value, period, [config], force)
+    count = Desk.at(config).export(out, format.value, period, [config], force)
     say(f"{count:,} examples in {out}")
 
 
