@@ -43,7 +43,8 @@ WORDS = {
         "After the title: {columns}",
         "per cent of people who liked it, how many judged it, this person's leaning, per cent liked lately, "
         "verdicts on items judged alike.",
-        (" (", ")"), ", ", (" Yes", " No"), (("liked", "not liked"), ("{event}", "no {event}"), ("chosen", "not chosen")),
+        (" (", ")"), ", ", (" Yes", " No"),
+        (("liked", "not liked"), ("{event}", "no {event}"), ("chosen", "not chosen")),
     ),
     "ja": Words(
         "列 {columns} から提案。お店に合わせて書き直してください。",

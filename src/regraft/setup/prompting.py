@@ -19,7 +19,7 @@ from regraft.data.stream import Stream
 from regraft.errors import DataError
 from regraft.files import output
 from regraft.prompts.confined import Confined
-from regraft.prompts.export import INFO, export
+from regraft.prompts.export import COLUMNS, INFO, export
 from regraft.prompts.preview import Preview, Prompts
 from regraft.prompts.template import Template, library
 from regraft.setup.base import encoder_of, open_workshop
@@ -105,7 +105,7 @@ class Desk:
         """
         reads = [*self.reads, *reads]
         output(out, reads, force, mark="")
-        if format == "alpaca":
+        if format in COLUMNS:
             output(out.parent / INFO, [*reads, out], force=True)  # its other entries stay
         n = self.stream.n_periods
         if period is not None and not 1 <= period <= n:
