@@ -130,7 +130,7 @@ def try_out(
         [
             {
                 "template": one.template, "AUC": _interval(one.auc), "log-loss": _interval(one.log_loss),
-                "tokens per event": f"{one.tokens:.1f}", "seconds": f"{one.seconds:.1f}",
+                "tokens per event": f"{one.tokens:.1f}", "CPU seconds to learn": f"{one.seconds:.1f}",
             }
             for one in (found.draft, found.against)
         ],
