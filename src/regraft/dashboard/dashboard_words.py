@@ -10,7 +10,9 @@ SHORT = ("ctr", "conversion", "auc")
 COUNTS = frozenset({"rows", "people", "lists", "people_served", "clicks", "promoted", "update_seconds"})  # as they are
 LONG = ("return_7", "return_28", "repeat")
 DAILY = ("rows", "update_seconds", "auc")
-PERCENT = frozenset({"ctr", "conversion", "return_7", "return_28", "repeat", "satisfaction", "calibration", "dormant", "concentration"})
+PERCENT = frozenset(
+    {"ctr", "conversion", "return_7", "return_28", "repeat", "satisfaction", "calibration", "dormant", "concentration"}
+)
 
 WORDS: dict[str, tuple[str, str]] = {
     # frame
@@ -29,7 +31,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "title versions": ("Versions", "バージョン"),
     "title version": ("Version", "バージョン"),
     "title data": ("Data and privacy", "データとプライバシー"),
-    "title job": ("Job {number}", "ジョブ {number}"),
+    "title job": ("Job", "ジョブ"),
     "title sign_in": ("Sign in", "サインイン"),
     "title confirm": ("Confirm", "確認"),
     "title refused": ("Not possible", "実行できません"),

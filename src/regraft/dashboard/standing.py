@@ -49,7 +49,13 @@ def standing(site: Site, at: float | None = None) -> Standing:
     end = cuts.end if cuts else 0
     age = int(((time.time() if at is None else at) * 1000 - end) // DAY)
     return Standing(
-        date_of(end - DAY) if cuts else "", max(age, 0), champion.version if champion else "", live, first, arms, segments
+        date_of(end - DAY) if cuts else "",
+        max(age, 0),
+        champion.version if champion else "",
+        live,
+        first,
+        arms,
+        segments,
     )
 
 

@@ -62,7 +62,9 @@ def by_day(
             at = [place(point.day) for point in line.days]
             value, low, high = (np.array([point[k] for point in line.days], dtype=float) for k in (1, 2, 3))
             axes.fill_between(at, low, high, color=mark.color, alpha=0.16, lw=0)
-            axes.plot(at, value, ls=mark.dash, color=mark.color, lw=1.8, marker=mark.marker if len(at) < 35 else "", ms=4)
+            axes.plot(
+                at, value, ls=mark.dash, color=mark.color, lw=1.8, marker=mark.marker if len(at) < 35 else "", ms=4
+            )
         axes.set_xlim(begin - AIR * (end - begin), end + AIR * (end - begin))
         for day in live:
             if begin <= place(day) <= end:
