@@ -1,13 +1,17 @@
-"""What a server answers from: a version, and the site up to its last close. Events move it; it is swapped whole."""
+"""What a server answers from: versions by arm, and the site up to its last close.
+
+Events move it; it is swapped whole.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from regraft.data.assign import HOLDOUT, TREATMENT, Split
 from regraft.data.labels import LabelRule
 from regraft.errors import StateError
 from regraft.plugins import names, plugin_class
@@ -16,7 +20,7 @@ from regraft.serving.candidates.protocol import Candidates, Snapshot
 from regraft.serving.loaded import Loaded
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
-from regraft.state import erasures, files, vault, versions
+from regraft.state import erasures, files, pilots, vault, versions
 from regraft.state.database import transaction
 from regraft.state.tables import batches, periods
 from regraft.state.versions import Alias
@@ -29,6 +33,8 @@ class Stamp:
 
     alias: Alias  # the champion's
     data: tuple[int, ...]  # closes, batches out of use, erasures done: what facts are made from
+    split: Split
+    others: tuple[tuple[str, Alias], ...]  # by arm, where another version than the champion is served
 
 
 @dataclass(frozen=True)
@@ -56,15 +62,21 @@ class Data:
 
 @dataclass(frozen=True)
 class Standing:
-    """All that one request is answered from."""
+    """All that requests are answered from."""
 
     stamp: Stamp
     data: Data
-    loaded: Loaded
+    loaded: Loaded  # the champion
+    others: Mapping[str, Loaded] = field(default_factory=dict)  # by arm
+
+    def of(self, pseudonym: str) -> tuple[str, Loaded]:
+        """(arm, version) for a person. Where the arm's own version could not be loaded it is the champion's."""
+        arm = self.stamp.split.arm(pseudonym)
+        return arm, self.others.get(arm, self.loaded)
 
 
-def stamp(connection: Connection) -> Stamp:
-    """How the site stands; a few small queries."""
+def stamp(connection: Connection, holdout: float = 0.0) -> Stamp:
+    """How the site stands, a share of whose people is held out; a few small queries."""
     alias = versions.alias(connection, "champion")
     if alias is None:
         raise StateError("site", "has no version yet", "a site made by regraft init")
@@ -73,7 +85,16 @@ def stamp(connection: Connection) -> Stamp:
         select(func.coalesce(func.sum(batches.c.id), 0)).where(batches.c.state != files.ACCEPTED)
     ).scalar_one()
     done = len(erasures.erased(connection))
-    return Stamp(alias, (int(closes), int(out), done))
+    return Stamp(alias, (int(closes), int(out), done), *_arms(connection, holdout))
+
+
+def _arms(connection: Connection, holdout: float) -> tuple[Split, tuple[tuple[str, Alias], ...]]:
+    """How people are split, and what those are served who are not served the champion."""
+    frozen = versions.alias(connection, "holdout") if holdout else None
+    pilot = pilots.running(connection)
+    rival = versions.alias(connection, "challenger") if pilot else None
+    split = Split(pilot.salt if pilot else "", pilot.share if pilot else 0.0, holdout if frozen else 0.0)
+    return split, tuple((arm, a) for arm, a in ((TREATMENT, rival), (HOLDOUT, frozen)) if a)
 
 
 def read_data(site: Site) -> Data:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,10 @@ class SiteOptions(ModelOptions):
     gate: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings of checks, by their name")
     eval_share: float = Field(0.1, gt=0, lt=0.5, description="share of the examples that nothing is trained on")
     feedback_delay: str = Field("1h", description="after which an item that was shown and not clicked counts as that")
+    holdout: float = Field(
+        0.0, ge=0, lt=0.5, description="share of the people who are always served the version behind the alias holdout"
+    )
+    pilot: dict[str, Any] = Field(default_factory=dict, description="settings of pilots: see regraft pilot plan")
     repeat: bool = Field(False, description="recommend items again that a person knows, as a grocer would")
     seed: int = Field(0, ge=0)
 
@@ -188,6 +193,14 @@ class Site:
             Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
             seed=self.options.seed, name=self.options.name, cuts=cuts,
         )  # fmt: skip
+
+    def rows(self, since: int, until: int) -> pl.DataFrame:
+        """The accepted rows that happened in [since, until) (ms), with the columns of data.store.STORED."""
+        first, last = (f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}" for ms in (max(since, 0), until))
+        with transaction(self.engine) as connection:
+            listed = [f for f in files.listed(connection) if f.day != store.ITEMS and first <= f.day <= last]
+        found = store.read(self.data, listed)
+        return found.filter(pl.col("time").dt.epoch("ms").is_between(since, until, closed="left"))
 
     def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows that the label rule speaks of: what was shown and not clicked means something beside clicks only."""
