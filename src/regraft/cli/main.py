@@ -15,7 +15,22 @@ from typing import Annotated, TextIO
 import typer
 
 from regraft import __version__
-from regraft.cli import arena, base, cache, dashboard, data, demo, doctor, pilot, plugins_, privacy, prompt, serve, site
+from regraft.cli import (
+    arena,
+    base,
+    cache,
+    dashboard,
+    data,
+    demo,
+    doctor,
+    metrics,
+    pilot,
+    plugins_,
+    privacy,
+    prompt,
+    serve,
+    site,
+)
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
 
@@ -40,6 +55,7 @@ for operate in (
 ):  # fmt: skip
     app.command(operate.__name__)(operate)
 app.add_typer(pilot.app, name="pilot")
+app.command("metrics")(metrics.metrics)
 app.command("schema")(site.schema)
 app.command("serve")(serve.serve)
 app.add_typer(dashboard.app, name="dashboard")

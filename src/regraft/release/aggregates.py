@@ -15,9 +15,9 @@ import polars as pl
 from sqlalchemy import select
 
 from regraft.data import store
-from regraft.data.labels import LabelRule
 from regraft.metrics import served
 from regraft.metrics.estimate import NAN, Estimate
+from regraft.release.long_term import STAYING, long_term
 from regraft.release.runs import CLOSED, Outcome, outcome_of
 from regraft.setup.site import Site
 from regraft.state import aggregates, files, versions
@@ -27,7 +27,6 @@ from regraft.state.tables import runs
 from regraft.state.versions import Version
 
 MARK = "promoted"  # stands on every closed day: 1 where the day's version went live, else 0
-PURCHASE = "purchase"
 Tell = Callable[[str], object]
 
 
@@ -53,6 +52,7 @@ def refresh(site: Site, tell: Tell = str) -> list[str]:
         rows = list(numbers(site, closed))
         with transaction(site.engine) as connection:
             aggregates.write(connection, rows)
+            aggregates.drop_before(connection, STAYING, closed.day)
     if todo:
         tell(f"Numbers of {len(todo)} day(s) are written")
     return [one.day for one in todo]
@@ -83,6 +83,7 @@ def numbers(site: Site, closed: Closed) -> Iterator[Aggregate]:
         yield from (auc, replace(auc, segment="")) if name == closed.leading else (auc,)
     if closed.took:
         yield _count(day, "update_seconds", sum(one["seconds"] for one in closed.took.values()), people)
+    yield from long_term(site, day)
 
 
 def shown_items(site: Site, rows: pl.DataFrame, day: str) -> pl.DataFrame:
@@ -90,12 +91,11 @@ def shown_items(site: Site, rows: pl.DataFrame, day: str) -> pl.DataFrame:
 
     A list is of the day of its first row: what was answered on the next day was shown on this one.
     """
-    rule = LabelRule(site.options.data.label)
-    click = rule.expression() == 1 if rule.about_events else pl.col("event") == "click"
+    measures = site.options.measures
     lists = rows.filter(pl.col("request_id").is_not_null() & pl.col("position").is_not_null())
     return (
         lists.with_columns(
-            clicked=click.fill_null(False), converted=(pl.col("event") == PURCHASE).fill_null(False),
+            clicked=measures.clicked(site.options.data.label), converted=measures.converted(),
             first=pl.col("time").min().over("request_id").dt.strftime(store.DAY),
         )
         .filter(pl.col("first") == day)

@@ -27,6 +27,7 @@ from regraft.data.regimes import duration
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, StateError
 from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
+from regraft.setup.measuring import MeasureOptions, PriceOptions
 from regraft.state import compactions, files
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
@@ -70,6 +71,8 @@ class SiteOptions(ModelOptions):
         0.0, ge=0, lt=0.5, description="share of the people who are always served the version behind the alias holdout"
     )
     pilot: dict[str, Any] = Field(default_factory=dict, description="settings of pilots: see regraft pilot plan")
+    measures: MeasureOptions = MeasureOptions()
+    prices: PriceOptions = PriceOptions()
     repeat: bool = Field(False, description="recommend items again that a person knows, as a grocer would")
     seed: int = Field(0, ge=0)
 
