@@ -14,7 +14,7 @@ from regraft.state.database import transaction
 from regraft.state.tables import aggregates as numbers
 from regraft.state.tables import alias_history, ledger
 
-NO_PEOPLE = ("version=", "contender=", "item=")  # segments that are no choice of people
+NO_PEOPLE = ("version=", "contender=", "after=")  # segments that are no choice of people
 STALE = 2  # days after which the newest closed day is old
 
 

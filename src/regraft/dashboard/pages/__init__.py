@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from regraft.dashboard.pages import arena, data, job, overview, updates, version, versions
+from regraft.dashboard.pages import arena, cost, data, job, long_term, overview, pilot, updates, version, versions
 
 OWNER, ENGINEER, NO_MENU = "owner", "engineer", ""
 
@@ -23,6 +23,9 @@ class Page:
 
 PAGES = (
     Page("overview", "/", OWNER, overview.content),
+    Page("pilot", "/pilot", OWNER, pilot.content),
+    Page("long_term", "/long-term", OWNER, long_term.content),
+    Page("cost", "/cost", OWNER, cost.content),
     Page("updates", "/updates", ENGINEER, updates.content),
     Page("arena", "/arena", ENGINEER, arena.content),
     Page("versions", "/versions", ENGINEER, versions.content),
