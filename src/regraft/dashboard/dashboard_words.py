@@ -345,6 +345,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "how other": ("Written by the daily update; see docs/metrics.md.", "日々の更新で書かれます。docs/metrics.md を参照。"),
     # long term
     "title long_term": ("Long term", "長期"),
+    "staying heading": ("Who stays", "誰が残るか"),
+    "by day heading": ("Day by day", "日ごとの推移"),
+    "funnel heading": ("The answer so far", "これまでの答え"),
     "staying title": ("Who is still there, by day since the first", "最初の日からの経過日数ごとの残存"),
     "staying axis": ("days since the first", "最初の日からの日数"),
     "short long note": ("What is good at once and what lasts can differ: look at both before you decide.", "すぐに効くことと長く続くことは異なる場合があります。判断の前に両方を見てください。"),
