@@ -10,9 +10,10 @@ from regraft.metrics.estimate import Estimate, share
 
 
 def return_rate(days: pl.DataFrame, on: date, within: int) -> Estimate:
-    """People active on day `on` and again on one of the `within` days after it / people active on it, 0 to 1.
+    """People active on a day and again on one of the 7 (28) days after it / people active on it, 0 to 1.
 
-    Known once the last of these days is over. Interval: Wilson's.
+    Stands under the day that people returned from, and is known once the last of the others is over. Interval:
+    Wilson's.
     """
     there = days.filter(pl.col("day") == on).select("uid").unique()
     after = pl.col("day").is_between(on, on + timedelta(days=within), closed="right")
@@ -21,9 +22,9 @@ def return_rate(days: pl.DataFrame, on: date, within: int) -> Estimate:
 
 
 def repeat_rate(days: pl.DataFrame, until: date, window: int = 28) -> Estimate:
-    """People active on two or more of the last `window` days / people active on one or more, 0 to 1.
+    """People active on two or more of the last 28 days (`until` is the last) / people active on one or more, 0 to 1.
 
-    The window ends with `until`, inclusive. Interval: Wilson's.
+    Interval: Wilson's.
     """
     since = until - timedelta(days=window)
     recent = days.filter(pl.col("day").is_between(since, until, closed="right"))
@@ -32,9 +33,9 @@ def repeat_rate(days: pl.DataFrame, until: date, window: int = 28) -> Estimate:
 
 
 def dormant(days: pl.DataFrame, until: date, quiet: int = 14, window: int = 56) -> Estimate:
-    """People of the last `window` days who were silent on the last `quiet` of them / people of the window, 0 to 1.
+    """People of the last 56 days who were silent on the last `quiet` (`measures.quiet`) / people of these days, 0 to 1.
 
-    Lower is better. The window ends with `until`, inclusive. Interval: Wilson's.
+    `until` is the last day. Interval: Wilson's.
     """
     since = until - timedelta(days=window)
     last = days.filter(pl.col("day").is_between(since, until, closed="right")).group_by("uid").agg(pl.col("day").max())

@@ -1,4 +1,4 @@
-"""Long term: how long people stay, and what they are worth meanwhile.
+"""Long term: how long people stay, and what they are worth meanwhile. `people` is what `lives` gives.
 
 A person is gone from the day after their last activity on, once `quiet` days have passed without any. Nothing is
 known yet about the last `quiet` days, so observation ends before them: who was active since then is censored there,
@@ -44,10 +44,11 @@ def lives(days: pl.DataFrame, until: date, quiet: int) -> pl.DataFrame:
 
 
 def staying(people: pl.DataFrame, horizon: int = HORIZON) -> pl.DataFrame:
-    """S(d), the chance to be there d days after the first one still, d = 0 to `horizon`: the columns of CURVE.
+    """S(d), the chance to be there d days after the first one still, for d = 0 to 28 days.
 
-    Kaplan-Meier with log-log bands (SciPy `ecdf` of CensoredData). `n`: people at risk. It ends where nobody has been
-    observed for so long. `people`: as `lives` gives it.
+    Kaplan-Meier with log-log bands (SciPy `ecdf` of CensoredData). A person is gone from the day after their last
+    activity on, once `measures.quiet` days have passed without any; of these last days nothing is known yet, so that
+    observation ends before them. The curve ends where nobody has been observed for so long; n: people at risk.
     """
     if not len(people):
         return pl.DataFrame(schema=CURVE)
@@ -65,10 +66,10 @@ def staying(people: pl.DataFrame, horizon: int = HORIZON) -> pl.DataFrame:
 
 
 def lifetime_value(people: pl.DataFrame, horizon: int = HORIZON, resamples: int = 500, seed: int = 0) -> Estimate:
-    """Worth of a person in the first `horizon` days: sum over d <= horizon of S(d) x worth per day of stay.
+    """Worth of a person in the first 28 days: sum over d <= 28 of S(d) x worth per day of stay.
 
-    In the unit of `worth`; NaN, "too early", where nobody has been observed for `horizon` days. Interval: whole
-    people are drawn with replacement. It is a proxy: nothing is said about what comes after the horizon.
+    In the unit of `measures.worth` (empty: days with activity); NaN, "too early", where nobody has been observed for
+    28 days. Interval: whole people are drawn with replacement. A proxy: nothing is said of what comes after.
     """
     n = len(people)
     if not n:

@@ -1,6 +1,7 @@
 """Long term: whether lists stay varied and whether a few items take all the room.
 
-`shown` has one row per item of a list: `uid`, `request_id`, `item_id`.
+`shown` has one row per item of a list: `uid`, `request_id`, `item_id`. `vectors` [items, terms] has rows of length 1,
+or 0 for an item without terms; `codes` are the rows of items.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ GROUPS = 200  # people are resampled in at most so many groups
 def diversity(shown: pl.DataFrame, codes: Mapping[str, int], vectors: csr_array) -> Estimate:
     """Mean over lists of 1 - the mean cosine of two different items of the list, 0 (all alike) to 1.
 
-    Intra-list diversity (Ziegler et al. 2005). `vectors` [items, terms] has rows of length 1, or 0 for an item
-    without terms; `codes`: row of each item. Lists of one item say nothing. Interval: delta method over people.
+    Intra-list diversity (Ziegler et al. 2005) by the items' columns. Lists of one item say nothing. Interval: delta
+    method over people.
     """
     known = shown.filter(pl.col("item_id").is_in(list(codes)))
     lists, uids = known.select("request_id", "uid").unique(maintain_order=True)

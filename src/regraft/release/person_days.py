@@ -13,6 +13,7 @@ from regraft.state import files
 from regraft.state.database import transaction
 
 COLUMNS = ("uid", "time", "event", "value", "request_id", "arm")
+HEAVY = 8  # days of 28: twice a week
 EMPTY = pl.DataFrame(
     schema={
         "uid": pl.String,
@@ -64,3 +65,16 @@ def by_arm(days: pl.DataFrame) -> dict[str, pl.DataFrame]:
     since = days.join(begun, on="uid").filter(pl.col("day") >= pl.col("begins"))
     arms = {str(arm): part.select(days.columns) for (arm,), part in since.partition_by("own", as_dict=True).items()}
     return {"": days, **dict(sorted(arms.items()))}
+
+
+def kinds(days: pl.DataFrame, on: date) -> pl.DataFrame:
+    """uid and kind of the people who were there on a day, by their days with activity in the 28 before it.
+
+    `new`: none, `light`: fewer than HEAVY, `heavy`: the others.
+    """
+    before = days.filter(pl.col("day").is_between(on - timedelta(days=28), on, closed="left"))
+    counts = before.group_by("uid").agg(earlier=pl.len())
+    earlier = pl.col("earlier").fill_null(0)
+    kind = pl.when(earlier == 0).then(pl.lit("new")).when(earlier < HEAVY).then(pl.lit("light"))
+    there = days.filter(pl.col("day") == on).select("uid").unique(maintain_order=True)
+    return there.join(counts, on="uid", how="left").select("uid", kind=kind.otherwise(pl.lit("heavy")))
