@@ -33,7 +33,7 @@ CELLS = 4_000_000  # visits x items weighed at once; bounds the memory, not the 
 # true probability ranks clicks with AUC 0.81 to 0.83, an item's click rate so far with 0.60 to 0.67.
 BASE = -1.3
 QUALITY, LEAN, APPEAL, TREND = 0.65, 0.4, 0.25, 0.15
-BOOST, NEWCOMER, PULL = 1.0, 0.8, 1.5
+BOOST, NEWCOMER, PULL = 1.0, 0.8, 2.5
 BURST_PERIODS = 0.5  # a burst of interest fades to 1/e in half a period
 USUAL = 0.35  # the click rate of a visit that neither pleases nor disappoints
 

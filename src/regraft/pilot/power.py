@@ -21,7 +21,8 @@ from regraft.pilot.sequence import half_width, tightest_rho
 from regraft.pilot.settings import LEAST
 from regraft.pilot.words import percent, say
 
-WEEK = 7 * 86_400_000  # ms
+DAY = 86_400_000  # ms
+WEEK = 7 * DAY
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,7 @@ def design(
     Lift and margins are relative, as in Plan: `guardrails` gives each metric's margin.
 
     `past` is the frame of regraft.pilot.people without arms: users of a time that looked as the pilot's will, by when
-    they were first seen in it. `share` of them is enrolled. Weeks beyond those of the past bring as many new users as
-    its last whole week.
+    they were first seen in it; at best as many weeks as the pilot may have. `share` of them is enrolled.
     """
     margins = dict(guardrails or {})
     check(past, [metric, *margins], arms=False)
@@ -116,9 +116,13 @@ def spread(of: Values) -> tuple[float, float]:
 
 
 def entered_by_week(past: pl.DataFrame, weeks: int) -> list[int]:
-    """Users who have entered by the end of week 1, 2, ...; beyond the past at the rate of its last whole week."""
+    """Users who have entered by the end of week 1, 2, ...
+
+    Weeks beyond the past bring as many as its last whole week, or none where it has but one: in the first week all
+    regulars come, and they come once.
+    """
     since = past["entered"].to_numpy() - past["entered"].to_numpy().min()
-    whole = max(1, int(since.max()) // WEEK)
+    whole = max(1, (int(since.max()) + DAY) // WEEK)  # somebody comes on its last day
     new = np.bincount(since // WEEK, minlength=whole)[:whole]
-    grown = np.cumsum(np.concatenate([new, np.full(max(0, weeks - whole), new[-1])]))
+    grown = np.cumsum(np.concatenate([new, np.full(max(0, weeks - whole), new[-1] if whole > 1 else 0)]))
     return [int(n) for n in grown[:weeks]]
