@@ -22,6 +22,9 @@ Name = Annotated[str | None, typer.Argument(metavar="PILOT", help="Its name; by 
 Share = Annotated[float, typer.Option(min=0.01, max=1, help="Of the people; half of them are served the challenger.")]
 
 
+_COLUMNS = {"weeks": "weeks", "n": "people per arm", "lift": "lift that can be seen"}
+
+
 class Decision(StrEnum):
     """What a person can decide."""
 
@@ -53,12 +56,7 @@ def plan_pilot(
     if as_json:
         say_json({"pilot": pilot.name, "terms": pilot.plan, "reached": design.reached})
         return
-    show(
-        [
-            {"weeks": w, "people per arm": n, "lift that can be seen": f"{seen:.1%}" if seen is not None else "too few"}
-            for w, n, seen in pilot.plan["curve"]
-        ]
-    )
+    show([{_COLUMNS.get(k, f"{k}: margin"): _share(v) for k, v in row.items()} for row in pilot.plan["curve"]])
     say(design.sentence(lang.value))
     say(f"Start it with a few people: {command('pilot', 'start', folder, name)}")
 
@@ -196,6 +194,12 @@ def _row(effect: Any) -> dict[str, object]:
         "interval": f"[{effect.relative_low:+.1%}, {effect.relative_high:+.1%}]" if effect.low == effect.low else "",
         "adjusted p": effect.adjusted if effect.role == "other" or effect.segment else None,
     }  # fmt: skip
+
+
+def _share(value: float | None) -> str | int:
+    if isinstance(value, int):
+        return value
+    return "too few" if value is None else f"{value:.1%}"
 
 
 def _parts(share: float) -> str:

@@ -36,6 +36,9 @@ class PilotOptions(BaseModel):
     )
     others: tuple[str, ...] = Field(("ctr",), description="metrics that are shown and decide nothing")
     segments: tuple[str, ...] = Field(SEGMENTS, description="groups that are looked at, fixed in advance")
+    slice: Literal["own", "control-only", "shared"] = Field(
+        "own", description="what each arm learns from: its own people, those of the control, or everybody"
+    )
     window_days: int = Field(7, ge=1, le=28, description="for so many days since exposure everybody is followed")
     most_weeks: int = Field(12, ge=1, le=52, description="longest pilot that a plan considers")
     alpha: float = Field(0.05, gt=0, lt=0.5, description="chance of a false alarm, however often one looks")
@@ -65,10 +68,11 @@ class Terms(BaseModel):
 
     control: str  # contender whose versions are the champion
     treatment: str  # contender whose versions are the challenger
+    slice: Literal["own", "control-only", "shared"] = "shared"  # what each arm learns from: regraft.data.sides
     plan: Plan  # fixed: the intervals are only valid for a size fixed in advance
     more_weeks: int = Field(0, ge=0)  # by which the pilot was extended
     designed: str  # the design in a sentence
-    curve: tuple[tuple[int, int, float | None], ...] = ()  # weeks, users per arm, lift that can be seen
+    curve: tuple[dict[str, float | None], ...] = ()  # rows of Design.curve; null where there are too few users
 
     def ends(self, begun: int) -> int:
         """When the last window ends, ms: users enter for whole weeks, then the last are followed."""
@@ -87,7 +91,7 @@ def terms_for(
     past = past_people(site, end, options.window_days)
     found = design(
         past, options.primary, options.minimum_lift, share, options.most_weeks, options.window_days, options.alpha,
-        options.power,
+        options.power, options.guardrails,
     )  # fmt: skip
     if found.n < LEAST:
         raise DataError(
@@ -95,12 +99,12 @@ def terms_for(
             f"{LEAST:,} or more: with fewer, intervals are not to be trusted",
             "Enrol a larger share, or allow more weeks: pilot: {most_weeks: ...} in regraft.yaml",
         )  # fmt: skip
-    settings = options.model_dump(exclude={"most_weeks"})
+    settings = options.model_dump(exclude={"most_weeks", "slice"})
     plan = Plan(**settings, n=found.n, weeks=found.weeks)
-    curve = tuple(
-        (r["weeks"], r["n"], r["lift"] if r["lift"] == r["lift"] else None) for r in found.curve.iter_rows(named=True)
-    )
-    return Terms(control=control, treatment=treatment, plan=plan, designed=found.sentence(), curve=curve), found
+    curve = tuple(found.curve.with_columns(pl.col(pl.Float64).fill_nan(None)).to_dicts())
+    return Terms(
+        control=control, treatment=treatment, slice=options.slice, plan=plan, designed=found.sentence(), curve=curve
+    ), found  # fmt: skip
 
 
 def past_people(site: Site, end: int, window_days: int) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -76,6 +76,7 @@ def renew(
         found[label] = {
             "cost": renewal.cost.as_dict(), "notes": list(renewal.notes), "seconds": perf_counter() - began,
             "examples": len(past), "people": len(np.unique(past.users)),
+            "side": asdict(bench.side) if bench.side else None,
         }  # fmt: skip
         write_text(done, json.dumps(found[label]))
     return found

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from regraft.data.assign import TREATMENT
 from regraft.data.pseudonyms import Key, load_key
 from regraft.data.spool import Spool
 from regraft.errors import DataError, RegraftError
@@ -111,7 +112,7 @@ class Service:
                 return
             try:
                 before, self._at = self._at, self._standing(now)
-                if before.stamp.data != now.data:
+                if before.stamp.read != now.read:
                     self._finish_segments()  # the next update takes them in and removes them
                 if _names(self._at) != _names(before):
                     self.tell(f"now serving {_names(self._at)}")
@@ -137,27 +138,29 @@ class Service:
     def _standing(self, now: Stamp) -> Standing:
         """All that is answered from as the site stands now; what has not changed is kept."""
         old: Standing | None = getattr(self, "_at", None)
-        if old is not None and old.stamp.data == now.data:
+        if old is not None and old.stamp.read == now.read:
             same = old.loaded.epoch == now.alias.epoch
             loaded = old.loaded if same else load(self.site, old.data, now.alias)
-            return Standing(now, old.data, loaded, self._others(now, old.data, old.others))
+            return Standing(now, old.data, loaded, self._others(now, old.data, old.apart, old.others), old.apart)
         with self._taking:
             self._meanwhile = []
         try:
-            data = read_data(self.site)
+            control, treatment = now.sides or (None, None)
+            data = read_data(self.site, control)
+            apart = read_data(self.site, treatment) if treatment else None
             spooled = self.site.spooled_events(data.closed)
-            self._tell_all(data, spooled)
-            loaded, others = load(self.site, data, now.alias), self._others(now, data, {})
+            loaded, others = load(self.site, data, now.alias), self._others(now, data, apart, {})
+            found = Standing(now, data, loaded, others, apart)
+            self._tell_all(found, spooled)
             with self._taking:  # what came while we read
                 known = {row["event_id"] for row in spooled}
-                self._tell_all(data, [row for row in self._meanwhile if row["event_id"] not in known])
-                found = Standing(now, data, loaded, others)
+                self._tell_all(found, [row for row in self._meanwhile if row["event_id"] not in known])
                 self._at = found
             return found
         finally:
             self._meanwhile = None
 
-    def _others(self, now: Stamp, data: Data, kept: Mapping[str, Loaded]) -> dict[str, Loaded]:
+    def _others(self, now: Stamp, data: Data, apart: Data | None, kept: Mapping[str, Loaded]) -> dict[str, Loaded]:
         """The versions of arms that are not served the champion; `kept` are loaded already.
 
         One that cannot be loaded is counted and said: its arm is served what it was, else the champion.
@@ -169,7 +172,7 @@ class Service:
                 found[arm] = old
                 continue
             try:
-                found[arm] = load(self.site, data, alias)
+                found[arm] = load(self.site, apart if apart and arm == TREATMENT else data, alias)
             except RegraftError as error:
                 self.failures += 1
                 stays = old.name if old else "the champion"
@@ -177,8 +180,8 @@ class Service:
                 found |= {arm: old} if old else {}
         return found
 
-    def _tell_all(self, data: Data, rows: Iterable[Mapping[str, Any]]) -> None:
-        data.tell(row for row in rows if row["pseudonym"] not in self._blocked)
+    def _tell_all(self, at: Standing, rows: Iterable[Mapping[str, Any]]) -> None:
+        at.tell([row for row in rows if row["pseudonym"] not in self._blocked])
 
     # -- answering -------------------------------------------------------------------------------
 
@@ -186,15 +189,15 @@ class Service:
         """The `n` best items for a person, spooled before it is returned."""
         at, now = self._at, self.clock() if now is None else now
         pseudonym, uid = self._who(user, at.data)
-        arm, loaded = at.of(pseudonym)
-        items = ranked(at.data, loaded, uid, n, now, self.site.options.repeat)
+        arm, loaded, data = at.of(pseudonym)
+        items = ranked(data, loaded, uid, n, now, self.site.options.repeat)
         listed = Listed(uuid.uuid4().hex, arm, loaded.name, items)
         self.lists.append(
             [
                 {
                     "request_id": listed.request_id, "pseudonym": pseudonym, "time": now, "arm": arm,
                     "version": listed.version, "items": [one.item for one in items],
-                    "facts_row": at.data.live.facts.rows,
+                    "facts_row": data.live.facts.rows,
                 }
             ]
         )  # fmt: skip
@@ -208,8 +211,8 @@ class Service:
                 "items", f"{len(unknown)} of {len(items)} are unknown, the first is '{unknown[0]}'", "items"
             )
         pseudonym, uid = self._who(user, at.data)
-        request = at.data.live.request(uid, items, self.clock() if now is None else now)
-        _, loaded = at.of(pseudonym)
+        _, loaded, data = at.of(pseudonym)
+        request = data.live.request(uid, items, self.clock() if now is None else now)
         return loaded.name, loaded.score(request)
 
     def take(self, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -226,7 +229,7 @@ class Service:
             )  # fmt: skip
         with self._taking:  # not between the reading of the spool and the swap
             self.events.append(taken)
-            self._tell_all(self._at.data, taken)
+            self._tell_all(self._at, taken)
             if self._meanwhile is not None:
                 self._meanwhile.extend(taken)
         return len(taken)
