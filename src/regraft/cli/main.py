@@ -30,6 +30,7 @@ from regraft.cli import (
     prompt,
     serve,
     site,
+    studio,
 )
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
@@ -48,6 +49,8 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(base.app, name="base")
 app.add_typer(cache.app, name="cache")
+for name, step in studio.COMMANDS.items():
+    prompt.app.command(name)(step)
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(arena.app, name="arena")
 for operate in (
