@@ -41,7 +41,9 @@ def staying(arms: tuple[str, ...] = ("",)) -> Iterator[Aggregate]:
     for arm in arms:
         for after in range(29):
             value = 0.97**after
-            yield Aggregate(NEWEST.isoformat(), "staying", value, value - 0.02, min(value + 0.02, 1), 900, arm, f"after={after:02d}")
+            yield Aggregate(
+                NEWEST.isoformat(), "staying", value, value - 0.02, min(value + 0.02, 1), 900, arm, f"after={after:02d}"
+            )
 
 
 def fill(site: Site, *rows: Iterator[Aggregate]) -> None:

@@ -38,7 +38,11 @@ def violations(page) -> list[str]:
 
 
 SLOW = pytest.mark.slow
-EVERY = [pytest.param(path, lang, marks=SLOW if lang == "ja" or path in OTHER else ()) for lang in ("en", "ja") for path in (*MENU, *OTHER)]
+EVERY = [
+    pytest.param(path, lang, marks=SLOW if lang == "ja" or path in OTHER else ())
+    for lang in ("en", "ja")
+    for path in (*MENU, *OTHER)
+]
 
 
 @pytest.mark.parametrize(("path", "lang"), EVERY)
@@ -172,7 +176,7 @@ def test_one_offline_file_holds_all_pages(chromium, address: str, made: SiteWorl
     out = export(Site.open(made.folder / "shop"), tmp_path / "board.html", View("ja", 104))
     assert out.stat().st_size < MOST
     text = out.read_text(encoding="utf-8")
-    assert "<script" not in text and "http" not in text.replace('http-equiv', "")
+    assert "<script" not in text and "http" not in text.replace("http-equiv", "")
     page = chromium.new_page(viewport=LAPTOP)
     page.goto(out.as_uri())
     assert page.locator("article").count() == len(MENU)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 
+from regraft.metrics.measures import BY_NAME
+from regraft.report.measure_page import told
 from regraft.report.report_words import LANGUAGES, PHRASES, Words
 
 SHORT = ("ctr", "conversion", "auc")
-COUNTS = frozenset({"rows", "people", "lists", "people_served", "clicks", "promoted", "update_seconds", "update_cost", "cost_per_1000", "storage_cost", "storage_bytes"})  # as they are
 LONG = ("return_7", "repeat_rate", "retained_week")
 DAILY = ("rows", "update_seconds", "auc", "uauc", "calibration", "latency_p95")
-LASTING = ("return_7", "return_28", "repeat_rate", "dormant", "satisfaction", "complaints", "lifetime_value", "retained_week", "diversity", "concentration")
+LASTING = (
+    "return_7", "return_28", "repeat_rate", "lifetime_value", "satisfaction", "complaints", "dormant", "retained_week",
+    "diversity", "concentration",
+)  # fmt: skip
 SPENT = ("update_cost", "cost_per_1000", "storage_cost")
-PERCENT = frozenset(
-    {"ctr", "conversion", "return_7", "return_28", "repeat", "satisfaction", "calibration", "dormant", "concentration"}
-)
+PERCENT = frozenset({"funnel", "staying", *(name for name, one in BY_NAME.items() if one.unit == "share")})
+COUNTED = ("lists", "people", "rows", "items", "yes or no", "money", "bytes")  # units of what has no interval
+COUNTS = frozenset({"update_seconds", *(name for name, one in BY_NAME.items() if one.unit in COUNTED)})
 
 WORDS: dict[str, tuple[str, str]] = {
     # frame
@@ -46,6 +50,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "arm label": ("Arm", "群"),
     "segment label": ("People", "対象"),
     "all": ("all", "すべて"),
+    "each arm": ("compared", "比較"),
     "show": ("Show", "表示"),
     "span": ("{first} to {last}", "{first} から {last} まで"),
     "earlier": ("Earlier", "前へ"),
@@ -287,62 +292,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "file": ("File", "ファイル"),
     "size": ("Size", "サイズ"),
     "made on": ("Made on", "作成日"),
-    # measures and how they are computed
-    "m ctr": ("Click rate", "クリック率"),
-    "how ctr": ("Clicked items / shown items, of lists first seen on the day. Interval: delta method over people.", "その日に最初に表示されたリストのクリック件数 ÷ 表示件数。区間は人単位のデルタ法。"),
-    "m conversion": ("Conversion", "購入率"),
-    "how conversion": ("People who bought at least once from a list / people who saw one. Interval: Wilson.", "リストから 1 回以上購入した人 ÷ リストを見た人。区間は Wilson 法。"),
-    "m auc": ("Foresight (AUC)", "予測力（AUC）"),
-    "how auc": ("How often a liked item of the day stands above another, by the version that had not seen the day. 0.5 is chance, 1 perfect.", "その日を学習していないバージョンが、好まれた項目をそうでない項目より上に並べた割合。0.5 は偶然、1 は完全。"),
-    "m uauc": ("Foresight inside a person (UAUC)", "人ごとの予測力（UAUC）"),
-    "how uauc": ("The same inside one person's rows, averaged over people with both kinds of rows.", "同じ値を一人の行の中で計算し、人で平均したもの。"),
-    "m log_loss": ("Log-loss", "対数損失"),
-    "how log_loss": ("Mean of -log of the probability given to what happened; lower is better.", "実際に起きたことへの予測確率の -log の平均。小さいほど良い。"),
-    "m calibration": ("Calibration error", "確率のずれ"),
-    "how calibration": ("How far predicted probabilities lie from shares that came true, beyond chance; lower is better.", "予測確率と実際の割合のずれ（偶然分を除く）。小さいほど良い。"),
-    "m retained": ("Old knowledge kept (AUC change)", "過去の知識の保持（AUC の変化）"),
-    "how retained": ("AUC of the new version minus the champion's on older rows that nothing was trained on; below 0 is forgetting.", "学習に使っていない過去の行での、新版の AUC − 公開版の AUC。負なら忘却。"),
-    "m retained_week": ("Against a week ago (AUC change)", "1 週間前との比較（AUC の変化）"),
-    "how retained_week": ("The same against the champion of a week ago.", "1 週間前の公開版と比べたもの。"),
-    "m latency_p95": ("Slowest 5 % of answers, seconds", "応答時間（遅い 5 %、秒）"),
-    "how latency_p95": ("95 of 100 lists were made in this time or less.", "100 件中 95 件のリストがこの時間以内に作られました。"),
-    "m return_7": ("Return within 7 days", "7 日以内の再訪"),
-    "how return_7": ("People who came back within 7 days / people seen on the day; known 7 days later.", "その日に訪れた人のうち 7 日以内に戻った人の割合。7 日後に確定。"),
-    "m return_28": ("Return within 28 days", "28 日以内の再訪"),
-    "how return_28": ("People who came back within 28 days / people seen on the day; known 28 days later.", "その日に訪れた人のうち 28 日以内に戻った人の割合。28 日後に確定。"),
-    "m repeat_rate": ("Repeat rate", "リピート率"),
-    "how repeat_rate": ("People who were there on two days or more / people, of the last 28 days.", "直近 28 日に訪れた人のうち、2 日以上訪れた人の割合。"),
-    "m dormant": ("Dormant people", "休眠中の人"),
-    "how dormant": ("People who have been silent for longer than the site's limit / people of the last weeks; lower is better.", "しばらく訪れていない人 ÷ 直近数週間の人。小さいほど良い。"),
-    "m satisfaction": ("Satisfied people", "満足した人"),
-    "how satisfaction": ("People with more satisfied than dissatisfied events, by the rules in regraft.yaml, of the last 28 days.", "直近 28 日に、満足を示す行動が不満より多かった人の割合（規則は regraft.yaml）。"),
-    "m complaints": ("People who complained", "不満を示した人"),
-    "how complaints": ("People with an event that means dissatisfaction, by the rules in regraft.yaml; lower is better.", "不満を示す行動があった人の割合（規則は regraft.yaml）。小さいほど良い。"),
-    "m lifetime_value": ("Worth of a person's first 28 days", "最初の 28 日間の価値"),
-    "how lifetime_value": ("Chance to be still there x worth of an active day, summed over 28 days; too early before day 28.", "残っている確率 × 活動日の価値を 28 日分足したもの。28 日目までは早すぎます。"),
-    "m diversity": ("Variety inside a list", "リスト内の多様性"),
-    "how diversity": ("Mean unlikeness of two items of one list, 0 to 1.", "同じリスト内の 2 項目の平均的な違い（0〜1）。"),
-    "m concentration": ("Concentration on few items", "少数項目への集中"),
-    "how concentration": ("Gini coefficient of how often items are shown: 0 all alike, 1 one alone.", "項目の表示回数のジニ係数。0 は均等、1 は 1 項目に集中。"),
-    "m staying": ("Who is still there", "残っている人の割合"),
-    "how staying": ("Kaplan-Meier: share of people not yet gone so many days after their first one; those still watched count as long as they are.", "最初の日から数えて、まだ離れていない人の割合（カプラン・マイヤー法）。観察中の人は観察した日数だけ数えます。"),
-    "m rows": ("Rows", "行数"),
-    "how rows": ("Interactions that happened on the day.", "その日に起きた行動の数。"),
-    "m update_seconds": ("Seconds of an update", "更新の秒数"),
-    "how update_seconds": ("Wall-clock seconds of renewing all contenders.", "すべての候補の更新にかかった時間。"),
-    "m update_cost": ("Cost of an update", "更新 1 回の費用"),
-    "how update_cost": ("Seconds of renewing all contenders x price of an hour of the machine.", "すべての候補の更新秒数 × 機械 1 時間の価格。"),
-    "m cost_per_1000": ("Cost of 1,000 lists", "リスト 1,000 件の費用"),
-    "how cost_per_1000": ("Mean seconds per list x 1,000 x price of an hour of the serving machine.", "リスト 1 件の平均秒数 × 1,000 × 配信機械 1 時間の価格。"),
-    "m storage_cost": ("Storage for 30 days", "保存費用（30 日）"),
-    "how storage_cost": ("Bytes of data, versions and cache x price of a gigabyte for 30 days.", "データ、バージョン、キャッシュのバイト数 × 1 GB を 30 日保存する価格。"),
-    "m storage_bytes": ("Storage, bytes", "保存容量（バイト）"),
-    "m clicks": ("Clicks per person", "一人あたりのクリック"),
-    "m active_days": ("Active days", "活動日数"),
-    "m returned": ("Returned", "再訪"),
+    # metrics of a pilot: one value per person
+    "p clicks": ("Clicks per person", "一人あたりのクリック"),
+    "p active_days": ("Active days", "活動日数"),
+    "p returned": ("Returned", "再訪"),
     "m funnel": ("Lift so far", "これまでの改善"),
     "how funnel": ("Lift of the primary metric, treatment against control, of people whose window has ended; one value per person. The band is always valid: look as often as you like. Solid line: no difference; dashed: the smallest lift worth it.", "観察期間を終えた人での主要指標の改善（処置群対対照群、一人一値）。帯はいつ見ても有効です。実線：差なし、破線：展開に値する最小の改善。"),
-    "how other": ("Written by the daily update; see docs/metrics.md.", "日々の更新で書かれます。docs/metrics.md を参照。"),
+    "p ctr": ("Click rate", "クリック率"),
     # long term
     "title long_term": ("Long term", "長期"),
     "staying heading": ("Who stays", "誰が残るか"),
@@ -375,6 +331,48 @@ WORDS: dict[str, tuple[str, str]] = {
     "doubled": ("doubled", "2 倍"),
     "frequency title": ("How often should it be updated?", "更新の頻度"),
     "frequency none": ("The worth of updating less often has not been measured on this site yet.", "更新頻度を下げた場合の価値は、このサイトではまだ測っていません。"),
+    # prompts
+    "title prompts": ("Prompts", "プロンプト"),
+    "title prompt": ("Template", "テンプレート"),
+    "shelf title": ("Templates of this site", "このサイトのテンプレート"),
+    "no templates": ("Nobody has saved a template yet; in use is {name}.", "保存されたテンプレートはまだありません。使用中：{name}"),
+    "in use": ("In use: {name}", "使用中：{name}"),
+    "author": ("Author", "作成者"),
+    "approved by": ("Approved by", "承認者"),
+    "own approval": ("its author approved it: nobody else has looked", "作成者自身が承認（ほかの人は未確認）"),
+    "draft": ("draft", "下書き"), "approved": ("approved", "承認済み"), "live": ("live", "使用中"), "retired": ("retired", "引退"),
+    "saved on": ("Saved on", "保存日"),
+    "text title": ("The text", "本文"),
+    "chips title": ("What it may say", "使える項目"),
+    "chips note": ("Click a field to put it where the cursor is in the text, or copy it.", "項目を押すと本文のカーソル位置に入ります。コピーもできます。"),
+    "field": ("Field", "項目"), "meaning": ("Meaning", "意味"), "example": ("For example", "例"), "filled": ("Filled", "入力率"),
+    "edit title": ("Write a new draft from it", "これをもとに新しい下書きを書く"),
+    "edit note": ("What is saved never changes: an edited text is a new draft. It is rendered in a process of its own first.", "保存した本文は変わりません。編集すると新しい下書きになります。まず隔離されたプロセスで試します。"),
+    "template name": ("Name", "名前"),
+    "save draft": ("Save as a draft", "下書きとして保存"),
+    "preview title": ("What the model reads", "モデルが読む文"),
+    "preview note": ("Example of the person {user}: a random number, nobody is named here. The answer is read at the end.", "利用者 {user} の例（乱数であり、氏名や ID ではありません）。答えは末尾で読み取ります。"),
+    "answer": ("then the answer: {answer}", "続く答え：{answer}"),
+    "tokens": ("{tokens} tokens of history and {candidate} per candidate; a list of 100 reads {list} tokens.", "履歴 {tokens} トークン、候補 1 件あたり {candidate} トークン。100 件のリストで {list} トークンを読みます。"),
+    "no tokens": ("Tokens are counted once the site has a base model.", "トークン数は、サイトに基盤モデルがあるときに数えます。"),
+    "preview waits": ("The preview is being made; the page looks again by itself.", "プレビューを作成中です。ページは自動で更新されます。"),
+    "lint title": ("What is wrong with it", "問題点"),
+    "lint fine": ("Nothing was found.", "問題は見つかりませんでした。"),
+    "error": ("error", "エラー"), "warning": ("warning", "警告"), "note": ("note", "注意"),
+    "diff title": ("Against the one in use", "使用中のものとの差"),
+    "no diff": ("The two texts are the same.", "本文は同じです。"),
+    "trials title": ("Tests on examples", "例でのテスト"),
+    "no trials": ("No template has been tested yet.", "テストはまだありません。"),
+    "better": ("better", "良い"), "worse": ("worse", "悪い"), "open": ("no difference shown", "差は示されず"),
+    "act try": ("Test on 200 examples", "200 例でテスト"),
+    "act approve": ("Approve", "承認する"),
+    "act live": ("Put in use", "使用する"),
+    "effect try": ("Template {template} and the one in use learn from the same days and foresee 200 examples of the newest ones.", "テンプレート {template} と使用中のものが同じ日から学習し、最新の 200 例を予測します。"),
+    "risk try": ("Takes minutes of computing; nothing that is served changes.", "数分の計算がかかります。配信には影響しません。"),
+    "effect approve": ("Template {template} may go live from now on.", "テンプレート {template} を使用できるようにします。"),
+    "risk approve": ("Nothing changes yet. One with an error in it is refused.", "まだ何も変わりません。エラーのあるものは拒否されます。"),
+    "effect live": ("Contenders that name no template of their own learn from template {template} at the next update.", "独自のテンプレートを指定していない候補は、次の更新から {template} で学習します。"),
+    "risk live": ("New versions read another text; the gate judges them before they are served.", "新しいバージョンは別の文を読みます。公開前にゲートが判定します。"),
     # pilot
     "title pilot": ("Pilot", "試験"),
     "no pilot": ("There is no pilot yet: nobody is served a challenger.", "試験はまだありません。挑戦者は誰にも使われていません。"),
@@ -450,12 +448,16 @@ class DashboardWords(Words):
         return key in WORDS
 
     def measure(self, name: str) -> str:
-        """A measure in words; its name where there are none."""
-        return self(f"m {name}") if f"m {name}" in WORDS else name
+        """A measure in words, as the page of measures has it."""
+        return told(BY_NAME[name], self.lang)[0] if name in BY_NAME else self(f"m {name}")
 
     def how(self, name: str) -> str:
         """How a measure is computed."""
-        return self(f"how {name}") if f"how {name}" in WORDS else self("how other")
+        return told(BY_NAME[name], self.lang)[2] if name in BY_NAME else self(f"how {name}")
+
+    def metric(self, name: str) -> str:
+        """A metric of a pilot in words."""
+        return self(f"p {name}") if f"p {name}" in WORDS else name
 
     def arm(self, name: str) -> str:
         return self.said(name) if name else self("all")

@@ -22,7 +22,7 @@ from regraft.release.update import update
 from regraft.serving.service import Service
 from regraft.setup.site import Site
 
-PAST, BEFORE, PILOT = 16, 3, 11  # days: in the log, served before the pilot, in the pilot
+PAST, BEFORE, PILOT = 16, 2, 9  # days: in the log, served before the pilot, in the pilot
 FIRST_DAYS = 2  # of the pilot, with a quarter of the people
 SHOWN = 8  # items of a list
 WORLD = DriftWorld(

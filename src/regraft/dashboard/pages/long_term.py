@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection
 
-from regraft.dashboard.charts import Chart, Row, charts
+from regraft.dashboard.charts import Chart, Latest, Row, charts
 from regraft.dashboard.dashboard_words import LASTING, DashboardWords
 from regraft.dashboard.standing import Standing
-from regraft.dashboard.view import View
+from regraft.dashboard.view import EACH, View
 from regraft.report.by_age import by_age
 from regraft.setup.site import Site
 from regraft.state import aggregates
@@ -23,14 +23,14 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
     if not now.newest:
         return {"charts": {}, "filters": False}
     with transaction(site.engine) as connection:
-        drawn = charts(connection, LASTING, view, now, words, "long_term", by_arm=bool(now.arms) and not view.arm)
+        drawn = charts(connection, LASTING, view, now, words, "long_term")
         staying = _staying(connection, view, words)
     return {"charts": drawn, "staying": staying, "filters": True, "span": view.days(now.newest)}
 
 
 def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart:
     """The newest curve, of everybody and of each arm; its points are segments `after=07`."""
-    rows = aggregates.newest(connection, [STAYING], arm=view.arm or None, segment=None)
+    rows = aggregates.newest(connection, [STAYING], arm=None if view.arm == EACH else view.arm, segment=None)
     told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
     told = told.filter(pl.col("day") == told["day"].max()).with_columns(
         after=pl.col("segment").str.strip_prefix("after=").cast(pl.Int64, strict=False)
@@ -44,12 +44,13 @@ def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart
         for (arm,), part in sorted(ends.partition_by("arm", as_dict=True).items())
     )
     drawn = by_age(curves, "long_term-staying", words("staying title"), words("staying axis"))
-    last = told.filter(pl.col("arm") == curves[0][0]).row(-1, named=True)
-    return Chart(
-        STAYING, "long_term", "", words.value(last["value"], True), words.ends(last["low"], last["high"], True),
-        f"{last['n']:,}", last["day"], drawn, tuple(words.arm(arm) for arm, _ in curves), _rows(told, curves, words),
-        tuple(arm for arm, _ in curves),
-    )  # fmt: skip
+    latest = []
+    for arm, _ in curves:
+        last = told.filter(pl.col("arm") == arm).row(-1, named=True)
+        ends = words.ends(last["low"], last["high"], True)
+        latest.append(Latest(words.value(last["value"], True), ends, f"{last['n']:,}", last["day"]))
+    names = tuple(words.arm(arm) for arm, _ in curves)
+    return Chart(STAYING, "long_term", "", tuple(latest), drawn, names, _rows(told, curves, words))
 
 
 def _rows(told: pl.DataFrame, curves: tuple[Any, ...], words: DashboardWords) -> tuple[Row, ...]:

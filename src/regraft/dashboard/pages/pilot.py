@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from regraft.dashboard.charts import Chart, Row
+from regraft.dashboard.charts import Chart, Latest, Row
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.pilot_numbers import pilot_numbers
 from regraft.dashboard.standing import HIDE, Standing
@@ -73,11 +73,11 @@ def _funnel(rows: list[dict[str, Any]], pilot: Pilot, now: Standing, words: Dash
     cells = [
         Row(day, share_of(day, (days[0], days[-1])), (_said(row, words),)) for day, row in zip(days, told, strict=True)
     ]
-    return Chart(
-        "funnel", "pilot", "", words.value(last["relative"], True),
-        words.ends(last["relative_low"], last["relative_high"], True), f"{last['n_control'] + last['n_treatment']:,}",
-        days[-1], drawn, (words("m funnel"),), tuple(cells), ("",),
+    latest = Latest(
+        words.signed(last["relative"]), words.ends(last["relative_low"], last["relative_high"], True),
+        f"{last['n_control'] + last['n_treatment']:,}", days[-1],
     )  # fmt: skip
+    return Chart("funnel", "pilot", "", (latest,), drawn, (words("m funnel"),), tuple(cells))
 
 
 def _said(row: dict[str, Any], words: DashboardWords) -> str:
