@@ -11,6 +11,7 @@ import polars as pl
 
 from regraft.data.draws import evaluation_rows
 from regraft.data.regimes import Regime
+from regraft.data.sides import Side
 from regraft.data.stream import Stream
 from regraft.prompts.live import Live
 from regraft.setup.config import ContenderOptions
@@ -24,11 +25,11 @@ CONTENDER = "contender"  # folder of it in a version
 class Workbench:
     """Opens the base model when the first contender with a language model asks for it.
 
-    `stream` is the site's log up to the cut that is worked at.
+    `stream` is the site's log up to the cut that is worked at, of a pilot as one `side` sees it.
     """
 
-    def __init__(self, site: Site, stream: Stream) -> None:
-        self.site, self.stream = site, stream
+    def __init__(self, site: Site, stream: Stream, side: Side | None = None) -> None:
+        self.site, self.stream, self.side = site, stream, side
         self.regime = Regime.parse(site.options.regime)
 
     def new(self, options: ContenderOptions) -> Contender:
@@ -54,11 +55,14 @@ class Workbench:
         options = ContenderOptions.model_validate(version.lineage["contender"])
         return self.of_version(options, self.site.versions / version.name / CONTENDER)
 
-    def live(self, known: Stream, catalogue: pl.DataFrame) -> Live:
-        """What a server knows that has read the rows of `known`; its requests are those of the site's contenders."""
+    def live(self, known: Stream, catalogue: pl.DataFrame, rested: np.ndarray | None = None) -> Live:
+        """What a server knows that has read the rows of `known`; its requests are those of the site's contenders.
+
+        `rested`, bool per row: passed over so long ago that the person may be shown the item again.
+        """
         options = self.site.options
         last = options.timeline.shape.context + options.timeline.shape.targets
-        return Live(known, catalogue, self.regime, options.refresh, options.similarity, last)
+        return Live(known, catalogue, self.regime, options.refresh, options.similarity, last, rested)
 
     def past(self, period: int) -> Stream:
         """What the close of `period` learns from: all examples up to its end but the evaluation rows."""

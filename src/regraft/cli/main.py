@@ -23,6 +23,8 @@ from regraft.cli import (
     data,
     demo,
     doctor,
+    metrics,
+    pilot,
     plugins_,
     privacy,
     prompt,
@@ -55,6 +57,8 @@ for operate in (
     site.init, site.ingest, site.update, site.compact, site.versions, site.promote, site.rollback, site.why,
 ):  # fmt: skip
     app.command(operate.__name__)(operate)
+app.add_typer(pilot.app, name="pilot")
+app.command("metrics")(metrics.metrics)
 app.command("schema")(site.schema)
 app.command("serve")(serve.serve)
 app.add_typer(dashboard.app, name="dashboard")

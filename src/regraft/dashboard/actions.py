@@ -11,7 +11,10 @@ from regraft.errors import ConfigError
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}")
 NUMBER = re.compile(r"\d{1,9}")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+WEEKS = re.compile(r"[1-9]|1[0-2]")
+PERSON = re.compile(r"[^\x00-\x1f]{1,64}")  # the name of the key: who does it
+SHARE = re.compile(r"0\.05|0\.25|0\.5|1")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,14 @@ ACTIONS = {
         Action("skip", ("update", "SITE", "--skip", "{run}"), {"run": NUMBER}),
         Action("promote", ("promote", "SITE", "{version}"), {"version": VERSION}),
         Action("rollback", ("rollback", "SITE", "{version}"), {"version": VERSION}),
+        Action("start", ("pilot", "start", "SITE", "{pilot}", "--share", "{share}"), {"pilot": NAME, "share": SHARE}),
+        Action("ramp", ("pilot", "ramp", "SITE", "{share}", "{pilot}"), {"pilot": NAME, "share": SHARE}),
+        Action("extend", ("pilot", "extend", "SITE", "{weeks}", "{pilot}"), {"pilot": NAME, "weeks": WEEKS}),
+        Action("stop", ("pilot", "stop", "SITE", "{pilot}"), {"pilot": NAME}),
+        Action("decide", ("pilot", "decide", "SITE", "{pilot}"), {"pilot": NAME}),
+        Action("try", ("prompt", "test", "SITE", "{template}"), {"template": NUMBER}),
+        Action("approve", ("prompt", "approve", "SITE", "{template}", "--by={by}"), {"template": NUMBER, "by": PERSON}),
+        Action("live", ("prompt", "live", "SITE", "{template}", "--by={by}"), {"template": NUMBER, "by": PERSON}),
         Action("erase", ("forget", "SITE"), {}, scope="privacy"),
     )
 }

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -59,6 +60,7 @@ def make_app(site: Site, open_to_all: bool = True, hosts: tuple[str, ...] = LOOP
     app.get("/sign-in", response_class=HTMLResponse)(door.sign_in_page)
     app.post("/sign-in")(door.sign_in)
     app.post("/sign-out")(door.sign_out)
+    app.post("/prompts/save")(door.save)
     app.get("/act/{name}", response_class=HTMLResponse)(door.confirm)
     app.post("/act/{name}")(door.act)
     return app
@@ -117,7 +119,7 @@ class _Door:
             return self._to_sign_in(request)
         wanted = action(name)
         _demand(who, wanted.scope)
-        values = {field: request.query_params.get(field, "") for field in wanted.fields}
+        values = asked.values_of(wanted, request.query_params, who)
         shown = asked.confirmation(self.site, wanted, values)
         return HTMLResponse(self.renderer.other("confirm", self._frame(request, who), values=values, **shown))
 
@@ -131,9 +133,21 @@ class _Door:
         _demand(who, wanted.scope)
         if not self.sessions.ours(request, form.get("token", "")):
             raise HTTPException(403, "stale form")
-        job = asked.ask(self.site, wanted, form, who)
+        job = asked.ask(self.site, wanted, asked.values_of(wanted, form, who), who)
         worker.start(self.site.folder, job)
         return RedirectResponse(View.of(dict(request.query_params)).address(f"/jobs/{job.id}"), 303)
+
+    async def save(self, request: Request) -> Response:
+        """A text that was written on the page becomes a draft."""
+        form = await _form(request)
+        who = self.sessions.who(request)
+        if who is None:
+            return self._to_sign_in(request)
+        _demand(who, "operate")
+        if not self.sessions.ours(request, form.get("token", "")):
+            raise HTTPException(403, "stale form")
+        saved = await run_in_threadpool(asked.save, self.site, form, who)
+        return RedirectResponse(View.of(dict(request.query_params)).address(f"/prompts/{saved.id}"), 303)
 
     # -- errors ------------------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ from regraft.state import jobs, versions
 from regraft.state.database import transaction
 from regraft.state.jobs import Job
 from regraft.state.keys import ApiKey
+from regraft.state.templates import Saved
+from regraft.studio.shelf import save_text
 
 
 def report(site: Site, name: str) -> Path:
@@ -24,6 +26,17 @@ def report(site: Site, name: str) -> Path:
     if path.suffix != ".html" or not inside(path, site.reports) or not path.is_file():
         raise ResultsError(f"report '{name}'", "is not there", "one that the page Arena lists")
     return path
+
+
+def values_of(wanted: Action, given: Mapping[str, str], who: ApiKey) -> dict[str, str]:
+    """The values of an action's fields; who does it is whoever is signed in, whatever a form says."""
+    return {field: who.name if field == "by" else given.get(field, "") for field in wanted.fields}
+
+
+def save(site: Site, form: Mapping[str, str], who: ApiKey) -> Saved:
+    """A text as a new draft; TemplateError where it cannot be rendered."""
+    source = form.get("source", "").replace("\r\n", "\n")
+    return save_text(site, source, who.name, form.get("name", ""))
 
 
 def confirmation(site: Site, wanted: Action, values: Mapping[str, str]) -> dict[str, Any]:

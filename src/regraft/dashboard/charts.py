@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from regraft.dashboard.dashboard_words import PERCENT, DashboardWords
 from regraft.dashboard.standing import Standing
-from regraft.dashboard.view import View
+from regraft.dashboard.view import EACH, View
 from regraft.report.by_day import Day, Drawn, Line, by_day, share_of
 from regraft.state import aggregates
 
@@ -28,29 +28,35 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Latest:
+    """The newest number of a line, as it is written."""
+
+    value: str
+    interval: str
+    n: str
+    day: str
+
+
+@dataclass(frozen=True)
 class Chart:
-    """One measure: its newest number, figure and table; `state` is empty, "empty", "hidden" or "few"."""
+    """One measure: its newest numbers, figure and table; `state` is empty, "empty", "hidden" or "few"."""
 
     measure: str
     page: str
     state: str
-    latest: str = ""
-    interval: str = ""
-    n: str = ""
-    day: str = ""
+    latest: tuple[Latest, ...] = ()  # of each line
     drawn: Drawn | None = None
-    columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()  # names of the lines
     rows: tuple[Row, ...] = ()
-    lines: tuple[str, ...] = ()
 
 
 def charts(
     connection: Connection, measures: Sequence[str], view: View, now: Standing, words: DashboardWords, page: str,
-    by_arm: bool = False,
 ) -> dict[str, Chart]:  # fmt: skip
     """Every measure over the days of the view, with ticks where a version went live. `page` tells its figures apart."""
     first, last = view.days(now.newest)
     span = (min(max(first, now.first), last), last)
+    by_arm = view.arm == EACH
     arm = None if by_arm else view.arm
     rows = aggregates.read(connection, list(measures), *span, arm=arm, segment=view.segment)
     if by_arm:
@@ -70,14 +76,15 @@ def chart(
     percent = measure in PERCENT
     label = f"{words.measure(measure)}: {span[0]} – {span[1]}"
     drawn = by_day(lines, tuple(live), f"{page}-{measure.replace('_', '-')}", label, percent, *span)
-    last = told.row(-1, named=True)
-    shown = [words.arm(name) for name in names]
-    table = _table(measure, lines, told, span, percent, words)
-    return Chart(
-        measure, page, "", words.value(last["value"], percent), words.ends(last["low"], last["high"], percent, measure),
-        f"{last['n']:,}", last["day"], drawn, tuple(shown) if len(shown) > 1 else (words.measure(measure),), table,
-        tuple(shown),
-    )  # fmt: skip
+    latest = tuple(_latest(told.filter(pl.col("arm") == name), measure, percent, words) for name in names)
+    columns = tuple(words.arm(name) for name in names) if len(names) > 1 else (words.measure(measure),)
+    return Chart(measure, page, "", latest, drawn, columns, _table(measure, lines, told, span, percent, words))
+
+
+def _latest(rows: pl.DataFrame, measure: str, percent: bool, words: DashboardWords) -> Latest:
+    last = rows.row(-1, named=True)
+    ends = words.ends(last["low"], last["high"], percent, measure)
+    return Latest(words.value(last["value"], percent), ends, f"{last['n']:,}", last["day"])
 
 
 def _days(rows: pl.DataFrame) -> list[Day]:

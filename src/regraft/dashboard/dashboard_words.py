@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 
+from regraft.metrics.measures import BY_NAME
+from regraft.report.measure_page import told
 from regraft.report.report_words import LANGUAGES, PHRASES, Words
 
 SHORT = ("ctr", "conversion", "auc")
-COUNTS = frozenset({"rows", "people", "lists", "people_served", "clicks", "promoted", "update_seconds"})  # as they are
-LONG = ("return_7", "return_28", "repeat")
-DAILY = ("rows", "update_seconds", "auc")
-PERCENT = frozenset({"ctr", "conversion", "return_7", "return_28", "repeat", "satisfaction", "calibration", "dormant", "concentration"})
+LONG = ("return_7", "repeat_rate", "retained_week")
+DAILY = ("rows", "update_seconds", "auc", "uauc", "calibration", "latency_p95")
+LASTING = (
+    "return_7", "return_28", "repeat_rate", "lifetime_value", "satisfaction", "complaints", "dormant", "retained_week",
+    "diversity", "concentration",
+)  # fmt: skip
+SPENT = ("update_cost", "cost_per_1000", "storage_cost")
+PERCENT = frozenset({"funnel", "staying", *(name for name, one in BY_NAME.items() if one.unit == "share")})
+COUNTED = ("lists", "people", "rows", "items", "yes or no", "money", "bytes")  # units of what has no interval
+COUNTS = frozenset({"update_seconds", *(name for name, one in BY_NAME.items() if one.unit in COUNTED)})
 
 WORDS: dict[str, tuple[str, str]] = {
     # frame
@@ -29,7 +37,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "title versions": ("Versions", "バージョン"),
     "title version": ("Version", "バージョン"),
     "title data": ("Data and privacy", "データとプライバシー"),
-    "title job": ("Job {number}", "ジョブ {number}"),
+    "title job": ("Job", "ジョブ"),
     "title sign_in": ("Sign in", "サインイン"),
     "title confirm": ("Confirm", "確認"),
     "title refused": ("Not possible", "実行できません"),
@@ -42,6 +50,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "arm label": ("Arm", "群"),
     "segment label": ("People", "対象"),
     "all": ("all", "すべて"),
+    "each arm": ("compared", "比較"),
     "show": ("Show", "表示"),
     "span": ("{first} to {last}", "{first} から {last} まで"),
     "earlier": ("Earlier", "前へ"),
@@ -283,39 +292,149 @@ WORDS: dict[str, tuple[str, str]] = {
     "file": ("File", "ファイル"),
     "size": ("Size", "サイズ"),
     "made on": ("Made on", "作成日"),
-    # measures and how they are computed
-    "m ctr": ("Click rate", "クリック率"),
-    "how ctr": (
-        "Clicked items divided by shown items, of lists that were first seen on the day. Interval: delta method over people.",
-        "その日に最初に表示されたリストのうち、クリックされた件数 ÷ 表示件数。区間は人単位のデルタ法。",
-    ),
-    "m conversion": ("Conversion", "購入率"),
-    "how conversion": (
-        "People who bought at least once from a list, divided by people who saw one. Interval: Wilson.",
-        "リストから 1 回以上購入した人 ÷ リストを見た人。区間は Wilson 法。",
-    ),
-    "m auc": ("Foresight (AUC)", "予測力（AUC）"),
-    "how auc": (
-        "How often a liked item of the day is ranked above another, by the version that had not seen the day. 0.5 is chance, 1 perfect.",
-        "その日を学習していないバージョンが、好まれた項目をそうでない項目より上に並べた割合。0.5 は偶然、1 は完全。",
-    ),
-    "m return_7": ("Return within 7 days", "7 日以内の再訪"),
-    "how return_7": (
-        "People who came back within 7 days, divided by people seen on the day; known 7 days later.",
-        "その日に訪れた人のうち 7 日以内に戻った人の割合。7 日後に確定します。",
-    ),
-    "m return_28": ("Return within 28 days", "28 日以内の再訪"),
-    "how return_28": (
-        "People who came back within 28 days, divided by people seen on the day; known 28 days later.",
-        "その日に訪れた人のうち 28 日以内に戻った人の割合。28 日後に確定します。",
-    ),
-    "m repeat": ("Repeat rate", "リピート率"),
-    "how repeat": ("People of the day who had been there on an earlier day.", "その日に訪れた人のうち、以前にも訪れた人の割合。"),
-    "m rows": ("Rows", "行数"),
-    "how rows": ("Interactions that happened on the day.", "その日に起きた行動の数。"),
-    "m update_seconds": ("Seconds of an update", "更新の秒数"),
-    "how update_seconds": ("Wall-clock seconds of renewing all contenders.", "すべての候補の更新にかかった時間。"),
-    "how other": ("Written by the daily update; see the guide to measures.", "日々の更新で書かれます。指標の説明書を参照してください。"),
+    # metrics of a pilot: one value per person
+    "p clicks": ("Clicks per person", "一人あたりのクリック"),
+    "p active_days": ("Active days", "活動日数"),
+    "p returned": ("Returned", "再訪"),
+    "m funnel": ("Lift so far", "これまでの改善"),
+    "how funnel": ("Lift of the primary metric, treatment against control, of people whose window has ended; one value per person. The band is always valid: look as often as you like. Solid line: no difference; dashed: the smallest lift worth it.", "観察期間を終えた人での主要指標の改善（処置群対対照群、一人一値）。帯はいつ見ても有効です。実線：差なし、破線：展開に値する最小の改善。"),
+    "p ctr": ("Click rate", "クリック率"),
+    # long term
+    "title long_term": ("Long term", "長期"),
+    "staying heading": ("Who stays", "誰が残るか"),
+    "by day heading": ("Day by day", "日ごとの推移"),
+    "funnel heading": ("The answer so far", "これまでの答え"),
+    "staying title": ("Who is still there, by day since the first", "最初の日からの経過日数ごとの残存"),
+    "staying axis": ("days since the first", "最初の日からの日数"),
+    "short long note": ("What is good at once and what lasts can differ: look at both before you decide.", "すぐに効くことと長く続くことは異なる場合があります。判断の前に両方を見てください。"),
+    "people=new": ("new", "新規"),
+    "people=light": ("light", "ライト"),
+    "people=heavy": ("heavy", "ヘビー"),
+    "people=continuing": ("continuing", "継続"),
+    "people=dormant": ("dormant", "休眠明け"),
+    "control": ("control", "対照群"),
+    "treatment": ("treatment", "処置群"),
+    # cost
+    "title cost": ("Cost and return", "費用と効果"),
+    "cost lead": ("In the last 30 days shown, updates cost {updates} and storage {storage}; 1,000 lists cost {lists}.", "表示中の直近 30 日で、更新に {updates}、保存に {storage} かかりました。リスト 1,000 件は {lists} です。"),
+    "per day": ("per day: {money}", "1 日あたり {money}"),
+    "prices title": ("Assumptions", "前提"),
+    "prices note": ("From the section prices of regraft.yaml; change them there.", "regraft.yaml の prices で変更できます。"),
+    "update_hour": ("An hour of the machine that updates", "更新機械の 1 時間"),
+    "serving_hour": ("An hour of the machine that serves", "配信機械の 1 時間"),
+    "storage_gb_month": ("A gigabyte for 30 days", "1 GB の 30 日保存"),
+    "price": ("Price", "価格"),
+    "sensitivity title": ("If a price changes", "価格が変わると"),
+    "sensitivity note": ("Cost of 30 days with each price halved and doubled, the others as they are.", "各価格を半分・2 倍にしたときの 30 日の費用（ほかはそのまま）。"),
+    "halved": ("halved", "半分"),
+    "as it is": ("as it is", "現在"),
+    "doubled": ("doubled", "2 倍"),
+    "frequency title": ("How often should it be updated?", "更新の頻度"),
+    "frequency none": ("The worth of updating less often has not been measured on this site yet.", "更新頻度を下げた場合の価値は、このサイトではまだ測っていません。"),
+    # prompts
+    "title prompts": ("Prompts", "プロンプト"),
+    "title prompt": ("Template", "テンプレート"),
+    "shelf title": ("Templates of this site", "このサイトのテンプレート"),
+    "no templates": ("Nobody has saved a template yet; in use is {name}.", "保存されたテンプレートはまだありません。使用中：{name}"),
+    "in use": ("In use: {name}", "使用中：{name}"),
+    "author": ("Author", "作成者"),
+    "approved by": ("Approved by", "承認者"),
+    "own approval": ("its author approved it: nobody else has looked", "作成者自身が承認（ほかの人は未確認）"),
+    "draft": ("draft", "下書き"), "approved": ("approved", "承認済み"), "live": ("live", "使用中"), "retired": ("retired", "引退"),
+    "saved on": ("Saved on", "保存日"),
+    "text title": ("The text", "本文"),
+    "chips title": ("What it may say", "使える項目"),
+    "chips note": ("Click a field to put it where the cursor is in the text, or copy it.", "項目を押すと本文のカーソル位置に入ります。コピーもできます。"),
+    "field": ("Field", "項目"), "meaning": ("Meaning", "意味"), "example": ("For example", "例"), "filled": ("Filled", "入力率"),
+    "edit title": ("Write a new draft from it", "これをもとに新しい下書きを書く"),
+    "edit note": ("What is saved never changes: an edited text is a new draft. It is rendered in a process of its own first.", "保存した本文は変わりません。編集すると新しい下書きになります。まず隔離されたプロセスで試します。"),
+    "template name": ("Name", "名前"),
+    "save draft": ("Save as a draft", "下書きとして保存"),
+    "preview title": ("What the model reads", "モデルが読む文"),
+    "preview note": ("Example of the person {user}: a random number, nobody is named here. The answer is read at the end.", "利用者 {user} の例（乱数であり、氏名や ID ではありません）。答えは末尾で読み取ります。"),
+    "answer": ("then the answer: {answer}", "続く答え：{answer}"),
+    "tokens": ("{tokens} tokens of history and {candidate} per candidate; a list of 100 reads {list} tokens.", "履歴 {tokens} トークン、候補 1 件あたり {candidate} トークン。100 件のリストで {list} トークンを読みます。"),
+    "no tokens": ("Tokens are counted once the site has a base model.", "トークン数は、サイトに基盤モデルがあるときに数えます。"),
+    "preview waits": ("The preview is being made; the page looks again by itself.", "プレビューを作成中です。ページは自動で更新されます。"),
+    "lint title": ("What is wrong with it", "問題点"),
+    "lint fine": ("Nothing was found.", "問題は見つかりませんでした。"),
+    "error": ("error", "エラー"), "warning": ("warning", "警告"), "note": ("note", "注意"),
+    "diff title": ("Against the one in use", "使用中のものとの差"),
+    "no diff": ("The two texts are the same.", "本文は同じです。"),
+    "trials title": ("Tests on examples", "例でのテスト"),
+    "no trials": ("No template has been tested yet.", "テストはまだありません。"),
+    "better": ("better", "良い"), "worse": ("worse", "悪い"), "open": ("no difference shown", "差は示されず"),
+    "act try": ("Test on 200 examples", "200 例でテスト"),
+    "act approve": ("Approve", "承認する"),
+    "act live": ("Put in use", "使用する"),
+    "effect try": ("Template {template} and the one in use learn from the same days and foresee 200 examples of the newest ones.", "テンプレート {template} と使用中のものが同じ日から学習し、最新の 200 例を予測します。"),
+    "risk try": ("Takes minutes of computing; nothing that is served changes.", "数分の計算がかかります。配信には影響しません。"),
+    "effect approve": ("Template {template} may go live from now on.", "テンプレート {template} を使用できるようにします。"),
+    "risk approve": ("Nothing changes yet. One with an error in it is refused.", "まだ何も変わりません。エラーのあるものは拒否されます。"),
+    "effect live": ("Contenders that name no template of their own learn from template {template} at the next update.", "独自のテンプレートを指定していない候補は、次の更新から {template} で学習します。"),
+    "risk live": ("New versions read another text; the gate judges them before they are served.", "新しいバージョンは別の文を読みます。公開前にゲートが判定します。"),
+    # pilot
+    "title pilot": ("Pilot", "試験"),
+    "no pilot": ("There is no pilot yet: nobody is served a challenger.", "試験はまだありません。挑戦者は誰にも使われていません。"),
+    "pilot planned": ("{name} is planned; nobody is in it yet.", "{name} は計画済みです。まだ誰も参加していません。"),
+    "pilot running": ("{name} is running with {share} of the people, half of them served the challenger; {days} days are left of its plan.", "{name} は利用者の {share} で実施中（半数に挑戦者を使用）。計画の残りは {days} 日です。"),
+    "pilot stopped": ("{name} was stopped undecided; it can still be decided on.", "{name} は決定せずに終了しました。今からでも決定できます。"),
+    "pilot decided": ("{name} is decided.", "{name} は決定済みです。"),
+    "roll-out": ("Roll out", "展開"),
+    "extend": ("Extend", "継続"),
+    "stop": ("Stop", "終了"),
+    "verdict title": ("Verdict", "判定"),
+    "computing": ("The numbers of this pilot are being computed; the page looks again by itself.", "試験の数値を計算中です。ページは自動で更新されます。"),
+    "effects title": ("What changed", "変化"),
+    "metric": ("Metric", "指標"),
+    "role": ("Role", "役割"),
+    "primary": ("primary", "主要"),
+    "guardrail": ("guardrail", "ガードレール"),
+    "other": ("other", "その他"),
+    "lift": ("Lift", "改善"),
+    "lift interval": ("Lift and interval", "改善と区間"),
+    "adjusted": ("Adjusted p", "補正後の p"),
+    "group": ("People", "対象"),
+    "new": ("new", "新規"), "light": ("light", "ライト"), "heavy": ("heavy", "ヘビー"),
+    "too few cell": ("too few people", "人数不足"),
+    "effects note": ("One value per person: {days} days since they were first served. Intervals may be looked at as often as you like; they begin at 200 people per arm. Adjusted p: over other metrics and all groups ({how}).", "一人一値（最初の表示から {days} 日間）。区間は何度見ても有効で、各群 200 人から示します。補正後の p は、その他の指標と全対象にわたる補正（{how}）です。"),
+    "health title": ("Is the pilot healthy?", "試験は健全か"),
+    "split": ("Split", "割り当て"),
+    "split fine": ("{control} in control, {treatment} in treatment: as a fair split gives (p = {p}).", "対照群 {control} 人、処置群 {treatment} 人。公平な割り当てとして自然です（p = {p}）。"),
+    "split broken": ("{control} in control, {treatment} in treatment: this is no luck (p = {p}). No number here can be trusted.", "対照群 {control} 人、処置群 {treatment} 人。偶然ではありません（p = {p}）。ここの数値は信頼できません。"),
+    "both": ("In both arms", "両群に出現"),
+    "both fine": ("Nobody was served in both arms.", "両方の群に入った人はいません。"),
+    "both broken": ("{n} people were served in both arms; they are left out.", "{n} 人が両方の群に入ったため除外しました。"),
+    "fallback": ("Fell back", "代替表示"),
+    "fallback fine": ("Every list of the treatment came from the challenger.", "処置群のリストはすべて挑戦者によるものです。"),
+    "fallback broken": ("{n} lists of the treatment were served by the control's version.", "処置群のリスト {n} 件が対照群のバージョンで作られました。"),
+    "plan title": ("The plan", "計画"),
+    "followed": ("Followed to the end", "観察を終えた人"),
+    "followed cell": ("{n} of {entered} who entered", "参加した {entered} 人中 {n} 人"),
+    "arms": ("Arms", "群"),
+    "served to": ("Served to {arm}", "{arm} に使われた版"),
+    "curve title": ("How long would it take?", "どれだけかかるか"),
+    "curve weeks": ("Weeks", "週"), "curve n": ("People per arm", "各群の人数"), "curve lift": ("Lift that can be seen", "捉えられる改善"),
+    "decide title": ("Decide", "決定"),
+    "earlier pilots": ("All pilots", "すべての試験"),
+    "share": ("Share of people", "参加割合"),
+    "begun": ("Begun", "開始"), "ended": ("Ended", "終了"),
+    "planned": ("planned", "計画済み"), "stopped": ("stopped", "終了"), "decided": ("decided", "決定済み"),
+    "act start": ("Start the pilot", "試験を始める"),
+    "act ramp": ("Enrol more people", "参加者を増やす"),
+    "act extend": ("Extend", "延長する"),
+    "act stop": ("Stop the pilot", "試験を終了する"),
+    "act decide": ("Do what the numbers say", "判定に従う"),
+    "effect start": ("{share} of all people (as a share of 1) enter {pilot}: half of them are served the challenger from now on.", "全利用者の {share}（1 が全員）が {pilot} に参加し、その半数に挑戦者を使います。"),
+    "risk start": ("If the challenger is worse, that half notices. The pilot can be stopped within a second.", "挑戦者が劣っていれば、その半数に影響します。1 秒以内に止められます。"),
+    "effect ramp": ("{share} of all people (as a share of 1) are in {pilot}. Nobody changes arm.", "{pilot} の参加者を全体の {share}（1 が全員）に増やします。群は変わりません。"),
+    "risk ramp": ("More people see the challenger. The share can grow, never shrink; the pilot can be stopped.", "挑戦者を見る人が増えます。割合は減らせませんが、試験は終了できます。"),
+    "effect extend": ("People enter {pilot} for {weeks} more weeks. The intervals stay valid.", "{pilot} の参加期間を {weeks} 週間延ばします。区間は有効なままです。"),
+    "risk extend": ("The decision comes later; half of those enrolled are served the challenger for longer.", "決定が遅れ、参加者の半数に挑戦者を使う期間が延びます。"),
+    "effect stop": ("{pilot} ends without a decision: everybody is served {champion} again within a second.", "{pilot} を決定せずに終了します。1 秒以内に全員が {champion} に戻ります。"),
+    "risk stop": ("Nobody new enters; what is not known by now stays unknown. It can still be decided on.", "新しい参加者は増えず、今わからないことはわからないままです。後から決定はできます。"),
+    "effect decide": ("Does what the verdict of {pilot} says: rolls the challenger out in place of {champion}, or ends the pilot; nothing where it says extend. Decision and evidence go into the ledger.", "{pilot} の判定に従います：{champion} に代えて挑戦者を展開するか、試験を終了します。「継続」なら何もしません。決定と根拠は台帳に残ります。"),
+    "risk decide": ("A roll-out changes recommendations for everybody within a second; it can be rolled back.", "展開すると 1 秒以内に全員の推薦が変わります。元に戻せます。"),
 }  # fmt: skip
 
 
@@ -329,15 +448,23 @@ class DashboardWords(Words):
         return key in WORDS
 
     def measure(self, name: str) -> str:
-        """A measure in words; its name where there are none."""
-        return self(f"m {name}") if f"m {name}" in WORDS else name
+        """A measure in words, as the page of measures has it."""
+        return told(BY_NAME[name], self.lang)[0] if name in BY_NAME else self(f"m {name}")
 
     def how(self, name: str) -> str:
         """How a measure is computed."""
-        return self(f"how {name}") if f"how {name}" in WORDS else self("how other")
+        return told(BY_NAME[name], self.lang)[2] if name in BY_NAME else self(f"how {name}")
+
+    def metric(self, name: str) -> str:
+        """A metric of a pilot in words."""
+        return self(f"p {name}") if f"p {name}" in WORDS else name
 
     def arm(self, name: str) -> str:
-        return name or self("all")
+        return self.said(name) if name else self("all")
+
+    def money(self, value: float | None, currency: str) -> str:
+        """USD 1.20; a dash where nothing is known."""
+        return "–" if value is None else f"{currency}\u00a0{self.value(value)}"
 
     def said(self, name: str) -> str:
         """A state or an alias in words."""
@@ -349,7 +476,13 @@ class DashboardWords(Words):
             return "–"
         if percent:
             return f"{100 * value:.2f}\u00a0%"
+        if value and abs(value) < 0.01:
+            return f"{value:.2g}"
         return self.number(value, 0 if abs(value) >= 1000 or value == round(value) else 3 if abs(value) < 10 else 1)
+
+    def signed(self, share: float | None) -> str:
+        """+3.1 %"""
+        return "–" if share is None or not math.isfinite(share) else f"{100 * share:+.1f}\u00a0%"
 
     def ends(self, low: float | None, high: float | None, percent: bool = False, measure: str = "") -> str:
         """[low, high]; words where there is no interval, nothing of a count."""

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.pages import PAGES, page_named
 from regraft.dashboard.standing import standing
-from regraft.dashboard.view import WEEKS, View, day_before
+from regraft.dashboard.view import EACH, WEEKS, View, day_before
 from regraft.report import report
 from regraft.setup.site import Site
 
@@ -35,7 +35,9 @@ class Renderer:
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
-        self.environment.globals.update(command=self._command, pages=PAGES, weeks_choices=WEEKS, earlier=day_before)
+        self.environment.globals.update(
+            command=self._command, pages=PAGES, weeks_choices=WEEKS, earlier=day_before, each_arm=EACH
+        )  # fmt: skip
 
     def page(self, name: str, parameters: dict[str, str], frame: dict[str, Any]) -> str:
         """A whole page."""

@@ -14,7 +14,7 @@ from regraft.state.database import transaction
 from regraft.state.tables import aggregates as numbers
 from regraft.state.tables import alias_history, ledger
 
-NO_PEOPLE = ("version=", "contender=", "item=")  # segments that are no choice of people
+NO_PEOPLE = ("version=", "contender=", "after=")  # segments that are no choice of people
 STALE = 2  # days after which the newest closed day is old
 
 
@@ -49,7 +49,13 @@ def standing(site: Site, at: float | None = None) -> Standing:
     end = cuts.end if cuts else 0
     age = int(((time.time() if at is None else at) * 1000 - end) // DAY)
     return Standing(
-        date_of(end - DAY) if cuts else "", max(age, 0), champion.version if champion else "", live, first, arms, segments
+        date_of(end - DAY) if cuts else "",
+        max(age, 0),
+        champion.version if champion else "",
+        live,
+        first,
+        arms,
+        segments,
     )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from regraft.report.report_words import LANGUAGES
 
 WEEKS = (4, 13, 26, 52, 104)
+EACH = "each"  # as an arm: one line for every arm
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,12 @@ class Live:
     """Threads may ask and tell at the same time."""
 
     def __init__(
-        self, stream: Stream, catalogue: pl.DataFrame, regime: Regime, refresh: str, similarity: str, last: int
-    ) -> None:
+        self, stream: Stream, catalogue: pl.DataFrame, regime: Regime, refresh: str, similarity: str, last: int,
+        rested: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
         self.stream, self.regime, self.last = stream, regime, last
         self.catalogue = catalogue
+        self._counts = np.ones(len(stream.time), dtype=bool) if rested is None else ~rested
         self._place = {item: place for place, item in enumerate(catalogue["item_id"])}
         self.facts = FactState.of(stream, regime, refresh, similarity=similarity)
         self.facts.know(catalogue)
@@ -121,13 +123,14 @@ class Live:
         )  # fmt: skip
 
     def seen(self, user: str) -> set[str]:
-        """Items of all events of a person, however old."""
+        """Items of all events of a person, however old, but those that have rested."""
         with self._lock:
             code, today = self._users.get(user), self._today.get(user)
             found = set(today.items) if today else set()
             if code is not None:
                 order = self.stream.order
                 rows = order.rows[order.start[code] : order.start[code + 1]]
+                rows = rows[self._counts[rows]]
                 found.update(self.stream.items["item_id"].gather(self.stream.item[rows]).to_list())
             return found
 

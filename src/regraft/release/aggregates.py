@@ -7,27 +7,26 @@ gets its numbers with the next one. The same day again gives the same rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import polars as pl
 from sqlalchemy import select
 
 from regraft.data import store
-from regraft.data.labels import LabelRule
-from regraft.metrics import served
-from regraft.metrics.estimate import NAN, Estimate
+from regraft.release import short_term
+from regraft.release.long_term import STAYING, long_term, window
+from regraft.release.person_days import kinds, person_days
 from regraft.release.runs import CLOSED, Outcome, outcome_of
 from regraft.setup.site import Site
-from regraft.state import aggregates, files, versions
+from regraft.state import aggregates, versions
 from regraft.state.aggregates import Aggregate
 from regraft.state.database import transaction
 from regraft.state.tables import runs
 from regraft.state.versions import Version
 
 MARK = "promoted"  # stands on every closed day: 1 where the day's version went live, else 0
-PURCHASE = "purchase"
 Tell = Callable[[str], object]
 
 
@@ -53,6 +52,7 @@ def refresh(site: Site, tell: Tell = str) -> list[str]:
         rows = list(numbers(site, closed))
         with transaction(site.engine) as connection:
             aggregates.write(connection, rows)
+            aggregates.drop_before(connection, STAYING, closed.day)
     if todo:
         tell(f"Numbers of {len(todo)} day(s) are written")
     return [one.day for one in todo]
@@ -67,76 +67,23 @@ def _closed(outcome: Outcome, made: Mapping[str, Version]) -> Closed:
 def numbers(site: Site, closed: Closed) -> Iterator[Aggregate]:
     """All numbers of one day. Of a day that is held there are counts alone: nobody has said that its rows are true."""
     day, outcome = closed.day, closed.outcome
-    held = outcome.state == "held"
-    near = _rows(site, day, held)
-    shown = shown_items(site, near, day)
+    held, on = outcome.state == "held", date.fromisoformat(closed.day)
+    near = short_term.near(site, day, held)
+    shown = short_term.shown_items(site, near, day)
     rows = near.filter(pl.col("time").dt.strftime(store.DAY) == day)
     people = rows["uid"].n_unique()
-    yield _count(day, "rows", len(rows), people)
-    yield _count(day, "people", people, people)
-    yield from _served(day, shown, counts_only=held)
+    yield short_term.count(day, "rows", len(rows), people)
+    yield short_term.count(day, "people", people, people)
+    yield from short_term.volume(day, shown)
+    yield from short_term.waited(site, day)
     if held:
         return
-    yield _count(day, MARK, outcome.state == "promoted", people)
-    for name, seen in outcome.judged.items():
-        auc = Aggregate(day, "auc", seen["auc"], NAN, NAN, people, segment=f"contender={name}")
-        yield from (auc, replace(auc, segment="")) if name == closed.leading else (auc,)
-    if closed.took:
-        yield _count(day, "update_seconds", sum(one["seconds"] for one in closed.took.values()), people)
-
-
-def shown_items(site: Site, rows: pl.DataFrame, day: str) -> pl.DataFrame:
-    """Items of the lists shown on `day`: uid, request_id, item_id, arm, version, position, clicked, converted.
-
-    A list is of the day of its first row: what was answered on the next day was shown on this one.
-    """
-    rule = LabelRule(site.options.data.label)
-    click = rule.expression() == 1 if rule.about_events else pl.col("event") == "click"
-    lists = rows.filter(pl.col("request_id").is_not_null() & pl.col("position").is_not_null())
-    return (
-        lists.with_columns(
-            clicked=click.fill_null(False), converted=(pl.col("event") == PURCHASE).fill_null(False),
-            first=pl.col("time").min().over("request_id").dt.strftime(store.DAY),
-        )
-        .filter(pl.col("first") == day)
-        .group_by("uid", "request_id", "item_id", "arm", "version", maintain_order=True)
-        .agg(pl.col("position").min(), pl.col("clicked", "converted").any())
-    )  # fmt: skip
-
-
-def _served(day: str, shown: pl.DataFrame, counts_only: bool) -> Iterator[Aggregate]:
-    """Lists, people, clicks and rates of everybody, of each arm and of each version."""
-    arms = sorted(shown["arm"].drop_nulls().unique()) if len(shown) else []
-    parts = [("", "", shown), *((arm, "", shown.filter(arm=arm)) for arm in arms)]
-    if len(shown):
-        parts += [
-            ("", f"version={version}", shown.filter(version=version))
-            for version in sorted(shown["version"].drop_nulls().unique())
-        ]
-    for arm, segment, part in parts:
-        people = part["uid"].n_unique()
-        where = {"arm": arm, "segment": segment}
-        yield _count(day, "lists", part["request_id"].n_unique(), people, **where)
-        yield _count(day, "people_served", people, people, **where)
-        if counts_only:
-            continue
-        yield _count(day, "clicks", int(part["clicked"].sum()), people, **where)
-        yield _row(day, "ctr", served.click_rate(part), **where)
-        yield _row(day, "conversion", served.conversion(part), **where)
-
-
-def _rows(site: Site, day: str, held: bool) -> pl.DataFrame:
-    """Rows of the day and of the one before, which may hold the list that the day's rows answer."""
-    with transaction(site.engine) as connection:
-        states = files.TO_CLOSE if held else (files.ACCEPTED,)
-        before = (date.fromisoformat(day) - timedelta(days=1)).isoformat()
-        listed = files.listed(connection, [before, day], states)
-    return store.read(site.data, listed)
-
-
-def _count(day: str, measure: str, value: float, n: int, arm: str = "", segment: str = "") -> Aggregate:
-    return Aggregate(day, measure, float(value), NAN, NAN, n, arm, segment)
-
-
-def _row(day: str, measure: str, found: Estimate, arm: str = "", segment: str = "") -> Aggregate:
-    return Aggregate(day, measure, found.value, found.low, found.high, found.n, arm, segment)
+    yield short_term.count(day, MARK, outcome.state == "promoted", people)
+    days = person_days(site, on, window(site.options.measures.quiet))
+    yield from short_term.answers(day, shown, kinds(days, on))
+    yield from short_term.varied(site, day, shown)
+    yield from short_term.foreseen(day, outcome, closed.leading, people)
+    learnt = max((one["people"] for one in closed.took.values()), default=0)
+    yield from short_term.retained(day, outcome, learnt)
+    yield from short_term.spent(site, day, closed.took, learnt)
+    yield from long_term(days, day, site.options.measures.quiet)

@@ -24,6 +24,7 @@ from sqlalchemy import Connection
 
 from regraft.data import store
 from regraft.data.periods import Cuts
+from regraft.data.sides import Side
 from regraft.errors import DataError, StateError
 from regraft.release import aggregates, close, feedback, gate
 from regraft.release.arrivals import EARLIER, day_of
@@ -115,9 +116,11 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     boundary("check", rows=len(rows.rows), outcome=gate.outcome(findings))
     if gate.outcome(findings) == "hold" and not accept:
         return hold(site, held, run, rows, findings)
-    bench = Workbench(site, site.stream(days_cuts([*begun.starts, begins], begins + DAY), held=True))
+    benches = _benches(site, begun, days_cuts([*begun.starts, begins], begins + DAY))
     tell(f"Judging {len(begun.work)} contender(s) on the {len(rows.rows):,} rows of {date_of(begins)}")
-    seen = close.judge(bench, begun.work, begun.number)
+    seen: dict[str, dict[str, float]] = {}
+    for bench, work in benches:
+        seen |= close.judge(bench, work, begun.number)
     foreseen = _foreseen(site, begun, seen)
     findings = gate.ordered(
         [*gate.look(gate.checks(site.options.gate, "judged"), foreseen), *findings] if foreseen else findings
@@ -126,9 +129,12 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     if gate.outcome(findings) == "hold" and not accept:
         return hold(site, held, run, rows, findings)
     staging = site.staging / run.key
-    took = close.renew(bench, begun.work, begun.number, staging, tell)
+    took: dict[str, dict[str, Any]] = {}
+    for bench, work in benches:
+        took |= close.renew(bench, work, begun.number, staging, tell)
     boundary("renew", rows=sum(one["examples"] for one in took.values()))
-    after, broken = _after(bench, begun, staging, took)
+    own = next(bench for bench, work in benches if begun.leading in {one.options.label for one in work})
+    after, broken = _after(own, begun, staging, took)
     boundary("gate", outcome=gate.outcome(after))
     kept = gate.outcome(after) != "pass"
     outcome = Outcome(run.id, date_of(begins), "kept" if kept else "promoted", (*after, *findings), judged=seen)
@@ -170,6 +176,15 @@ def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Beg
         resolve(connection, site, run, accept)
         starts = tuple(start for start, _ in cuts.starts)
         return _Begun(run, starts, work, champion, site.options.leading(champion.contender))
+
+
+def _benches(site: Site, begun: _Begun, cuts: Cuts) -> list[tuple[Workbench, list[close.Work]]]:
+    """Workbenches with the contenders that work at each: one, or one per side of a pilot that keeps its arms apart."""
+    groups: dict[Side | None, list[close.Work]] = {}
+    with transaction(site.engine) as connection:
+        for one in begun.work:
+            groups.setdefault(site.side_of(connection, one.options.label), []).append(one)
+    return [(Workbench(site, site.stream(cuts, held=True, side=side), side), work) for side, work in groups.items()]
 
 
 def _service(connection: Connection, site: Site) -> tuple[Cuts, Version]:

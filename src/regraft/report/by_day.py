@@ -18,7 +18,7 @@ SIZE = (440, 190)  # pixels: two or three side by side on a laptop, one on a pho
 EDGES = Edges(left=5.2, right=1.8, bottom=2.2, top=0.8)
 TEXT = 12
 AIR = 0.02  # share of the axis that is left free at either end
-_one_at_a_time = Lock()  # matplotlib's settings belong to the whole process
+one_at_a_time = Lock()  # matplotlib's settings belong to the whole process
 
 
 class Day(NamedTuple):
@@ -48,25 +48,30 @@ class Drawn(NamedTuple):
 @lru_cache(maxsize=512)
 def by_day(
     lines: tuple[Line, ...], live: tuple[str, ...], name: str, label: str, percent: bool = False,
-    first: str = "", last: str = "",
+    first: str = "", last: str = "", across: tuple[float, ...] = (),
 ) -> Drawn:  # fmt: skip
     """Lines with bands; a tick below for every day of `live`. The axis goes from `first` to `last`, where given.
 
+    `across`: values that are marked by a level line, such as 0.
     `name` must differ between figures of a page, `label` says to a screen reader what is drawn.
     """
     days = [point.day for line in lines for point in line.days]
     begin, end = place(first or min(days)), place(last or max(days))
     end = max(end, begin + 1)
-    with _one_at_a_time, canvas(*SIZE, TEXT, EDGES) as (figure, axes):
+    with one_at_a_time, canvas(*SIZE, TEXT, EDGES) as (figure, axes):
         for line, mark in zip(lines, MARKS, strict=False):
             at = [place(point.day) for point in line.days]
             value, low, high = (np.array([point[k] for point in line.days], dtype=float) for k in (1, 2, 3))
             axes.fill_between(at, low, high, color=mark.color, alpha=0.16, lw=0)
-            axes.plot(at, value, ls=mark.dash, color=mark.color, lw=1.8, marker=mark.marker if len(at) < 35 else "", ms=4)
+            axes.plot(
+                at, value, ls=mark.dash, color=mark.color, lw=1.8, marker=mark.marker if len(at) < 35 else "", ms=4
+            )
         axes.set_xlim(begin - AIR * (end - begin), end + AIR * (end - begin))
         for day in live:
             if begin <= place(day) <= end:
                 axes.axvline(place(day), ymax=0.07, color=MUTED, lw=1.2)
+        for level, dash in zip(across, ("-", "--"), strict=False):
+            axes.axhline(level, color=MUTED, lw=1.1, ls=dash)
         _date_axis(axes, begin, end)
         axes.yaxis.set_major_locator(MaxNLocator(4))
         if percent:

@@ -75,7 +75,7 @@ def make_app(service: Service, replay: bool = False) -> FastAPI:
         with count.timed("recommend"):
             listed = service.recommend(user, n, at)
         return {
-            "request_id": listed.request_id, "version": listed.version,
+            "request_id": listed.request_id, "arm": listed.arm, "version": listed.version,
             "items": [{"item_id": i.item, "score": i.score, "why": i.why} for i in listed.items],
         }  # fmt: skip
 
@@ -101,7 +101,8 @@ def make_app(service: Service, replay: bool = False) -> FastAPI:
             known = versions.listed(connection)
             aliases = {n: a.version for n in versions.ALIASES if (a := versions.alias(connection, n))}
         return {
-            "serving": service.loaded.name, "aliases": aliases,
+            "serving": service.loaded.name, "arms": {arm: found.name for arm, found in service.others.items()},
+            "aliases": aliases,
             "versions": [{"name": v.name, "contender": v.contender, "state": v.state} for v in known],
         }  # fmt: skip
 

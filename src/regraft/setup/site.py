@@ -9,25 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy import Connection, Engine, select
 
 from regraft.data import spool, store
+from regraft.data.assign import CONTROL, TREATMENT
 from regraft.data.build import build_stream
 from regraft.data.labels import LabelRule
 from regraft.data.periods import EARLIEST, Cuts, Periods
 from regraft.data.regimes import duration
+from regraft.data.served import asked_when_shown
+from regraft.data.sides import SHARED, Side, seen_from
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, StateError
 from regraft.prompts.template import Template
 from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
-from regraft.state import compactions, files, templates
+from regraft.setup.measuring import MeasureOptions, PriceOptions
+from regraft.state import compactions, files, pilots, templates
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
 
@@ -66,6 +72,12 @@ class SiteOptions(ModelOptions):
     gate: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings of checks, by their name")
     eval_share: float = Field(0.1, gt=0, lt=0.5, description="share of the examples that nothing is trained on")
     feedback_delay: str = Field("1h", description="after which an item that was shown and not clicked counts as that")
+    holdout: float = Field(
+        0.0, ge=0, lt=0.5, description="share of the people who are always served the version behind the alias holdout"
+    )
+    pilot: dict[str, Any] = Field(default_factory=dict, description="settings of pilots: see regraft pilot plan")
+    measures: MeasureOptions = MeasureOptions()
+    prices: PriceOptions = PriceOptions()
     repeat: bool = Field(False, description="recommend items again that a person knows, as a grocer would")
     seed: int = Field(0, ge=0)
 
@@ -194,25 +206,54 @@ class Site:
             raise StateError(f"site '{self.folder}'", "has closed no period yet", "a site made by regraft init")
         return found
 
-    def stream(self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None) -> Stream:
+    def stream(
+        self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None, side: Side | None = None
+    ) -> Stream:  # fmt: skip
         """The accepted rows of the site up to the last of the cuts, as a stream.
 
-        With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number.
+        With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number. Of a
+        pilot, what counts on one `side`.
         """
         rows, items = self._read(held, of)
         rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
         rows = self.with_meaning(rows)
+        rule = LabelRule(self.options.data.label)
+        if rule.about_events:
+            rows = asked_when_shown(rows, rule.expression())
+        rows = seen_from(rows, side)
         return build_stream(
             rows.rename({"uid": "user_id", "time": "timestamp"}), items, self.options.data.label,
             Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
             seed=self.options.seed, name=self.options.name, cuts=cuts,
         )  # fmt: skip
 
+    def rows(self, since: int, until: int) -> pl.DataFrame:
+        """The accepted rows that happened in [since, until) (ms), with the columns of data.store.STORED."""
+        first, last = (f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}" for ms in (max(since, 0), until))
+        with transaction(self.engine) as connection:
+            listed = [f for f in files.listed(connection) if f.day != store.ITEMS and first <= f.day <= last]
+        found = store.read(self.data, listed)
+        return found.filter(pl.col("time").dt.epoch("ms").is_between(since, until, closed="left"))
+
+    @staticmethod
+    def side_of(connection: Connection, contender: str) -> Side | None:
+        """The side of the running pilot that a contender learns for; None: it learns from everybody."""
+        pilot = pilots.running(connection)
+        if pilot is None or pilot.begun is None or pilot.plan.get("slice", SHARED) == SHARED:
+            return None
+        arm = {pilot.plan["control"]: CONTROL, pilot.plan["treatment"]: TREATMENT}.get(contender)
+        return Side(arm, pilot.plan["slice"], pilot.begun) if arm else None
+
     def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows that the label rule speaks of: what was shown and not clicked means something beside clicks only."""
-        if LabelRule(self.options.data.label).about_events:
+        """The rows that the label rule speaks of: all where it is about events; under others none that was shown only.
+
+        Under a rule about values a row without one says nothing, unless no row has any: then the rule is wrong.
+        """
+        rule = LabelRule(self.options.data.label)
+        if rule.about_events:
             return rows
-        return rows.filter(pl.col("event").ne_missing(store.IMPRESSION))
+        rows = rows.filter(pl.col("event").ne_missing(store.IMPRESSION))
+        return rows if rule.implicit or not rows["value"].count() else rows.filter(pl.col("value").is_not_null())
 
     def _read(self, held: bool, of: Collection[int] | None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Events and texts of items; read once more where a file was compacted, or rewritten, meanwhile."""
@@ -233,6 +274,13 @@ class Site:
         for part in (part for parts in merged.values() for part in parts if of is not None and part.source not in of):
             rows = rows.filter(~pl.col("row_id").is_between(part.first, part.last))
         return rows, items
+
+    def shown_in_vain(self, stream: Stream) -> np.ndarray:
+        """bool per row of a stream of this site: its item was shown, and not answered."""
+        with transaction(self.engine) as connection:
+            listed = [f for f in files.listed(connection, states=files.TO_CLOSE) if f.day != store.ITEMS]
+        rows = store.read(self.data, listed, ["row_id", "event"])
+        return np.isin(stream.row_id, rows.filter(pl.col("event") == store.IMPRESSION)["row_id"].to_numpy())
 
     def catalogue(self) -> pl.DataFrame:
         """item_id, title and attributes of all items, in the order in which they became known."""

@@ -6,7 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from regraft.dashboard.pages import arena, data, job, overview, updates, version, versions
+from regraft.dashboard.pages import (
+    arena,
+    cost,
+    data,
+    job,
+    long_term,
+    overview,
+    pilot,
+    prompt,
+    prompts,
+    updates,
+    version,
+    versions,
+)
 
 OWNER, ENGINEER, NO_MENU = "owner", "engineer", ""
 
@@ -23,11 +36,16 @@ class Page:
 
 PAGES = (
     Page("overview", "/", OWNER, overview.content),
+    Page("pilot", "/pilot", OWNER, pilot.content),
+    Page("long_term", "/long-term", OWNER, long_term.content),
+    Page("cost", "/cost", OWNER, cost.content),
     Page("updates", "/updates", ENGINEER, updates.content),
     Page("arena", "/arena", ENGINEER, arena.content),
     Page("versions", "/versions", ENGINEER, versions.content),
+    Page("prompts", "/prompts", ENGINEER, prompts.content),
     Page("data", "/data", ENGINEER, data.content),
     Page("version", "/versions/{version}", NO_MENU, version.content),
+    Page("prompt", "/prompts/{number}", NO_MENU, prompt.content),
     Page("job", "/jobs/{number}", NO_MENU, job.content),
 )
 

@@ -23,5 +23,5 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing, number
     gone = worker.gone(job)
     return {
         "job": job, "gone": gone, "line": shlex.join(["regraft", *job.arguments]),
-        "refresh": 0 if job.ended or gone else 2, "title": words("title job", number=job.id),
+        "refresh": 0 if job.ended or gone else 2, "title": f"{words('title job')} {job.id}",
     }  # fmt: skip

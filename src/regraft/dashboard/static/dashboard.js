@@ -45,6 +45,15 @@ function copier(button) {
   });
 }
 
+function inserter(button) {
+  const text = document.querySelector("textarea[name=source]");
+  if (text) button.addEventListener("click", () => {
+    text.setRangeText(button.dataset.text, text.selectionStart, text.selectionEnd, "end");
+    text.focus();
+  });
+}
+
+document.querySelectorAll("button.insert").forEach(inserter);
 document.querySelectorAll("figure.by-day").forEach(reader);
 if (navigator.clipboard) document.querySelectorAll("button.copy").forEach(copier);
 document.querySelectorAll(".with-script").forEach((element) => { element.hidden = false; });
