@@ -14,7 +14,6 @@ from regraft.data.regimes import Regime
 from regraft.data.sides import Side
 from regraft.data.stream import Stream
 from regraft.prompts.live import NOBODY, Live, Quiet
-from regraft.prompts.template import Template
 from regraft.setup.config import ContenderOptions
 from regraft.setup.site import Site
 from regraft.state.versions import Version
@@ -84,9 +83,9 @@ class Workbench:
 
         options, folder = self.site.options, self.site.cache / "work"
         stream = self.stream if options.base.path else self.site.base_stream(self.stream)
-        return open_workshop(options, stream, Template.load(options.template), self.regime, folder)
+        return open_workshop(options, stream, self.site.template(options.template), self.regime, folder)
 
     def _reading(self, options: ContenderOptions) -> Any:
         """The workshop under the contender's own template."""
-        shop, template = self.workshop, Template.load(options.template or self.site.options.template)
+        shop, template = self.workshop, self.site.template(options.template or self.site.options.template)
         return shop if template.hash == shop.encoder.template.hash else shop.reading(template)

@@ -37,6 +37,7 @@ from regraft.release.held import hold, resolve
 from regraft.release.journal import boundary, note
 from regraft.release.recovery import demand_whole, working
 from regraft.release.runs import Outcome, Run, begin, closed, closed_on, date_of, now
+from regraft.setup.config import ContenderOptions
 from regraft.setup.site import DAY, Site, days_cuts
 from regraft.state import files, versions
 from regraft.state.database import transaction
@@ -182,7 +183,7 @@ def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Beg
             return found
         _demand_next(site, day, cuts)
         known = versions.listed(connection)
-        work = [close.Work(options, *_newest(site, known, options.label)) for options in site.options.contenders]
+        work = [_work(site, known, options) for options in site.options.contenders]
         run = begin(connection, site, held, cuts.end, [one.version for one in work])
         resolve(connection, site, run, accept)
         starts = tuple(start for start, _ in cuts.starts)
@@ -214,10 +215,15 @@ def _demand_next(site: Site, day: str | None, cuts: Cuts) -> None:
         )  # fmt: skip
 
 
-def _newest(site: Site, known: list[Version], label: str) -> tuple[str | None, Path | None]:
-    """The newest version of a contender that passed the gate, and its folder."""
-    own = [v.name for v in known if v.contender == label and v.state == "good"]
-    return (own[-1], site.versions / own[-1] / CONTENDER) if own else (None, None)
+def _work(site: Site, known: list[Version], options: ContenderOptions) -> close.Work:
+    """Goes on from the newest version that passed the gate, or begins anew where that reads another template."""
+    own = [v for v in known if v.contender == options.label and v.state == "good"]
+    if not own:
+        return close.Work(options)
+    newest, folder = ContenderOptions.model_validate(own[-1].lineage["contender"]), site.versions / own[-1].name
+    if newest.template != options.template:
+        return close.Work(options, judged=(newest, folder / CONTENDER))
+    return close.Work(options, own[-1].name, folder / CONTENDER)
 
 
 def _foreseen(site: Site, begun: _Begun, seen: Mapping[str, Mapping[str, float]]) -> Foreseen | None:

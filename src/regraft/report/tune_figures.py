@@ -18,7 +18,9 @@ AXES = ("share", "every", "days")
 Row = dict[str, Any]
 
 
-def curve(rows: Sequence[Row], advised: Row, axis: str, by: str, name: str, label: str, ticks: dict[Any, str]) -> Markup:
+def curve(
+    rows: Sequence[Row], advised: Row, axis: str, by: str, name: str, label: str, ticks: dict[Any, str]
+) -> Markup:
     """AUC over the values of `axis`, a line for each value of `by`; what is neither is as advised.
 
     `ticks` are the words of the axis' values, in their order; `rows` are settings of one contender.
@@ -77,7 +79,9 @@ def forgotten(rows: Sequence[Row], advised: Row, name: str, label: str, ticks: d
 def _line(axes: Any, x: Sequence[float], rows: Sequence[Row], mark: Any) -> None:
     values = np.array([_values(row["auc"]["all"]) for row in rows])
     axes.vlines(x, values[:, 1], values[:, 2], color=mark.color, lw=1.4, alpha=0.5)
-    axes.plot(x, values[:, 0], ls=mark.dash, marker=mark.marker, ms=7, mfc=PAPER, mec=mark.color, mew=1.5, color=mark.color)
+    axes.plot(
+        x, values[:, 0], ls=mark.dash, marker=mark.marker, ms=7, mfc=PAPER, mec=mark.color, mew=1.5, color=mark.color
+    )
 
 
 def _point(axes: Any, advised: Row, rows: Sequence[Row], x: Sequence[float], mark: Any) -> None:
@@ -95,5 +99,3 @@ def _values(one: Row) -> tuple[float, float, float]:
 def _finish(axes: Any, rows: Sequence[Row], label: str) -> None:
     axes.set(xlabel=label, ylabel="AUC", ylim=limits(np.array([_values(row["auc"]["all"]) for row in rows])))
     axes.yaxis.set_major_locator(MaxNLocator(6))
-
-

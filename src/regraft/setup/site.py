@@ -30,10 +30,11 @@ from regraft.data.served import asked_when_shown
 from regraft.data.sides import SHARED, Side, seen_from
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, StateError
+from regraft.prompts.template import Template
 from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
 from regraft.setup.measuring import MeasureOptions, PriceOptions
 from regraft.setup.retention import Retention
-from regraft.state import compactions, files, objections, pilots
+from regraft.state import compactions, files, objections, pilots, templates
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
 
@@ -149,7 +150,8 @@ class Site:
         for name in FOLDERS:
             (folder / name).mkdir(exist_ok=True)
         url = options.database or f"sqlite:///{(folder / 'state.db').resolve()}"
-        return cls(folder, options, open_database(url))
+        engine = open_database(url)
+        return cls(folder, _with_live_template(options, engine), engine)
 
     @property
     def data(self) -> Path:
@@ -175,6 +177,23 @@ class Site:
     @property
     def reports(self) -> Path:
         return self.folder / "reports"
+
+    def template(self, name: str) -> Template:
+        """A template of the library, or of a file as seen from the site; a saved one is what was saved, to the byte.
+
+        Raises TemplateError where there is none, StateError where the file of a saved one was changed.
+        """
+        with transaction(self.engine) as connection:
+            saved = templates.in_file(connection, name)
+        place = self.folder / name
+        if saved is None:
+            return Template.load(place if place.is_file() else name)
+        if place.is_file() and place.read_bytes() != saved.source.encode():
+            raise StateError(
+                f"file '{place}'", f"is not the text that was saved as {saved}", "a file that nobody edits",
+                f"Save what it holds as a new draft: regraft prompt save {self.folder} {place}",
+            )  # fmt: skip
+        return Template(saved.source, saved.name)
 
     # -- what is known -------------------------------------------------------------------------
 
@@ -302,6 +321,23 @@ class Site:
     @cached_property
     def lease_name(self) -> str:
         return f"site {self.options.name}"
+
+
+def _with_live_template(options: SiteOptions, engine: Engine) -> SiteOptions:
+    """Contenders that read prompts and name no template of their own read the one that is live, where one is."""
+    if all(one.kind == "baseline" for one in options.contenders):
+        return options
+    with transaction(engine) as connection:
+        live = templates.live(connection)
+    if live is None:
+        return options
+
+    def reading(one: ContenderOptions) -> ContenderOptions:
+        own = one.template is not None or one.kind == "baseline"
+        return one if own else one.model_copy(update={"template": live.file})
+
+    read = {"champion": reading(options.champion), "challengers": tuple(map(reading, options.challengers))}
+    return options.model_copy(update=read)
 
 
 def days_cuts(begins: list[int], end: int) -> Cuts:

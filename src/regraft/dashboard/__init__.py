@@ -1,0 +1,1 @@
+"""The dashboard of a site: pages written by the server for the people who decide. Shows, asks and records; computes nothing."""
