@@ -105,10 +105,10 @@ def _table(
     for day in days:
         cells = []
         for line in lines:
-            point = by.get((line.name, day))
-            cells.append(
-                f"{words.value(point.value, percent)} {words.ends(point.low, point.high, percent, measure)} n {n[day, line.name]:,}"
-                if point else "–"
-            )  # fmt: skip
+            if point := by.get((line.name, day)):
+                ends = words.ends(point.low, point.high, percent, measure)
+                cells.append(f"{words.value(point.value, percent)} {ends} n {n[day, line.name]:,}")
+            else:
+                cells.append("–")
         found.append(Row(day, round(share_of(day, span), 4), tuple(cells)))
     return tuple(found)
