@@ -161,7 +161,8 @@ def _show(found: Evidence, lang: Language) -> None:
     analysis, pilot = found.analysis, found.pilot
     say(" ".join(found.verdict.sentences(lang.value)))
     say("")
-    show([_row(e) for e in analysis.effects if e.n_control + e.n_treatment])
+    if rows := [_row(e) for e in analysis.effects if e.n_control + e.n_treatment]:
+        show(rows)
     entered = ", ".join(f"{n:,} in {arm}" for arm, n in found.entered.items())
     say(f"{pilot.name} is {pilot.state}, {_parts(pilot.share)}; {found.days_left} days are left of its plan.")
     say(f"Entered: {entered}; windows of {len(found.people):,} have ended.")
