@@ -163,6 +163,7 @@ def test_a_roll_out_against_the_numbers_needs_a_reason_and_moves_the_alias(shop:
         assert pilots.running(connection) is None
 
 
+@pytest.mark.slow
 def test_updates_after_a_roll_out_renew_the_contender_that_won(shop: SiteWorld) -> None:
     decide(shop.site, against="roll-out", reason="why not")
     close(shop, FIRST + 3)
@@ -178,6 +179,7 @@ def test_nobody_s_id_is_in_the_ledger(shop: SiteWorld) -> None:
     assert not [uid for uid in uids if uid in text]
 
 
+@pytest.mark.slow
 def test_the_next_pilot_waits_for_a_day_of_its_own_and_a_stopped_one_is_never_started_again(shop: SiteWorld) -> None:
     stop(shop.site, None, "enough")
     with transaction(shop.site.engine) as connection:
