@@ -41,7 +41,7 @@ def test_the_design_is_the_fewest_whole_weeks_that_see_the_lift() -> None:
     assert found.weeks == min(reaching)
     assert found.sentence() == (
         f"To see a lift of 10 % in visits with a chance of 80 %, {found.n:,} users per arm are needed: {found.weeks} "
-        "whole weeks in which users enter, and 7 days until the last window ends."
+        "weeks in which users enter, and 7 days until the last window ends."
     )
     assert "10 %" in found.sentence("ja")
 

@@ -20,6 +20,7 @@ from regraft.cli import (
     base,
     cache,
     cost,
+    dashboard,
     data,
     demo,
     doctor,
@@ -30,6 +31,8 @@ from regraft.cli import (
     prompt,
     serve,
     site,
+    studio,
+    tune,
 )  # fmt: skip
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
@@ -48,6 +51,8 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(base.app, name="base")
 app.add_typer(cache.app, name="cache")
+for name, step in studio.COMMANDS.items():
+    prompt.app.command(name)(step)
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(arena.app, name="arena")
 for operate in (
@@ -59,9 +64,14 @@ app.command("metrics")(metrics.metrics)
 app.command("cost")(cost.cost)
 app.command("schema")(site.schema)
 app.command("serve")(serve.serve)
+app.add_typer(dashboard.app, name="dashboard")
 app.command("recommend")(serve.recommend)
 app.command("forget")(privacy.forget)
+app.command("objects")(privacy.objects)
+app.command("export-person")(privacy.export_person)
+app.add_typer(privacy.retention, name="retention")
 app.add_typer(serve.keys, name="keys")
+app.command("tune")(tune.tune)
 app.command("export")(prompt.export)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

@@ -72,7 +72,7 @@ def verdict(analysis: Analysis) -> Verdict:
     if any(one.failed for one in checks):
         return so("stop", ("change stop", {}))
     if analysis.days < WEEK:
-        return so("extend", ("first week", {"days": analysis.days}), _to_plan(analysis))
+        return so("extend", ("first week", {"days": analysis.days}))
     if all(one.passed for one in checks):
         return so("roll-out", ("change roll-out", {}))
     if _too_small(primary, plan):

@@ -22,8 +22,8 @@ PHRASES: dict[str, tuple[str, str]] = {
         "観察期間を終えた利用者は、少ない方の群で {n:,} 人だけです。区間を示せるのは {least:,} 人からです。",
     ),
     "first week": (
-        "Users have entered for {days:.1f} days only; a whole week is needed, because weekdays differ.",
-        "利用者の参加開始からまだ {days:.1f} 日です。曜日による違いがあるため、少なくとも 1 週間が必要です。",
+        "What would change it: users have entered for {days:.1f} days only; a whole week is needed.",
+        "判断が変わる条件：利用者の参加開始からまだ {days:.1f} 日です。曜日による違いがあるため、1 週間が必要です。",
     ),
     "primary better": (
         "{metric} is better in the treatment: {lift} {interval}.",
@@ -58,13 +58,12 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{metric} は今のところ全利用者で同じ値のため、何も言えません。",
     ),
     "needs": (
-        "If the effects stay as they are, {n:,} users per arm settle it: about {weeks} more weeks of new users.",
-        "効果がこのままなら、各群 {n:,} 人で決着します。新しい利用者の参加があと約 {weeks} 週間必要です。",
+        "If the effects stay as they are, {n:,} users per arm settle it: about {weeks} more of new users.",
+        "効果がこのままなら、各群 {n:,} 人で決着します。新しい利用者の参加があと約 {weeks}必要です。",
     ),
     "needs plan": (
-        "What would change it: {left:,} more users per arm reach the planned {n:,}, about {weeks} more weeks of new "
-        "users.",
-        "判断が変わる条件：計画した各群 {n:,} 人まであと {left:,} 人、新しい利用者の参加であと約 {weeks} 週間です。",
+        "What would change it: {left:,} more users per arm reach the planned {n:,}: about {weeks} of new users.",
+        "判断が変わる条件：計画した各群 {n:,} 人まであと {left:,} 人、新しい利用者の参加であと約 {weeks}です。",
     ),
     "needs too many": (
         "The planned {n:,} users per arm are there, and more than twice as many would be needed to settle it.",
@@ -87,34 +86,36 @@ PHRASES: dict[str, tuple[str, str]] = {
         "判断が変わる条件：これらの数値の中にはありません。効果の持続を見るため、ホールドアウトを残してください。",
     ),
     "design": (
-        "To see a lift of {lift} in {metric} with a chance of {power}, {n:,} users per arm are needed: {weeks} whole "
-        "weeks in which users enter, and {days} days until the last window ends.",
-        "{metric} の {lift} の改善を {power} の確率で捉えるには、各群 {n:,} 人が必要です。利用者の参加が "
-        "{weeks} 週間、最後の観察期間の終了までさらに {days} 日かかります。",
+        "To see a lift of {lift} in {metric} with a chance of {power}, {n:,} users per arm are needed: {weeks} in "
+        "which users enter, and {days} days until the last window ends.",
+        "{metric} の {lift} の改善を {power} の確率で捉えるには、各群 {n:,} 人が必要です。利用者の参加に "
+        "{weeks}、最後の観察期間の終了までさらに {days} 日かかります。",
     ),
     "design margins": (
-        "The lift alone would be seen in {weeks} weeks; it takes longer to tell whether every margin is kept.",
-        "改善だけなら {weeks} 週間で捉えられますが、すべての許容範囲の判定にはより長くかかります。",
+        "The lift alone would be seen in {weeks}; it takes longer to tell whether every margin is kept.",
+        "改善だけなら {weeks}で捉えられますが、すべての許容範囲の判定にはより長くかかります。",
     ),
     "design margin out of reach": (
-        "In {weeks} weeks nobody can tell whether {metric} keeps its margin of {margin}; the smallest margin that can "
+        "In {weeks} nobody can tell whether {metric} keeps its margin of {margin}; the smallest margin that can "
         "be told, with {n:,} users per arm, is {reach}.",
-        "{weeks} 週間では {metric} が許容範囲（{margin}）内かを判定できません。各群 {n:,} 人で判定できる最小の"
+        "{weeks}では {metric} が許容範囲（{margin}）内かを判定できません。各群 {n:,} 人で判定できる最小の"
         "許容範囲は {reach} です。",
     ),
     "design out of reach": (
-        "In {weeks} weeks a lift of {lift} in {metric} cannot be seen; the smallest that can, with {n:,} users per arm,"
+        "In {weeks} a lift of {lift} in {metric} cannot be seen; the smallest that can, with {n:,} users per arm,"
         " is {reach}.",
-        "{weeks} 週間では {metric} の {lift} の改善は捉えられません。各群 {n:,} 人で捉えられる最小の改善は "
+        "{weeks}では {metric} の {lift} の改善は捉えられません。各群 {n:,} 人で捉えられる最小の改善は "
         "{reach} です。",
     ),
 }  # fmt: skip
 
 
 def say(lang: str, key: str, **values: object) -> str:
-    """One sentence of one language."""
+    """One sentence of one language; `weeks` is a number of them."""
     if lang not in LANGUAGES:
         raise ConfigError("language", f"found '{lang}'", f"one of {', '.join(LANGUAGES)}")
+    if isinstance(weeks := values.get("weeks"), int):
+        values["weeks"] = f"{weeks} 週間" if lang == "ja" else f"{weeks} week{'' if weeks == 1 else 's'}"
     return PHRASES[key][LANGUAGES.index(lang)].format(**values)
 
 

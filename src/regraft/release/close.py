@@ -29,11 +29,12 @@ RENEWED = "renewed.json"
 
 @dataclass(frozen=True)
 class Work:
-    """A contender and the version that it goes on from; None for one that is new."""
+    """A contender and the version that it goes on from; None for one that is new, or reads another template now."""
 
     options: ContenderOptions
     version: str | None = None
     parent: Path | None = None  # the folder of its contender
+    judged: tuple[ContenderOptions, Path] | None = None  # of one that begins anew: what it was, and its folder
 
 
 def judge(bench: Workbench, work: list[Work], period: int) -> dict[str, dict[str, float]]:
@@ -46,8 +47,9 @@ def judge(bench: Workbench, work: list[Work], period: int) -> dict[str, dict[str
     cases = bench.stream.cases(period)
     found: dict[str, dict[str, float]] = {}
     for one in work:
-        if one.parent is not None and len(cases):
-            scores = bench.of_version(one.options, one.parent).score(cases)
+        last = one.judged or (one.parent and (one.options, one.parent))
+        if last and len(cases):
+            scores = bench.of_version(*last).score(cases)
             found[one.options.label] = {
                 "auc": _number(auc(cases.labels, scores)), "rows": float(len(cases)),
                 "liked": float(cases.labels.sum()), **_told(foresight(cases.labels, scores, cases.users)),

@@ -1,6 +1,7 @@
 """The daily update: named steps, each of which can be killed and run again, and one transaction that decides.
 
     ingest   what servers have spooled becomes rows
+    retain   what is older than regraft.yaml allows is let go of, so that nothing learns from it
     check    what does the gate say of the day's rows?
     judge    how well did the versions in use foresee the day?
     renew    every contender learns from it
@@ -26,8 +27,9 @@ from regraft.data import store
 from regraft.data.periods import Cuts
 from regraft.data.sides import Side
 from regraft.errors import DataError, StateError
-from regraft.release import aggregates, close, feedback, gate
+from regraft.release import aggregates, close, feedback, gate, retention
 from regraft.release.arrivals import EARLIER, day_of
+from regraft.release.blocked import demand_nobody_returned
 from regraft.release.commit import Closed, commit
 from regraft.release.comparison import compared
 from regraft.release.evidence import Finding, Foreseen
@@ -35,6 +37,7 @@ from regraft.release.held import hold, resolve
 from regraft.release.journal import boundary, note
 from regraft.release.recovery import demand_whole, working
 from regraft.release.runs import Outcome, Run, begin, closed, closed_on, date_of, now
+from regraft.setup.config import ContenderOptions
 from regraft.setup.site import DAY, Site, days_cuts
 from regraft.state import files, versions
 from regraft.state.database import transaction
@@ -50,10 +53,11 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
 
     `accept` is the run that a person lets pass although the gate held it.
 
-    Raises DataError where the day is not the next one, StateError where another process works on the site or a
-    held run waits for a person.
+    Raises DataError where the day is not the next one, StateError where another process works on the site, a held run
+    waits for a person, or people who were erased came back with a backup.
     """
     with working(site, "update") as held:
+        demand_nobody_returned(site)
         demand_whole(site)
         done = _update(site, held, day, tell, accept)
         aggregates.refresh(site, tell)
@@ -105,6 +109,7 @@ class _Begun:
 
 def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | None) -> Outcome:
     read = _ingest(site, held, day, tell)
+    _retain(site, held, day, tell)
     begun = _begin(site, held, day, accept)
     if isinstance(begun, Outcome):
         return begun
@@ -163,6 +168,14 @@ def _ingest(site: Site, held: Lease, day: str | None, tell: Tell) -> dict[Path, 
     return {}
 
 
+def _retain(site: Site, held: Lease, day: str | None, tell: Tell) -> None:
+    """Ages are those at the end of the day to close; nothing is let go of where the day is not the next."""
+    with transaction(site.engine) as connection:
+        cuts, _ = _service(connection, site)
+    if day is None or _checked(day) == date_of(cuts.end):
+        retention.apply(site, held, min(cuts.end + DAY, now()), tell)
+
+
 def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Begun | Outcome:
     with transaction(site.engine) as connection:
         cuts, champion = _service(connection, site)
@@ -170,7 +183,7 @@ def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Beg
             return found
         _demand_next(site, day, cuts)
         known = versions.listed(connection)
-        work = [close.Work(options, *_newest(site, known, options.label)) for options in site.options.contenders]
+        work = [_work(site, known, options) for options in site.options.contenders]
         run = begin(connection, site, held, cuts.end, [one.version for one in work])
         resolve(connection, site, run, accept)
         starts = tuple(start for start, _ in cuts.starts)
@@ -202,10 +215,15 @@ def _demand_next(site: Site, day: str | None, cuts: Cuts) -> None:
         )  # fmt: skip
 
 
-def _newest(site: Site, known: list[Version], label: str) -> tuple[str | None, Path | None]:
-    """The newest version of a contender that passed the gate, and its folder."""
-    own = [v.name for v in known if v.contender == label and v.state == "good"]
-    return (own[-1], site.versions / own[-1] / CONTENDER) if own else (None, None)
+def _work(site: Site, known: list[Version], options: ContenderOptions) -> close.Work:
+    """Goes on from the newest version that passed the gate, or begins anew where that reads another template."""
+    own = [v for v in known if v.contender == options.label and v.state == "good"]
+    if not own:
+        return close.Work(options)
+    newest, folder = ContenderOptions.model_validate(own[-1].lineage["contender"]), site.versions / own[-1].name
+    if newest.template != options.template:
+        return close.Work(options, judged=(newest, folder / CONTENDER))
+    return close.Work(options, own[-1].name, folder / CONTENDER)
 
 
 def _foreseen(site: Site, begun: _Begun, seen: Mapping[str, Mapping[str, float]]) -> Foreseen | None:

@@ -14,7 +14,7 @@ TERMS = ("short", "long", "cost")
 
 def title(name: str, lang: Lang) -> str:
     """What a measure is called; its name where it is not known."""
-    return _told(BY_NAME[name], lang)[0] if name in BY_NAME else name
+    return told(BY_NAME[name], lang)[0] if name in BY_NAME else name
 
 
 def headings(lang: Lang) -> dict[str, str]:
@@ -37,7 +37,7 @@ def measure_page(lang: Lang, made: str) -> str:
         head, about = words[term]
         parts += [f"## {head}\n\n{about}\n", _row(words["table"]), "|---|---|---|---|"]
         for measure in own:
-            name, unit, _ = _told(measure, lang)
+            name, unit, _ = told(measure, lang)
             parts.append(_row((name, f"`{measure.name}`", unit, words["better"][measure.better])))
         parts += ["", *_meanings(own, lang)]
     return "\n".join(parts)
@@ -47,17 +47,17 @@ def _meanings(measures: list[Measure], lang: Lang) -> Iterator[str]:
     """What each means; measures of one function are explained together, in English."""
     done: set[str] = set()
     for measure in measures:
-        text = _told(measure, lang)[2]
+        text = told(measure, lang)[2]
         if text in done:
             continue
         done.add(text)
-        alike = [one for one in measures if _told(one, lang)[2] == text]
-        yield f"### {', '.join(_told(one, lang)[0] for one in alike)}\n\n{text}\n"
+        alike = [one for one in measures if told(one, lang)[2] == text]
+        yield f"### {', '.join(told(one, lang)[0] for one in alike)}\n\n{text}\n"
         if measure.source:
             yield f"{PAGE[lang]['computed']} `{measure.source}`\n"
 
 
-def _told(measure: Measure, lang: Lang) -> tuple[str, str, str]:
+def told(measure: Measure, lang: str) -> tuple[str, str, str]:
     """Title, unit and meaning."""
     if lang == "ja":
         return JAPANESE[measure.name]

@@ -30,9 +30,11 @@ from regraft.data.served import asked_when_shown
 from regraft.data.sides import SHARED, Side, seen_from
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, StateError
+from regraft.prompts.template import Template
 from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
 from regraft.setup.measuring import MeasureOptions, PriceOptions
-from regraft.state import compactions, files, pilots
+from regraft.setup.retention import Retention
+from regraft.state import compactions, files, objections, pilots, templates
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
 
@@ -79,6 +81,7 @@ class SiteOptions(ModelOptions):
     pilot: dict[str, Any] = Field(default_factory=dict, description="settings of pilots: see regraft pilot plan")
     repeat: bool = Field(False, description="recommend items again that a person knows, as a grocer would")
     seed: int = Field(0, ge=0)
+    retention: Retention = Field(Retention(), description="how long each store is kept, and what for")
 
     @field_validator("feedback_delay")
     @classmethod
@@ -147,7 +150,8 @@ class Site:
         for name in FOLDERS:
             (folder / name).mkdir(exist_ok=True)
         url = options.database or f"sqlite:///{(folder / 'state.db').resolve()}"
-        return cls(folder, options, open_database(url))
+        engine = open_database(url)
+        return cls(folder, _with_live_template(options, engine), engine)
 
     @property
     def data(self) -> Path:
@@ -174,6 +178,23 @@ class Site:
     def reports(self) -> Path:
         return self.folder / "reports"
 
+    def template(self, name: str) -> Template:
+        """A template of the library, or of a file as seen from the site; a saved one is what was saved, to the byte.
+
+        Raises TemplateError where there is none, StateError where the file of a saved one was changed.
+        """
+        with transaction(self.engine) as connection:
+            saved = templates.in_file(connection, name)
+        place = self.folder / name
+        if saved is None:
+            return Template.load(place if place.is_file() else name)
+        if place.is_file() and place.read_bytes() != saved.source.encode():
+            raise StateError(
+                f"file '{place}'", f"is not the text that was saved as {saved}", "a file that nobody edits",
+                f"Save what it holds as a new draft: regraft prompt save {self.folder} {place}",
+            )  # fmt: skip
+        return Template(saved.source, saved.name)
+
     # -- what is known -------------------------------------------------------------------------
 
     def cuts(self, connection: Connection) -> Cuts | None:
@@ -188,16 +209,18 @@ class Site:
         return found
 
     def stream(
-        self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None, side: Side | None = None
+        self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None, side: Side | None = None,
+        everybody: bool = False,
     ) -> Stream:  # fmt: skip
-        """The accepted rows of the site up to the last of the cuts, as a stream.
+        """The accepted rows of the site up to the last of the cuts, as a stream; but those of people who object.
 
         With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number. Of a
-        pilot, what counts on one `side`.
+        pilot, what counts on one `side`. With `everybody`, those of people who object as well.
         """
         rows, items = self._read(held, of)
-        rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
-        rows = self.with_meaning(rows)
+        rows = self.with_meaning(rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end))
+        if not everybody:
+            rows = rows.filter(~pl.col("uid").is_in(list(self.objecting())))
         rule = LabelRule(self.options.data.label)
         if rule.about_events:
             rows = asked_when_shown(rows, rule.expression())
@@ -224,6 +247,26 @@ class Site:
             return None
         arm = {pilot.plan["control"]: CONTROL, pilot.plan["treatment"]: TREATMENT}.get(contender)
         return Side(arm, pilot.plan["slice"], pilot.begun) if arm else None
+
+    def base_stream(self, stream: Stream) -> Stream:
+        """As `stream`, with people who object since: a base model that was built from its warm-up is found again."""
+        if not self.objecting():
+            return stream
+        return self.stream(days_cuts(list(stream.cuts[:-1]), stream.cuts[-1]), everybody=True)
+
+    def objecting(self) -> set[str]:
+        """uids of people who are served and never learnt from."""
+        with transaction(self.engine) as connection:
+            return set(objections.objecting(connection))
+
+    def own_rows(self, cuts: Cuts) -> pl.DataFrame:
+        """Accepted rows up to the last of the cuts, of people who object: what they are answered from."""
+        people = self.objecting()
+        if not people:
+            return pl.DataFrame(schema=store.STORED)
+        rows, _ = self._read(False, None)
+        known = pl.col("known_at").dt.epoch("ms") < cuts.end
+        return self.with_meaning(rows).filter(known & pl.col("uid").is_in(list(people)))
 
     def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows that the label rule speaks of: all where it is about events; under others none that was shown only.
@@ -278,6 +321,23 @@ class Site:
     @cached_property
     def lease_name(self) -> str:
         return f"site {self.options.name}"
+
+
+def _with_live_template(options: SiteOptions, engine: Engine) -> SiteOptions:
+    """Contenders that read prompts and name no template of their own read the one that is live, where one is."""
+    if all(one.kind == "baseline" for one in options.contenders):
+        return options
+    with transaction(engine) as connection:
+        live = templates.live(connection)
+    if live is None:
+        return options
+
+    def reading(one: ContenderOptions) -> ContenderOptions:
+        own = one.template is not None or one.kind == "baseline"
+        return one if own else one.model_copy(update={"template": live.file})
+
+    read = {"champion": reading(options.champion), "challengers": tuple(map(reading, options.challengers))}
+    return options.model_copy(update=read)
 
 
 def days_cuts(begins: list[int], end: int) -> Cuts:
