@@ -48,7 +48,7 @@ def test_a_number_is_shown_with_its_interval_and_the_people_behind_it(board: Boa
         write(connection, [Aggregate("2025-01-17", "ctr", 0.0312, 0.0287, 0.0338, 4321)])
     text = board.text("/")
     assert "3.12\u00a0%" in text and "[2.87\u00a0%, 3.38\u00a0%] · n = 4,321 people" in text
-    assert "Clicked items divided by shown items" in text
+    assert "Clicked items / shown items" in text
 
 
 def test_what_nine_people_did_is_hidden_and_so_is_their_number(board: Board) -> None:
