@@ -113,26 +113,26 @@ def test_each_arm_was_served_the_versions_of_its_contender(lived: SiteWorld) -> 
 
 
 def test_each_arm_learns_from_its_own_people_and_from_equally_many_rows(lived: SiteWorld) -> None:
-    with transaction(lived.site.engine) as connection:
+    site, found = lived.site, evidence_of(lived.site)
+    begun, people = found.pilot.begun, found.people
+    with transaction(site.engine) as connection:
         newest = {v.contender: v for v in versions.listed(connection)}
-        cuts = lived.site.closed_cuts(connection)
-        found = evidence_of(lived.site).pilot
+        cuts = site.closed_cuts(connection)
     sides = {name: newest[name].lineage["side"] for name in ("stack", "rates")}
     assert sides == {
-        "stack": {"arm": "control", "slice": "own", "begun": found.begun},
-        "rates": {"arm": "treatment", "slice": "own", "begun": found.begun},
+        "stack": {"arm": "control", "slice": "own", "begun": begun},
+        "rates": {"arm": "treatment", "slice": "own", "begun": begun},
     }
-    people = evidence_of(lived.site).people
     uids = {arm: set(people.filter(pl.col("arm") == arm)["uid"]) for arm in ("control", "treatment")}
     counts = []
     for side in sides.values():
-        stream = lived.site.stream(cuts, side=Side(**side))
-        since = stream.time >= found.begun
+        stream = site.stream(cuts, side=Side(**side))
+        since = stream.time >= begun
         who = set(stream.user_ids.gather(stream.user[since]).to_list())
         other = uids["treatment" if side["arm"] == "control" else "control"]
         assert uids[side["arm"]] <= who and not other & who
         mine = np.isin(stream.user[stream.targets], np.flatnonzero(stream.user_ids.is_in(list(uids[side["arm"]]))))
-        counts.append(int((mine & (stream.time[stream.targets] >= found.begun)).sum()))
+        counts.append(int((mine & (stream.time[stream.targets] >= begun)).sum()))
     assert counts[0] == counts[1] > 40
 
 

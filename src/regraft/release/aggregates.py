@@ -49,7 +49,7 @@ def refresh(site: Site, tell: Tell = str) -> list[str]:
         made = {v.name: v for v in versions.listed(connection)}
     todo = [_closed(one, made) for one in found if one.date not in known]
     for closed in todo:
-        rows = list(numbers(site, closed))
+        rows = [row for row in numbers(site, closed) if row.n or row.measure == MARK]
         with transaction(site.engine) as connection:
             aggregates.write(connection, rows)
             aggregates.drop_before(connection, STAYING, closed.day)
@@ -78,12 +78,12 @@ def numbers(site: Site, closed: Closed) -> Iterator[Aggregate]:
     yield from short_term.waited(site, day)
     if held:
         return
-    yield short_term.count(day, MARK, outcome.state == "promoted", people)
+    learnt = max((one["people"] for one in closed.took.values()), default=people)
+    yield short_term.count(day, MARK, outcome.state == "promoted", learnt)
     days = person_days(site, on, window(site.options.measures.quiet))
-    yield from short_term.answers(day, shown, kinds(days, on))
+    yield from short_term.answers(day, shown, kinds(days, on), bool(days["converted"].sum()))
     yield from short_term.varied(site, day, shown)
     yield from short_term.foreseen(day, outcome, closed.leading, people)
-    learnt = max((one["people"] for one in closed.took.values()), default=0)
     yield from short_term.retained(day, outcome, learnt)
     yield from short_term.spent(site, day, closed.took, learnt)
     yield from long_term(days, day, site.options.measures.quiet)
