@@ -82,7 +82,11 @@ def snippets(path: Path) -> list[tuple[str, str, str]]:
     return FENCE.findall(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.slow] * (path.stem == "privacy")) for path in GUIDES],
+    ids=lambda path: path.stem,
+)
 def test_every_snippet_of_a_guide_does_what_it_says(path: Path, tmp_path: Path) -> None:
     if path.stem == "ray":
         pytest.importorskip("ray", reason="the extra 'ray' is not installed")

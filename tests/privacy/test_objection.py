@@ -90,6 +90,7 @@ def test_an_objection_is_written_down_once_and_can_be_taken_back(world: SiteWorl
         assert [e.kind for e in ledger.entries(connection)][-2:] == ["objected", "objection taken back"]
 
 
+@pytest.mark.slow
 def test_who_is_erased_objects_no_longer(world: SiteWorld) -> None:
     site, person = world.site, busy(world)
     object_to(site, person)

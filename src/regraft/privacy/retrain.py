@@ -47,12 +47,18 @@ def retrain(site: Site, version: Version, staging: Path, tell: Tell = str) -> Re
         then = replace(site, options=SiteOptions.model_validate(link.lineage["settings"]))
         bench = Workbench(then, then.stream(cuts, of=batches))
         for number in numbers:
+            if not len(bench.past(number)):  # its rows were kept no longer
+                continue
             work = [close.Work(contender, None, parent)]
             close.judge(bench, work, number)
             place = staging / f"{number}"
             took = close.renew(bench, work, number, place, tell)[contender.label]
             parent = place / contender.label / CONTENDER
-    assert parent is not None
+    if parent is None:
+        raise StateError(
+            f"version '{version.name}'", "cannot be made again: all of its rows have left", "rows to learn from",
+            "Point its alias to another version with: regraft promote SITE VERSION --alias NAME",
+        )  # fmt: skip
     return Remade(parent.parent, took)
 
 
