@@ -17,7 +17,7 @@ import yaml
 
 from regraft.data import spool, store
 from regraft.data.pseudonyms import load_key
-from regraft.errors import DataError
+from regraft.errors import ConfigError, DataError
 from regraft.privacy.forget import forget
 from regraft.privacy.scan import scan
 from regraft.release import retention
@@ -201,3 +201,11 @@ def test_a_person_can_be_erased_after_rows_have_left(world: SiteWorld) -> None:
     assert proof.is_file()
     world.ingest(world.of(world.days[FIRST + 1]))
     assert update(site).state == "promoted"
+
+
+def test_rows_that_a_base_model_was_built_from_do_not_leave_unsaid(world: SiteWorld) -> None:
+    site = keep(world.site, rows="3d")
+    path = site.folder / "regraft.yaml"
+    path.write_text(path.read_text().replace("use: stack", "use: fine-tune"))
+    with pytest.raises(ConfigError, match="the base model was built from"):
+        retention.due(Site.open(site.folder), day_ms(world.days[FIRST]))
