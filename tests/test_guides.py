@@ -24,7 +24,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
-LONG = ("operate",)  # a site's days take a while to close
+LONG = {"operate": (pytest.mark.slow, pytest.mark.timeout(900))}  # days of a site take a while to close
 PORT = "8321"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -129,7 +129,7 @@ def snippets(path: Path) -> list[tuple[str, str, str]]:
 
 def followed() -> Iterator[Any]:
     for path in GUIDES:
-        yield pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else [])
+        yield pytest.param(path, id=path.stem, marks=LONG.get(path.stem, ()))
 
 
 @pytest.mark.parametrize("path", followed())
