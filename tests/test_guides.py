@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+GUIDES = [*sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "privacy.md"]
 LONG = {"operate": (pytest.mark.slow, pytest.mark.timeout(900))}  # days of a site take a while to close
 PORT = "8321"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -70,7 +70,7 @@ class Reader:
                 for line in text.splitlines()
             )
         elif language == "python":
-            self.python("-c", text)
+            self.said = self.python("-c", text)
         elif language == "text":
             said = {line.strip() for line in self.said.splitlines()}
             for line in text.splitlines():
@@ -162,10 +162,14 @@ def test_the_edited_template_of_the_guide_has_nothing_against_it(tmp_path: Path)
 @pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
 def test_a_guide_can_be_read_in_one_sitting_and_is_linked_from_the_readme(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 120
-    assert f"(docs/guides/{path.name})" in README
+    assert f"({path.relative_to(ROOT)})" in README
 
 
 @pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
 def test_every_fence_of_a_guide_is_run_or_written(path: Path) -> None:
     fences = re.findall(r"^```\w", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(fences) == len(snippets(path)) > 1
+
+
+def test_the_japanese_page_on_privacy_shows_the_commands_of_the_english_one() -> None:
+    assert snippets(ROOT / "docs" / "privacy.ja.md") == snippets(ROOT / "docs" / "privacy.md")

@@ -1,5 +1,7 @@
 """The world as a closed loop: what is shown moves what is clicked and who comes back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,3 +50,40 @@ def lived() -> dict[str, tuple[float, int]]:
 def test_what_fits_is_clicked_and_people_who_are_pleased_return(lived: dict[str, tuple[float, int]]) -> None:
     assert lived["best"][0] > lived["worst"][0] + 0.2
     assert lived["best"][1] > lived["worst"][1] + 20
+
+
+def test_a_period_at_once_shows_everybody_what_was_asked_for_and_moves_who_returns() -> None:
+    lived = {}
+    for name, sign in (("best", 1.0), ("worst", -1.0)):
+        loop, clicks = ClosedLoop(WORLD, OPENS), []
+
+        def show(who: np.ndarray, begin: np.ndarray, loop: ClosedLoop = loop, sign: float = sign) -> np.ndarray:
+            worth = loop.items.quality + loop.people.taste[who] @ loop.items.genres.T
+            return np.argsort(-sign * worth, axis=1)[:, :6]
+
+        for _ in range(10):
+            seen = loop.step(show)
+            assert (np.bincount(seen.slot, minlength=6) == len(seen.slot) / 6).all()
+            clicks += seen.click.tolist()
+        lived[name] = np.mean(clicks), (loop.people.left == 0).sum()
+    assert lived["best"][0] > lived["worst"][0] + 0.2
+    assert lived["best"][1] > lived["worst"][1] + 20
+
+
+def test_bait_is_clicked_more_and_drives_people_away() -> None:
+    lived = {}
+    for name, sign in (("bait", 1.0), ("honest", -1.0)):
+        loop, clicks = ClosedLoop(replace(WORLD, bait=0.2), OPENS), []
+        order = np.argsort(-sign * loop.items.bait, kind="stable")[:8]
+        for _ in range(10):
+            clicks += loop.step(lambda who, begin, order=order: np.tile(order, (len(who), 1))).click.tolist()
+        lived[name] = np.mean(clicks), (loop.people.left == 0).sum()
+    assert lived["bait"][0] > lived["honest"][0] + 0.1
+    assert lived["bait"][1] < lived["honest"][1] - 20
+
+
+def test_without_bait_the_world_is_the_one_it_was() -> None:
+    plain, some = simulate(WORLD), simulate(replace(WORLD, bait=0.2))
+    assert not ClosedLoop(WORLD, OPENS).items.bait.any()
+    assert plain.items.equals(some.items)
+    assert plain.truth.items.equals(some.truth.items)

@@ -11,11 +11,12 @@ from fastapi.testclient import TestClient
 
 from regraft.data import spool
 from regraft.data.labels import LabelRule
+from regraft.privacy.forget import forget
 from regraft.release.rollback import rollback
 from regraft.release.update import update
 from regraft.serving.app import make_app
 from regraft.serving.service import Service
-from regraft.state import keys
+from regraft.state import jobs, keys, ledger
 from regraft.state.database import transaction
 from site_world import FIRST, SiteWorld
 
@@ -23,6 +24,7 @@ ROUTES = (
     ("GET", "/recommend/u001"),
     ("POST", "/score"),
     ("POST", "/events"),
+    ("DELETE", "/users/u001"),
     ("GET", "/versions"),
     ("GET", "/metrics"),
 )
@@ -123,6 +125,27 @@ def test_a_key_without_the_scope_is_refused_and_one_that_asks_too_often_is_told(
     assert api.client.post("/events", headers=head, json={"events": []}).status_code == 403
     codes = [api.client.get("/recommend/u001", headers=head).status_code for _ in range(3)]
     assert codes == [200, 200, 429]
+
+
+def test_who_asks_to_be_erased_is_refused_at_once_and_a_job_waits(api: Api) -> None:
+    site = api.world.site
+    assert api.client.delete("/users/u001", headers=api.head).status_code == 403  # a scope of its own
+    with transaction(site.engine) as connection:
+        head = {"Authorization": f"Bearer {keys.make(connection, 'privacy', ('privacy',))}"}
+    assert api.client.delete("/users/nobody-yet", headers=head).status_code == 404
+    first, again = (api.client.delete("/users/u001", headers=head) for _ in range(2))
+    assert (first.status_code, first.json()) == (202, {"erasure": 1, "job": 1, "state": "blocked"})
+    assert again.json() == first.json()
+    assert api.get("/recommend/u001").status_code == 410
+    with transaction(site.engine) as connection:
+        (job,) = jobs.listed(connection)
+        entry = ledger.entries(connection)[-1]
+    assert (job.kind, job.state, job.asked_by) == ("forget", "waiting", "privacy")
+    assert entry.kind == "asked" and "u001" not in str(entry.details)
+    api.service.stop()
+    assert len(forget(site, [])) == 1
+    with transaction(site.engine) as connection:
+        assert [one.state for one in jobs.listed(connection)] == ["done"]
 
 
 @pytest.mark.parametrize(

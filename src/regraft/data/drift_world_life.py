@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from regraft.data.drift_world_settings import (
     APPEALS,
+    BAIT,
     CHANGE,
     PEOPLE,
     PERIOD,
@@ -32,7 +33,7 @@ CELLS = 4_000_000  # visits x items weighed at once; bounds the memory, not the 
 # true probability ranks clicks with AUC 0.81 to 0.83, an item's click rate so far with 0.60 to 0.67.
 BASE = -1.3
 QUALITY, LEAN, APPEAL, TREND = 0.65, 0.4, 0.25, 0.15
-BOOST, NEWCOMER = 1.0, 0.8
+BOOST, NEWCOMER, PULL = 1.0, 0.8, 2.5
 BURST_PERIODS = 0.5  # a burst of interest fades to 1/e in half a period
 USUAL = 0.35  # the click rate of a visit that neither pleases nor disappoints
 
@@ -50,6 +51,7 @@ class Items:
     released: np.ndarray  # int64, ms since the start, ascending
     burst: np.ndarray  # bool
     leaves: np.ndarray  # float64, ms since the start: shown before this time only
+    bait: np.ndarray  # bool: a click on it pleases nobody
 
 
 @dataclass
@@ -63,7 +65,7 @@ class People:
     known: np.ndarray  # users x genres: what the world's recommender believes of the taste
     lean: np.ndarray  # log-odds: how easily this user clicks
     pace: np.ndarray  # mean visits per period
-    satisfaction: np.ndarray  # click rate of recent visits
+    satisfaction: np.ndarray  # share of items that pleased in recent visits
     burst_genre: np.ndarray
     burst_time: np.ndarray  # float64, ms since the start; -inf = never
     clicked: np.ndarray  # users x items, bool
@@ -120,7 +122,8 @@ def make_items(world: DriftWorld) -> Items:
     maker = np.argmax(rng.random((n, n_makers)) + at_home * 0.9, axis=1)
     quality = QUALITY * (0.6 * rng.standard_normal(n_makers)[maker] + 0.8 * rng.standard_normal(n))
     words = LANGUAGES[world.language].draw(n, world.rng(TITLES))
-    return Items(first, second, genres, words, maker, quality, released, burst, _leaves(world, released))
+    bait = world.rng(BAIT).random(n) < world.bait
+    return Items(first, second, genres, words, maker, quality, released, burst, _leaves(world, released), bait)
 
 
 def _leaves(world: DriftWorld, released: np.ndarray) -> np.ndarray:
@@ -263,10 +266,11 @@ def visit(now: Now, who: np.ndarray, begin: np.ndarray, shown: np.ndarray | None
         shown = _show(now, who, begin, now.appeal + 0.6 * burst)
     wish = people.taste[who] + now.appeal + burst
     fit = np.einsum("vsg,vg->vs", items.genres[shown], wish)
-    probability = expit(BASE + people.lean[who][:, None] + (items.quality + now.wording)[shown] + fit)
+    worth = items.quality + now.wording + PULL * items.bait
+    probability = expit(BASE + people.lean[who][:, None] + worth[shown] + fit)
     click = rng.random(shown.shape) < probability
     people.clicked[np.broadcast_to(who[:, None], shown.shape)[click], shown[click]] = True
-    people.satisfaction[who] += 0.4 * (click.mean(axis=1) - people.satisfaction[who])
+    people.satisfaction[who] += 0.4 * ((click & ~items.bait[shown]).mean(axis=1) - people.satisfaction[who])
 
     slot = np.arange(shown.shape[1])
     pauses = rng.integers(3, PAUSE + 1, size=shown.shape) * 1000 * (rng.random(shown.shape) >= TOGETHER)

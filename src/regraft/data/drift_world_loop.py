@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,9 @@ import polars as pl
 from regraft.data.drift_world import Course, World
 from regraft.data.drift_world_life import Items, Now, People, Visits, leave, plan_visits, visit
 from regraft.data.drift_world_settings import PERIOD, START, DriftWorld
+
+# (users [visits], when they look [visits], ms since 1970 UTC) -> item codes [visits, slots], in the order shown
+Show = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -68,18 +71,40 @@ class ClosedLoop:
         """The visits of the next period in the order of time; what is shown in one is known in the next."""
         if self.period > self.world.periods:
             return
-        course, row = self._course, self.period - 1
-        course.turn(self.period)
-        rng = self.world.rng(PERIOD, self.period)
-        count, begins = plan_visits(self.world, self.period, self.people, rng)
-        about = (course.appeal[row], course.wording[row], course.popularity)
-        now = Now(self.world, self.people, self.items, *about, rng)
+        now, count, begins = self._open()
         who = np.repeat(np.arange(len(count)), count)
         turn = np.arange(len(who)) - np.repeat(np.cumsum(count) - count, count)
         begin = begins[who, turn]
         for k in np.lexsort((who, begin)).tolist():
             yield Visit(self.user_ids[who[k]], START + int(begin[k]), self, now, int(who[k]))
-        leave(self.world, self.period, self.people, rng)
-        course.remember(self.seen)
-        self.seen = []
+        self._close(now)
+
+    def step(self, show: Show) -> Visits:
+        """The next period at once, thousands of visits a second: everybody's first visit, then second ones and so on.
+
+        `show` decides what is shown in all visits of a turn; users and items are places in `user_ids` and `items`.
+        """
+        now, count, begins = self._open()
+        for turn in range(begins.shape[1]):
+            who = np.flatnonzero(count > turn)
+            begin = begins[who, turn]
+            self.seen.append(visit(now, who, begin, show(who, START + begin)))
+        seen = self._close(now)
+        return Visits(*(np.concatenate([getattr(part, name) for part in seen]) for name in Visits.__annotations__))
+
+    def _open(self) -> tuple[Now, np.ndarray, np.ndarray]:
+        """The period begins: what holds in it, how often everybody visits, when each visit begins (since the start)."""
+        course, row = self._course, self.period - 1
+        course.turn(self.period)
+        rng = self.world.rng(PERIOD, self.period)
+        count, begins = plan_visits(self.world, self.period, self.people, rng)
+        about = (course.appeal[row], course.wording[row], course.popularity)
+        return Now(self.world, self.people, self.items, *about, rng), count, begins
+
+    def _close(self, now: Now) -> list[Visits]:
+        """The period ends: who leaves, what is popular; all that was seen in it."""
+        leave(self.world, self.period, self.people, now.rng)
+        self._course.remember(self.seen)
+        seen, self.seen = self.seen, []
         self.period += 1
+        return seen

@@ -18,7 +18,7 @@ START = int(datetime(2025, 1, 6, tzinfo=UTC).timestamp() * 1000)  # a Monday; ms
 DAY = 86_400_000  # ms
 
 # Random streams, one per purpose: what happens from some period on cannot change what was drawn before it.
-RELEASES, TITLES, PEOPLE, APPEALS, SEASON, CHANGE, PERIOD, WORDS = range(8)
+RELEASES, TITLES, PEOPLE, APPEALS, SEASON, CHANGE, PERIOD, WORDS, BAIT = range(9)
 
 NUMBERS: dict[str, tuple[type, float, float]] = {  # kind, lowest, highest
     "users": (Integral, 1, math.inf),
@@ -38,6 +38,7 @@ NUMBERS: dict[str, tuple[type, float, float]] = {  # kind, lowest, highest
     "words": (Real, 0, math.inf),
     "from_start": (Real, 0, 1),
     "shelf_life": (Real, 0.05, math.inf),
+    "bait": (Real, 0, 1),
 }
 NEVER = ("taste_change_at", "new_items_at", "season_every", "shelf_life")  # may be None
 
@@ -68,6 +69,7 @@ class DriftWorld:
     words: float = 0.0  # what everybody thinks of a title's adjective, log-odds; turns at taste_change_at
     from_start: float = 0.6  # share of the items that are there from the start
     shelf_life: float | None = None  # periods after its release in which an item is shown
+    bait: float = 0.0  # share of the items that promise more than they hold: clicked more, and regretted
     language: Literal["en", "ja"] = "en"
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from regraft.data.sides import Side
 from regraft.errors import StateError
 from regraft.release import close
 from regraft.setup.config import ContenderOptions
@@ -45,7 +46,8 @@ def retrain(site: Site, version: Version, staging: Path, tell: Tell = str) -> Re
         cuts = days_cuts(begins[: numbers[-1]], ends[numbers[-1] - 1])
         batches = frozenset(number for number, _ in link.lineage["batches"])
         then = replace(site, options=SiteOptions.model_validate(link.lineage["settings"]))
-        bench = Workbench(then, then.stream(cuts, of=batches))
+        side = Side(**link.lineage["side"]) if link.lineage.get("side") else None
+        bench = Workbench(then, then.stream(cuts, of=batches, side=side), side)
         for number in numbers:
             work = [close.Work(contender, None, parent)]
             close.judge(bench, work, number)

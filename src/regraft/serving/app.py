@@ -9,12 +9,14 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from regraft import __version__
+from regraft.release.blocked import ask_to_forget
 from regraft.serving import problems
 from regraft.serving.guards import BoundedBody, Keys
 from regraft.serving.log import Counted, Watch
 from regraft.serving.messages import (
     LATEST,
     Accepted,
+    Erasing,
     EventRows,
     Health,
     Item,
@@ -59,7 +61,7 @@ def make_app(service: Service, replay: bool = False, tell: Tell = silent) -> Fas
         """The best items for a person; a stranger gets what is popular and new."""
         listed = service.recommend(user, n, at)
         items = [Item(item_id=i.item, score=i.score, why=i.why) for i in listed.items]
-        return Listing(request_id=listed.request_id, version=listed.version, items=items)
+        return Listing(request_id=listed.request_id, arm=listed.arm, version=listed.version, items=items)
 
     @app.post("/score", dependencies=[recommends], responses=described(400, 401, 403, 410, 422, 429, 503))
     def score(asked: ScoreRequest, at: At) -> Scores:
@@ -80,6 +82,16 @@ def make_app(service: Service, replay: bool = False, tell: Tell = silent) -> Fas
         count.events.inc(taken)
         return Accepted(accepted=taken)
 
+    @app.delete(
+        "/users/{user:path}", status_code=202, dependencies=[Depends(keys.demand("privacy"))],
+        responses=described(401, 403, 404, 422, 429, 503),
+    )  # fmt: skip
+    def erase(user: User, request: Request) -> Erasing:
+        """Refuses a person from now on, and asks for their erasure: `regraft forget` does it."""
+        erasure, job = ask_to_forget(service.site, user, request.state.key)
+        service.look()
+        return Erasing(erasure=erasure.id, job=job.id, state="blocked")
+
     @app.get("/versions", dependencies=[operates], responses=described(401, 403, 429))
     def list_versions() -> Versions:
         """All versions and where the aliases point."""
@@ -87,7 +99,8 @@ def make_app(service: Service, replay: bool = False, tell: Tell = silent) -> Fas
             known = versions.listed(connection)
             aliases = {n: a.version for n in versions.ALIASES if (a := versions.alias(connection, n))}
         rows = [VersionRow(name=v.name, contender=v.contender, state=v.state) for v in known]
-        return Versions(serving=service.loaded.name, aliases=aliases, versions=rows)
+        arms = {arm: found.name for arm, found in service.others.items()}
+        return Versions(serving=service.loaded.name, arms=arms, aliases=aliases, versions=rows)
 
     @app.get("/healthz", responses=described())
     def healthz() -> Health:

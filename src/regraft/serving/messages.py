@@ -51,6 +51,7 @@ class Listing(BaseModel):
     """A list, best first."""
 
     request_id: str
+    arm: str
     version: str
     items: list[Item]
 
@@ -68,6 +69,14 @@ class Accepted(BaseModel):
     accepted: int
 
 
+class Erasing(BaseModel):
+    """An erasure that was asked for, and the job that does it."""
+
+    erasure: int
+    job: int
+    state: str
+
+
 class VersionRow(BaseModel):
     """One version; its state is good, rejected, damaged or destroyed."""
 
@@ -77,9 +86,10 @@ class VersionRow(BaseModel):
 
 
 class Versions(BaseModel):
-    """All versions, oldest first, the one that answers, and where the aliases point."""
+    """All versions, oldest first, the one that answers, those of other arms, and where the aliases point."""
 
     serving: str
+    arms: dict[str, str]
     aliases: dict[str, str]
     versions: list[VersionRow]
 

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from regraft.errors import DataError, RegraftError
+from regraft.release.blocked import NobodyError
 from regraft.serving.messages import Problem, inline
 from regraft.serving.service import GoneError
 
@@ -60,7 +61,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DataError)
     async def _data(_: Request, error: DataError) -> JSONResponse:
-        status = HTTPStatus.GONE if isinstance(error, GoneError) else HTTPStatus.UNPROCESSABLE_ENTITY
+        known = {GoneError: HTTPStatus.GONE, NobodyError: HTTPStatus.NOT_FOUND}
+        status = known.get(type(error), HTTPStatus.UNPROCESSABLE_ENTITY)
         return problem(status, _words(error), errors=[{"where": error.where, "what": error.found}])
 
     @app.exception_handler(RegraftError)
