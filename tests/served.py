@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 REGRAFT = [sys.executable, "-m", "regraft"]
-SCOPES = ("recommend", "events", "operate")
+SCOPES = ("recommend", "events", "operate", "privacy")
 
 
 @dataclass
