@@ -516,7 +516,6 @@ def test_a_study_of_several_parts_is_one_page_with_their_kinds_and_goals(
     assert {row["kind"] for row in rows} == {"baseline", "strategy"}
 
 
-<<<<<<< HEAD
 def test_a_pilot_in_the_closed_loop_is_planned_from_the_past_and_decided_right(bench: Any) -> None:
     counts = bench("bench_pilot").closed_loop(0)
     assert [name for name, (found, _) in counts.items() if found and name != "reached"] == [
@@ -539,7 +538,8 @@ def test_the_page_of_a_pilots_statistics_has_a_row_for_every_rate(bench: Any) ->
     assert all(len(row) == len(module.COLUMNS) for row in cells)
     assert {row[5] for row in cells} == {"", "yes", "no"}
     assert module.page(rows).count("\n|") == len(rows) + 2
-=======
+
+
 def test_a_source_is_credited_with_what_nobody_else_found_and_with_its_part_in_the_list(bench: Any) -> None:
     found = bench("bench_sources").Found()
     proposed = {"near": ["a", "b"], "newest": ["c", "d"]}
@@ -563,4 +563,3 @@ def test_a_benchmark_of_a_site_runs_on_a_small_one(
         rows = list(csv.DictReader(file))
     assert any(row["measure"].startswith(measure) for row in rows)
     assert all(float(row["ours"]) >= 0 for row in rows)
->>>>>>> robust

@@ -24,11 +24,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 GUIDES = [*sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "privacy.md"]
-<<<<<<< HEAD
-LONG = ("operate", "privacy")  # a site's days take a while to close
-=======
-LONG = {"operate": (pytest.mark.slow, pytest.mark.timeout(900))}  # days of a site take a while to close
->>>>>>> robust
+TAKES_A_WHILE = (pytest.mark.slow, pytest.mark.timeout(900))
+LONG = {"operate": TAKES_A_WHILE, "privacy": TAKES_A_WHILE}  # days of a site take a while to close
 PORT = "8321"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -139,13 +136,9 @@ def retold(path: Path) -> bool:
 
 def followed() -> Iterator[Any]:
     for path in GUIDES:
-<<<<<<< HEAD
         if retold(path):
             continue
-        yield pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else [])
-=======
         yield pytest.param(path, id=path.stem, marks=LONG.get(path.stem, ()))
->>>>>>> robust
 
 
 @pytest.mark.parametrize("path", followed())
