@@ -182,6 +182,8 @@ def _problems(found: Evidence) -> list[str]:
         )
     if found.in_both:
         problems.append(f"Unhealthy: {found.in_both:,} people were served in both arms; they are left out.")
+    if found.contaminated:
+        problems.append("What one arm discovers helps the other: a true lift is larger than what is shown here.")
     if found.fallen_back:
         problems.append(f"{found.fallen_back:,} lists of the treatment were served by the control's version.")
     return problems
