@@ -73,6 +73,6 @@ def test_one_event_is_labelled_as_the_same_row_of_a_log_is() -> None:
     frame = pl.DataFrame(rows, schema={"event": pl.String, "value": pl.Float64}, orient="row")
     for text in ("implicit", "rating > 3", "value <= 3", 'event == "click"', "event != 'click'"):
         rule = LabelRule(text)
-        expected = frame.select(rule.expression().alias("label"))["label"].fill_null(0).to_list()
+        expected = frame.select(rule.expression().alias("label"))["label"].to_list()
         expected = expected * len(rows) if text == "implicit" else expected  # a literal is one row
         assert [rule.of(*row) for row in rows] == expected, text

@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
 from regraft.data import spool, store
+from regraft.data.regimes import Regime
 from regraft.errors import DataError
-from regraft.privacy.forget import block, forget
+from regraft.privacy.forget import forget
+from regraft.prompts.facts import fact_table
+from regraft.release.blocked import block
 from regraft.release.feedback import clear, take_spool
 from regraft.release.rollback import rollback
 from regraft.release.update import update
@@ -50,7 +54,9 @@ class Shop:
 
     def click(self, user: str, item: str, at: int, **more: object) -> None:
         row = {"user_id": user, "item_id": item, "event": "click", "time": at, **more}
+        clock, self.service.clock = self.service.clock, lambda: at  # it is told when it happens
         assert self.client.post("/events", json={"events": [row]}).status_code == 202
+        self.service.clock = clock
 
     def close(self, day: int = FIRST) -> None:
         """Closes a day of the world, whose own rows come as a log."""
@@ -96,7 +102,8 @@ def test_events_carry_the_list_they_answer_and_what_was_not_clicked_is_a_label_0
     )
     cuts = shop.world.site.stream(_cuts(shop.world.site))
     assert cuts.label[cuts.period == cuts.n_periods].sum() >= 3
-    assert (cuts.label[cuts.time == shop.noon] == 0).all() and (cuts.time == shop.noon).sum() == 8
+    examples = cuts.targets[cuts.time[cuts.targets] == shop.noon]
+    assert sorted(cuts.label[examples]) == [0] * 8 + [1] * 2
 
 
 def _cuts(site: Site):
@@ -254,4 +261,65 @@ def test_what_was_shown_and_not_answered_is_liked_under_no_rule(shop: Shop) -> N
         update={"data": site.options.data.model_copy(update={"label": 'event != "skip"'})}
     )
     stream = Site(site.folder, options, site.engine).stream(_cuts(site))
-    assert stream.label[stream.time == shop.noon].tolist() == [0] * 5
+    assert stream.label[stream.targets[stream.time[stream.targets] == shop.noon]].tolist() == [0] * 5
+
+
+def test_all_examples_of_a_list_know_what_its_server_knew(shop: Shop) -> None:
+    (one,) = shop.lists("u001")
+    first, third = one["items"][0]["item_id"], one["items"][2]["item_id"]
+    shop.click("u001", first, shop.noon + 3000, request_id=one["request_id"])
+    shop.click("u001", third, shop.noon + 6000, request_id=one["request_id"])
+    shop.click("u001", third, shop.noon + 9000, request_id=one["request_id"])  # one example, two events
+    shop.close()
+    stream = shop.world.site.stream(_cuts(shop.world.site))
+    of_list = stream.targets[stream.time[stream.targets] == shop.noon]
+    names = stream.items["item_id"].gather(stream.item[of_list]).to_list()
+    liked = [item for item, label in zip(names, stream.label[of_list], strict=True) if label]
+    assert (len(of_list), sorted(liked)) == (5, sorted([first, third]))
+    facts = fact_table(stream, Regime.parse("fresh"))[of_list]
+    for column in ("user_rate", "user_count"):
+        assert facts[column].n_unique() == 1
+    end = stream.cuts[-1]
+    history = np.flatnonzero((stream.user == stream.user[of_list[0]]) & stream.happened & (stream.time >= shop.noon))
+    history = history[~np.isin(history, stream.targets)]
+    known = {int(t): sorted(stream.label[history[stream.known_at[history] == t]]) for t in stream.known_at[history]}
+    assert known == {shop.noon + 3000: [1], shop.noon + 6000: [1], shop.noon + 9000: [1], end - 1: [0, 0, 0]}
+
+
+def test_an_answer_behind_the_delay_or_on_another_day_is_a_row_like_any_other(shop: Shop) -> None:
+    one, two = shop.lists("u001", "u002", n=1)
+    late, later = shop.noon + 2 * 3_600_000, shop.noon + DAY
+    shop.click("u001", one["items"][0]["item_id"], late, request_id=one["request_id"])
+    shop.click("u002", two["items"][0]["item_id"], later, request_id=two["request_id"])
+    shop.close()
+    shop.close(FIRST + 1)
+    stream = shop.world.site.stream(_cuts(shop.world.site))
+    labels = {int(t): stream.label[stream.targets[stream.time[stream.targets] == t]].tolist() for t in (late, later)}
+    assert (labels[late], labels[later]) == ([1], [1])
+    assert stream.label[stream.targets[stream.time[stream.targets] == shop.noon]].tolist() == [0, 0]
+
+
+def test_an_event_without_a_value_stops_no_update_under_a_rule_about_values(shop: Shop) -> None:
+    site = shop.world.site
+    with transaction(site.engine) as connection:
+        listed = [f for f in files.listed(connection) if f.day != store.ITEMS]
+    assert store.read(site.data, listed)["value"].null_count() == 0
+    shop.click("u001", "i000", shop.noon)
+    shop.close()
+    valued = site.options.model_copy(update={"data": site.options.data.model_copy(update={"label": "value > 0.5"})})
+    stream = Site(site.folder, valued, site.engine).stream(_cuts(site))
+    assert shop.noon not in stream.time
+
+
+def test_what_was_shown_in_vain_rests_for_a_week_and_comes_back(shop: Shop) -> None:
+    shown = {one["item_id"] for one in shop.lists("u001")[0]["items"]}
+    shop.close()
+    shop.service.look()
+    uid = shop.service._who("u001", shop.service._at.data)[1]
+    assert shown <= shop.service.live.seen(uid)
+    site = shop.world.site
+    stream = site.stream(_cuts(site))
+    in_vain = site.shown_in_vain(stream)
+    assert in_vain.sum() == 5 and not in_vain[stream.targets].any()
+    live = shop.service._at.data.bench.live(stream, site.catalogue(), in_vain)
+    assert not shown & live.seen(uid)

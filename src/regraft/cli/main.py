@@ -15,7 +15,25 @@ from typing import Annotated, TextIO
 import typer
 
 from regraft import __version__
-from regraft.cli import arena, base, cache, data, demo, doctor, plugins_, privacy, prompt, serve, site
+from regraft.cli import (
+    arena,
+    base,
+    cache,
+    cost,
+    dashboard,
+    data,
+    demo,
+    doctor,
+    metrics,
+    pilot,
+    plugins_,
+    privacy,
+    prompt,
+    serve,
+    site,
+    studio,
+    tune,
+)
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
 
@@ -33,17 +51,27 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(base.app, name="base")
 app.add_typer(cache.app, name="cache")
+for name, step in studio.COMMANDS.items():
+    prompt.app.command(name)(step)
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(arena.app, name="arena")
 for operate in (
     site.init, site.ingest, site.update, site.compact, site.versions, site.promote, site.rollback, site.why,
 ):  # fmt: skip
     app.command(operate.__name__)(operate)
+app.add_typer(pilot.app, name="pilot")
+app.command("metrics")(metrics.metrics)
+app.command("cost")(cost.cost)
 app.command("schema")(site.schema)
 app.command("serve")(serve.serve)
+app.add_typer(dashboard.app, name="dashboard")
 app.command("recommend")(serve.recommend)
 app.command("forget")(privacy.forget)
+app.command("objects")(privacy.objects)
+app.command("export-person")(privacy.export_person)
+app.add_typer(privacy.retention, name="retention")
 app.add_typer(serve.keys, name="keys")
+app.command("tune")(tune.tune)
 app.command("export")(prompt.export)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

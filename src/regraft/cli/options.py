@@ -41,6 +41,7 @@ class ExportFormat(StrEnum):
 
     trl = "trl"
     alpaca = "alpaca"
+    sharegpt = "sharegpt"
 
 
 Lang = Annotated[Language, typer.Option("--lang", help="Language of report and verdict.")]

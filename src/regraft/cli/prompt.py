@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regraft.cli.options import AsJson, ConfigFile, ExportFormat, Force, MaybeBase
+from regraft.cli.options import AsJson, ExportFormat, Force, MaybeBase
 from regraft.cli.show import command, console, plain, say, say_json, show
 from regraft.errors import ConfigError
 
 if TYPE_CHECKING:
     from regraft.lm.token_view import TokenView
     from regraft.prompts.preview import Preview
+    from regraft.setup.lint import Linted
+    from regraft.studio.reading import Cost
 
+Place = Annotated[
+    Path, typer.Option("--config", "-c", metavar="PLACE", help="YAML file of a run, or the folder of a site.")
+]
 app = typer.Typer(help="See what a model reads, and what is wrong with it.", no_args_is_help=True)
 STYLES = {"item": "bold", "fact": "cyan", "answer": "green", "template": ""}
 
@@ -55,34 +60,37 @@ def copy(
 
 @app.command()
 def preview(
-    config: ConfigFile,
+    config: Place,
+    template: Annotated[
+        str | None,
+        typer.Option(metavar="TEMPLATE", help="Another template than the one in use; of a site, also by number."),
+    ] = None,
     example: Annotated[int | None, typer.Option(metavar="N", help="Example number, from 0 in time order.")] = None,
     user: Annotated[str | None, typer.Option(metavar="ID", help="The newest example of this user.")] = None,
     base: MaybeBase = None,
 ) -> None:
     """Print the prompt of a real user.
 
-    It is shown as the model reads it; with a base model, token by token as well.
+    It is shown as the model reads it; with a base model, token by token and with what it costs. Users of a site are pseudonyms.
     """
-    from regraft.setup.config import ArenaConfig
     from regraft.setup.prompting import Desk
+    from regraft.studio.reading import people, reading
 
     if user is not None and example is not None:
         raise ConfigError("prompt preview", "--example and --user are both given", "one of them")
-    desk = Desk.open(ArenaConfig.read(config))
-    number = desk.newest_of(user) if user is not None else example or 0
-    read = desk.preview(number)
-    stream = desk.stream
-    who = stream.user_ids[int(stream.user[read.row])]
-    say(f"example {number:,} of {len(stream):,}: user {who}, {len(read.history)} events of history\n")
-    _show_text(read)
-    say(f"\n\nThe answer that followed: {read.answer!r}")
-    if base:
-        from regraft.lm.token_view import token_view
-
-        shop = desk.workshop(base)
-        with shop.grafts.bare():
-            _show_tokens(token_view(shop.base, shop.encoder, stream, number))
+    desk = Desk.at(config, template)
+    of_site = config.is_dir()
+    desk = replace(desk, base=base or (desk.base if of_site else None))
+    read = reading(desk, user, example if example is not None or of_site or user else 0)
+    shown = f"{len(read.preview.history)} events of history"
+    say(f"example {read.example:,} of {len(desk.stream):,}: user {read.user}, {shown}\n")
+    _show_text(read.preview)
+    say(f"\n\nThe answer that followed: {read.preview.answer!r}")
+    if read.tokens and read.cost:
+        _show_tokens(read.tokens)
+        _show_cost(read.cost)
+    if of_site and user is None:
+        say("\nOther people: " + ", ".join(people(desk, 3)) + "; see one with: --user ID")
 
 
 @app.command()
@@ -90,7 +98,9 @@ def lint(
     template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Name of a template, or a .jinja file.")],
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", metavar="FILE", help="Read the items and examples of this run as well."),
+        typer.Option(
+            "--config", "-c", metavar="PLACE", help="Read the items and examples of this run or site as well."
+        ),
     ] = None,
     base: MaybeBase = None,
     as_json: AsJson = False,
@@ -101,7 +111,11 @@ def lint(
     """
     from regraft.setup.lint import lint_template
 
-    found = lint_template(template, config, base)
+    tell_findings(lint_template(template, config, base), as_json)
+
+
+def tell_findings(found: Linted, as_json: bool = False) -> None:
+    """Prints what was found; exits 1 where there is an error."""
     if as_json:
         say_json({"findings": [asdict(f) for f in found.findings], "lengths": [asdict(one) for one in found.lengths]})
     else:
@@ -116,20 +130,29 @@ def lint(
 
 
 def export(
-    config: ConfigFile,
+    config: Place,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File to be written, JSON Lines.")],
     format: Annotated[
-        ExportFormat, typer.Option("--format", help="trl: TRL; alpaca: LLaMA-Factory.")
+        ExportFormat, typer.Option("--format", help="trl: TRL; alpaca, sharegpt: LLaMA-Factory.")
     ] = ExportFormat.trl,
     period: Annotated[int | None, typer.Option(metavar="N", help="Examples of this period only.")] = None,
     force: Force = False,
 ) -> None:
     """Write examples for other training tools."""
-    from regraft.setup.config import ArenaConfig
     from regraft.setup.prompting import Desk
 
-    count = Desk.open(ArenaConfig.read(config)).export(out, format.value, period, [config], force)
+    count = Desk.at(config).export(out, format.value, period, [config], force)
     say(f"{count:,} examples in {out}")
+
+
+def _show_cost(cost: Cost) -> None:
+    from regraft.studio.reading import CANDIDATES
+
+    money = "" if cost.money is None else f" 1,000 lists cost about {cost.money:.2g} {cost.currency}."
+    say(
+        f"\nThis history takes {cost.history:,} tokens, a further candidate {cost.candidate:,}. A list of {CANDIDATES} candidates reads "
+        f"{cost.per_list:,}, about {cost.seconds_per_list:.2g} seconds here at the pace of this prompt; a history that is warm is not read again.{money}"
+    )
 
 
 def _show_text(read: Preview) -> None:

@@ -1,7 +1,7 @@
 """Writes the generated pages of the documentation: `python -m regraft.cli.reference [FOLDER]`.
 
 cli.md is taken from the commands themselves, plugins.md from the plug-ins, templates and facts, files.md from the
-first sentence of every module.
+first sentence of every module, metrics.md and metrics.ja.md from the docstrings of measures.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from regraft import plugins
 from regraft.cli.catalogue import entries
 from regraft.errors import RegraftError
 from regraft.files import output, write_text
+from regraft.report.measure_page import measure_page
 
 MARK = "Made by `python -m regraft.cli.reference`"
 MADE = f"<!-- {MARK}; changes made here are lost. -->\n"
@@ -22,7 +23,10 @@ MADE = f"<!-- {MARK}; changes made here are lost. -->\n"
 
 def pages() -> dict[str, str]:
     """File name and text of every generated page."""
-    return {"cli.md": cli_page(), "plugins.md": plugins_page(), "files.md": files_page()}
+    return {
+        "cli.md": cli_page(), "plugins.md": plugins_page(), "files.md": files_page(),
+        "metrics.md": measure_page("en", MADE), "metrics.ja.md": measure_page("ja", MADE),
+    }  # fmt: skip
 
 
 def write(folder: Path) -> list[Path]:

@@ -35,10 +35,12 @@ def build_stream(
 
     `interactions` has the canonical schema. A column `row_id` (int64, unique, never reused) names the rows; without
     one, `line` does. A column `known_at` says when a row became known, where that is later than its timestamp: late
-    rows are history, never examples. `items` has one row per item with `item_id, title` and string attributes; with
-    a column `known_at`, an item may have several, each valid from then on; where its first one has a time, the item is
-    on offer since then, sold or not. `negatives` (per positive), `sampler` and `seed` matter under the label rule
-    `implicit` only. `cuts` are those found when the log was shorter: they stay, and growth adds periods.
+    rows are history, never examples. Columns `example` and `happened` (bool, both true without them) say what is
+    history only and what is an example only; the latter may have ids below zero. `items` has one row per item with
+    `item_id, title` and string attributes; with a column `known_at`, an item may have several, each valid from then
+    on; where its first one has a time, the item is on offer since then, sold or not. `negatives` (per positive),
+    `sampler` and `seed` matter under the label rule `implicit` only. `cuts` are those found when the log was shorter:
+    they stay, and growth adds periods.
     """
     if not len(interactions):
         raise DataError(f"stream '{name}'", "the log has no rows", "at least one accepted interaction")
@@ -51,7 +53,8 @@ def build_stream(
         "time": rows["timestamp"].dt.epoch("ms").to_numpy(),
         "known_at": rows["known_at"].to_numpy(),
         "label": rows["label"].to_numpy().astype(np.int8),
-        "happened": np.ones(len(rows), dtype=bool),
+        "happened": rows["happened"].to_numpy(),
+        "example": rows["example"].to_numpy(),
     }
     cuts = periods.cuts(*_keys(columns)) if cuts is None else cuts.grown(*_keys(columns))
     columns["period"] = cuts.of_rows(*_keys(columns))
@@ -65,11 +68,11 @@ def build_stream(
             )  # fmt: skip
         closing = closings(columns["known_at"], columns["period"], cuts.times, duration(periods.gap))
         columns = _with_negatives(columns, negatives, sampler, seed, offered, closing)
-    on_time = columns["known_at"] == columns["time"]
+    example = columns.pop("example") & (columns["period"] > 0) & (columns["known_at"] == columns["time"])
     versions = item_versions(items, item_ids)
     return Stream(
         **columns,
-        targets=np.flatnonzero((columns["period"] > 0) & on_time),
+        targets=np.flatnonzero(example),
         user_ids=user_ids,
         items=newest(versions),
         item_versions=versions if len(versions) > len(item_ids) else None,
@@ -83,14 +86,17 @@ def build_stream(
 
 
 def _named(interactions: pl.DataFrame, name: str) -> pl.DataFrame:
-    """The rows with `row_id` and `known_at` (ms); refuses ids that do not name rows."""
+    """The rows with `row_id`, `known_at` (ms), `example` and `happened`; refuses ids that do not name rows."""
     given = "row_id" in interactions.columns
     rows = interactions if given else interactions.with_columns(row_id=pl.col("line"))
     time = pl.col("timestamp").dt.epoch("ms")
     known_at = pl.col("known_at").dt.epoch("ms").fill_null(time) if "known_at" in rows.columns else time
     rows = rows.with_columns(pl.col("row_id").cast(pl.Int64), known_at=pl.max_horizontal(known_at, time))
-    ids = rows["row_id"]
-    if ids.null_count() or ids.n_unique() < len(ids) or ids.min() < 0 or ids.max() >= LARGEST_ID:  # type: ignore[operator]
+    rows = rows.with_columns(
+        pl.lit(True).alias(name) for name in ("example", "happened") if name not in interactions.columns
+    )
+    ids, real = rows["row_id"], rows.filter("happened")["row_id"]
+    if ids.null_count() or ids.n_unique() < len(ids) or real.min() < 0 or ids.max() >= LARGEST_ID:  # type: ignore[operator]
         raise DataError(
             f"stream '{name}'",
             f"the column {'row_id' if given else 'line'} does not name the rows: {ids.n_unique():,} different values "

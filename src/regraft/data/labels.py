@@ -68,14 +68,14 @@ class LabelRule:
         said = COMPARE[sign](pl.col("event"), value[1:-1])  # shown and not answered is liked under no rule
         return (said & (pl.col("event") != IMPRESSION)).cast(pl.Int8)
 
-    def of(self, event: str, value: float | None) -> int:
-        """1 or 0 of one event; 0 where it has no value to compare."""
+    def of(self, event: str, value: float | None) -> int | None:
+        """1 or 0 of one event; None where it has no value to compare."""
         if self.implicit:
             return 1
         field, sign, wanted = self._parts()
         if field == "event":
             return int(event != IMPRESSION and COMPARE[sign](event, wanted[1:-1]))
-        return 0 if value is None else int(COMPARE[sign](value, float(wanted)))
+        return None if value is None else int(COMPARE[sign](value, float(wanted)))
 
     def apply(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`rows` with a `label` column; a rule under which no row or every row is liked is refused."""

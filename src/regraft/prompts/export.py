@@ -2,6 +2,7 @@
 
     trl      {"prompt", "completion"}              TRL's prompt-completion type
     alpaca   {"instruction", "input", "output"}    LLaMA-Factory, with its dataset_info.json beside the file
+    sharegpt {"conversations": [{"from", "value"}]}  the same, as a conversation of two turns
 
 LLaMA-Factory joins instruction and input with one line break, so the text is cut at the last line break
 before the first item: joined again, it is the prompt that regraft itself would read.
@@ -13,6 +14,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -23,7 +25,11 @@ from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 
 INFO = "dataset_info.json"
-COLUMNS = {"prompt": "instruction", "query": "input", "response": "output"}
+# What dataset_info.json says of the columns, in the formats that LLaMA-Factory reads.
+COLUMNS = {
+    "alpaca": {"prompt": "instruction", "query": "input", "response": "output"},
+    "sharegpt": {"messages": "conversations"},
+}
 
 
 def export(
@@ -44,15 +50,15 @@ def export(
         raise ConfigError(f"format '{format}'", "is unknown", "one of " + ", ".join(FORMATS))
     prompts = Prompts(view, template, regime, shape, refresh, similarity)
     record = FORMATS[format]
-    info = _read_info(path.parent / INFO) if format == "alpaca" else {}
+    info = _read_info(path.parent / INFO) if format in COLUMNS else {}
     lines = (_json(record(prompts.preview(i))) + "\n" for i in range(len(prompts)))
-    described = {"file_name": path.name, "formatting": "alpaca", "columns": COLUMNS}
+    described = {"file_name": path.name, "formatting": format, "columns": COLUMNS.get(format)}
     if info.get(path.stem, described) != described:
         raise ConfigError(
             str(path.parent / INFO), f"describes another data set as '{path.stem}'", "a name that is not taken there"
         )
     count = _write(path, lines)
-    if format == "alpaca":
+    if format in COLUMNS:
         info[path.stem] = described
         _write(path.parent / INFO, [_json(info, indent=2) + "\n"])
     return count
@@ -72,7 +78,12 @@ def _alpaca(example: Preview) -> dict[str, str]:
     return {"instruction": head, "input": rest + text[first:], "output": example.answer}
 
 
-FORMATS: dict[str, Callable[[Preview], dict[str, str]]] = {"trl": _trl, "alpaca": _alpaca}
+def _sharegpt(example: Preview) -> dict[str, Any]:
+    turns = (("human", example.text), ("gpt", example.answer))
+    return {"conversations": [{"from": who, "value": said} for who, said in turns]}
+
+
+FORMATS: dict[str, Callable[[Preview], dict[str, Any]]] = {"trl": _trl, "alpaca": _alpaca, "sharegpt": _sharegpt}
 
 
 def _json(value: object, indent: int | None = None) -> str:

@@ -12,10 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import jinja2
 import numpy as np
 import polars as pl
-from jinja2 import meta, nodes
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
@@ -23,12 +21,11 @@ from regraft.data.text import clean
 from regraft.errors import TemplateError
 from regraft.prompts.facts import FACTS
 from regraft.prompts.preview import Prompts
-from regraft.prompts.template import Piece, Slot, Template
+from regraft.prompts.template import GIVEN, Piece, Slot, Template
 from regraft.prompts.timeline import Shape
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
-GIVEN = {"timeline": ("item", "facts"), "single": ("liked", "disliked", "target", "facts")}
 LABEL_NAMES = {"label", "labels", "value", "rating", "ratings", "answer", "verdict"}
 SAMPLED = 200  # examples read per view
 MANY = 0.01  # share of items from which a note becomes a warning
@@ -81,7 +78,7 @@ def _leaks(template: Template) -> Iterator[Finding]:
     """Verbalizer among the literal text that stands before the place where the answer is read."""
     name = "event" if template.kind == "timeline" else "prompt"
     where = f"template '{template.name}' block '{name}'"
-    written = [answer for answer in (template.yes, template.no) if _word(answer).search(_literal(template, name))]
+    written = [answer for answer in (template.yes, template.no) if _word(answer).search(template.written)]
     words = " and ".join(repr(answer.strip()) for answer in written)
     if len(written) == 1:
         what = f"its own text says {words}, as if the answer had been given"
@@ -94,10 +91,8 @@ def _leaks(template: Template) -> Iterator[Finding]:
 
 def _names(template: Template, items: pl.DataFrame) -> Iterator[Finding]:
     where = f"template '{template.name}'"
-    given = GIVEN[template.kind]
-    tree = _parsed(template)
-    for name in sorted(meta.find_undeclared_variables(tree) - {*given, *jinja2.Environment().globals}):
-        advice = "Use " + ", ".join(given)
+    for name in template.unknown_names:
+        advice = "Use " + ", ".join(GIVEN[template.kind])
         if name in LABEL_NAMES:
             advice = "Leave it out: the label cannot be reached from a template; the answer follows by itself"
         yield Finding("error", f"the name '{name}' is not known", where, advice)
@@ -172,18 +167,6 @@ def _seam(template: Template, pieces: list[Piece]) -> Iterator[Finding]:
     elif text[-1].isalnum() and template.yes[0].isalnum():
         what = f"the answer follows without a space: ...{text[-10:]}{template.yes.strip()}"
         yield Finding("warning", what, where, "Begin both answers with a space")
-
-
-def _parsed(template: Template) -> nodes.Template:
-    return jinja2.Environment(trim_blocks=True, lstrip_blocks=True).parse(template.source)
-
-
-def _literal(template: Template, block: str) -> str:
-    """All text written into a block, loops and conditions left aside; a break stands where something goes in."""
-    blocks = (b for b in _parsed(template).find_all(nodes.Block) if b.name == block)
-    parts = (part for b in blocks for part in b.find_all((nodes.TemplateData, nodes.Const)))
-    written = (p.data if isinstance(p, nodes.TemplateData) else getattr(p, "value", None) for p in parts)
-    return "\n".join(text for text in written if isinstance(text, str))
 
 
 # -- the items -------------------------------------------------------------------------------------

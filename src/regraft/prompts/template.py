@@ -32,11 +32,13 @@ _OPEN, _CLOSE = "\ue000", "\ue001"  # private-use marks around a slot; item text
 _MARK = re.compile(f"[{_OPEN}{_CLOSE}]|\\\\ue00[01]")  # what is left of a slot that was taken apart or quoted
 _SLOT = re.compile(f"{_OPEN}(-?\\d+)[.]([^{_CLOSE}]+){_CLOSE}")
 KINDS = {"timeline": ("head", "event", "yes", "no"), "single": ("prompt", "yes", "no")}
+GIVEN = {"timeline": ("item", "facts"), "single": ("liked", "disliked", "target", "facts")}
 NAMES = {  # what a block may use
     "event": "only item.<field> and facts.<name>",
     "prompt": "only liked, disliked, target and facts.<name>",
 }
 FACT = -1
+LONGEST = 1_000_000  # characters of one rendered block, before item text is put in
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class Template:
             raise TemplateError(
                 f"template '{name}' line {error.lineno}", str(error.message), "valid Jinja2 (a bracket may be missing)"
             ) from error
+        except RecursionError as error:
+            raise TemplateError(f"template '{name}'", "is nested too deeply", "a few levels of brackets") from error
         self.kind: Literal["timeline", "single"] = self._kind()
         self._refuse_logic_on_items()
         self._refuse_logic_on_facts()
@@ -120,18 +124,7 @@ class Template:
     @classmethod
     def load(cls, name: str | Path) -> Template:
         """A template by library name or file path."""
-        path = Path(name)
-        if path.suffix == SUFFIX or path.is_file():
-            try:
-                return cls(path.read_text(encoding="utf-8"), path.stem)
-            except (OSError, UnicodeDecodeError) as error:
-                raise TemplateError(f"template '{name}'", f"cannot be read: {error}", "a UTF-8 text file") from error
-        found = resources.files("regraft.prompts.library") / f"{name}{SUFFIX}"
-        if not found.is_file():
-            raise TemplateError(
-                f"template '{name}'", "is not in the library and not a file", "one of " + ", ".join(library())
-            )
-        return cls(found.read_text(encoding="utf-8"), str(name))
+        return cls(*source_of(name))
 
     @cached_property
     def facts(self) -> list[str]:
@@ -142,6 +135,20 @@ class Template:
     def fields(self) -> list[str]:
         """Item fields the template uses, whatever the item is called there (item, target, a loop variable)."""
         return list(dict.fromkeys(self._item_fields()))
+
+    @cached_property
+    def unknown_names(self) -> list[str]:
+        """Variables that no block of this kind is given, sorted."""
+        return sorted(meta.find_undeclared_variables(self._tree) - {*GIVEN[self.kind], *self._compiled.globals})
+
+    @cached_property
+    def written(self) -> str:
+        """All text written into the block before the answer, loops and conditions left aside, a break between parts."""
+        name = "event" if self.kind == "timeline" else "prompt"
+        blocks = (block for block in self._tree.find_all(nodes.Block) if block.name == name)
+        parts = (part for block in blocks for part in block.find_all((nodes.TemplateData, nodes.Const)))
+        texts = (p.data if isinstance(p, nodes.TemplateData) else getattr(p, "value", None) for p in parts)
+        return "\n".join(text for text in texts if isinstance(text, str))
 
     def event(self, present: Sequence[str], facts: Mapping[str, str]) -> list[Piece]:
         """Pieces of one event. `present` names the item's non-empty fields."""
@@ -242,12 +249,14 @@ class Template:
         where = f"template '{self.name}' block '{block}'"
         try:
             context = self._compiled.new_context(dict(values))
-            text = "".join(self._compiled.blocks[block](context))
+            text = _joined(self._compiled.blocks[block](context), where)
+        except TemplateError:
+            raise
         except SecurityError as error:
             raise TemplateError(where, str(error), "no access to internals") from error
         except Exception as error:
-            known = {"item", "facts", "liked", "disliked", "target", *self._compiled.globals}
-            unknown = sorted(meta.find_undeclared_variables(self._tree) - known)
+            known = {name for given in GIVEN.values() for name in given}
+            unknown = [name for name in self.unknown_names if name not in known]
             names = f" (unknown names: {', '.join(unknown)})" if unknown else ""
             expected = NAMES.get(block, "plain text without variables")
             raise TemplateError(where, f"cannot be rendered: {error}{names}", expected) from error
@@ -258,6 +267,17 @@ class Template:
                 expected = "fields printed as they are: {{ item.title }}"
                 raise TemplateError(where, "computes with the text of an item", expected)
         return pieces
+
+
+def _joined(parts: Iterator[str], where: str) -> str:
+    """The text of a block; TemplateError as soon as it is longer than any prompt."""
+    found, length = [], 0
+    for part in parts:
+        found.append(part)
+        length += len(part)
+        if length > LONGEST:
+            raise TemplateError(where, f"writes more than {LONGEST:,} characters", "a prompt that a model can read")
+    return "".join(found)
 
 
 def _is_item(owner: nodes.Node) -> bool:
@@ -279,6 +299,22 @@ def _pieces(text: str) -> list[Piece]:
     if text[end:]:
         pieces.append(text[end:])
     return pieces
+
+
+def source_of(name: str | Path) -> tuple[str, str]:
+    """(text, short name) of a template by library name or file path."""
+    path = Path(name)
+    if path.suffix == SUFFIX or path.is_file():
+        try:
+            return path.read_text(encoding="utf-8"), path.stem
+        except (OSError, UnicodeDecodeError) as error:
+            raise TemplateError(f"template '{name}'", f"cannot be read: {error}", "a UTF-8 text file") from error
+    found = resources.files("regraft.prompts.library") / f"{name}{SUFFIX}"
+    if not found.is_file():
+        raise TemplateError(
+            f"template '{name}'", "is not in the library and not a file", "one of " + ", ".join(library())
+        )
+    return found.read_text(encoding="utf-8"), str(name)
 
 
 def library() -> dict[str, str]:

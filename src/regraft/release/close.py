@@ -7,8 +7,8 @@ what is run here. Whatever is finished is kept in the staging folder, so that a 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -17,6 +17,8 @@ import numpy as np
 
 from regraft.files import write_text
 from regraft.metrics.binary import auc
+from regraft.metrics.estimate import Estimate
+from regraft.metrics.online import foresight
 from regraft.release.adapter_files import lay_adapter
 from regraft.setup.config import ContenderOptions
 from regraft.strategies.contender import DESCRIPTION
@@ -27,26 +29,30 @@ RENEWED = "renewed.json"
 
 @dataclass(frozen=True)
 class Work:
-    """A contender and the version that it goes on from; None for one that is new."""
+    """A contender and the version that it goes on from; None for one that is new, or reads another template now."""
 
     options: ContenderOptions
     version: str | None = None
     parent: Path | None = None  # the folder of its contender
+    judged: tuple[ContenderOptions, Path] | None = None  # of one that begins anew: what it was, and its folder
 
 
 def judge(bench: Workbench, work: list[Work], period: int) -> dict[str, dict[str, float]]:
-    """AUC of every contender's last version on the whole new period, which none of them has seen.
+    """How well every contender's last version foresaw the whole new period, which none of them has seen.
 
+    By name of the contender: `auc`, `rows`, `liked`, and of each number of metrics.online.foresight NAME, NAME_low,
+    NAME_high and NAME_people, where it is a number.
     Called before `renew`: a calibration is fitted on these scores, kept as the arena's are.
     """
     cases = bench.stream.cases(period)
     found: dict[str, dict[str, float]] = {}
     for one in work:
-        if one.parent is not None and len(cases):
-            scores = bench.of_version(one.options, one.parent).score(cases)
+        last = one.judged or (one.parent and (one.options, one.parent))
+        if last and len(cases):
+            scores = bench.of_version(*last).score(cases)
             found[one.options.label] = {
                 "auc": _number(auc(cases.labels, scores)), "rows": float(len(cases)),
-                "liked": float(cases.labels.sum()),
+                "liked": float(cases.labels.sum()), **_told(foresight(cases.labels, scores, cases.users)),
             }  # fmt: skip
     return found
 
@@ -72,6 +78,7 @@ def renew(
         found[label] = {
             "cost": renewal.cost.as_dict(), "notes": list(renewal.notes), "seconds": perf_counter() - began,
             "examples": len(past), "people": len(np.unique(past.users)),
+            "side": asdict(bench.side) if bench.side else None,
         }  # fmt: skip
         write_text(done, json.dumps(found[label]))
     return found
@@ -80,6 +87,16 @@ def renew(
 def contender_in(folder: Path) -> bool:
     """Whether a folder holds a contender that was saved whole."""
     return (folder / DESCRIPTION).is_file()
+
+
+def _told(found: Mapping[str, Estimate]) -> dict[str, float]:
+    """Numbers alone: NaN is not JSON."""
+    flat = {
+        name + ending: float(number)
+        for name, one in found.items()
+        for ending, number in zip(("", "_low", "_high", "_people"), one, strict=True)
+    }
+    return {name: number for name, number in flat.items() if np.isfinite(number) and name != "auc"}
 
 
 def _number(value: float) -> float:

@@ -16,7 +16,7 @@ from regraft.release.journal import boundary
 from regraft.release.runs import Outcome, Run, finish, now
 from regraft.setup.manifest import publish
 from regraft.setup.site import Site
-from regraft.state import files, lease, ledger, versions
+from regraft.state import files, lease, ledger, pilots, versions
 from regraft.state.database import transaction
 from regraft.state.lease import Lease
 from regraft.state.tables import batches, merged, periods
@@ -42,11 +42,13 @@ def commit(
     """Publishes staging/LABEL of every contender and commits; `champion` is the version in service until now.
 
     The new version of the `leading` contender takes its place where the outcome is `promoted`. Nothing goes on from
-    versions of the `rejected` ones. The alias `challenger` follows the first of the others.
+    versions of the `rejected` ones. The alias `challenger` follows the contender that a pilot runs with, else the
+    first of the others.
     """
     promoted = outcome.state == "promoted"
     with transaction(site.engine) as connection:
         first, sources = versions.next_number(connection), _sources(connection)
+        pilot = pilots.running(connection)
     made = []
     for place, one in enumerate(work):
         label, name = one.options.label, versions.version_name(site.options.name, first + place)
@@ -60,7 +62,10 @@ def commit(
         made.append(Version(name, first + place, label, run.id, closed.cut, manifest, lineage, state, now()))
     boundary("publish", versions=[version.name for version in made])
     own = next(v.name for v in made if v.contender == leading)
-    challenger = next((v for v in made if v.contender != leading), None)
+    rivals = [v for v in made if v.contender != leading]
+    if pilot:
+        rivals = [v for v in rivals if v.contender == pilot.plan["treatment"]]
+    challenger = next(iter(rivals), None)
     done = replace(outcome, versions=tuple(v.name for v in made), champion=own if promoted else champion or "")
     with transaction(site.engine) as connection:
         lease.demand(connection, held)

@@ -20,6 +20,7 @@ EMPTY = {
     "echoes": 0.0,  # share of rows that repeat user, item and event within a minute
     "liked": 0.0,  # share of rows with label 1
     "liked_noise": 0.0,  # standard deviation of that share by chance: rows of one user hang together
+    "served": 0.0,  # share of rows that belong to a list of ours
     "gap": 24.0,  # hours between two rows, at most; the day's begin and end count as rows
     "top_users": 0.0,  # share of rows by the busiest 1 % of the users
     "most": 0.0,  # rows of the busiest user
@@ -50,8 +51,9 @@ def day_numbers(rows: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(new_events=pl.col("new_events") & told)
     numbers = on_time.group_by("day").agg(
         rows=pl.len(), users=pl.col("uid").n_unique(), likes=pl.col("label").cast(pl.Int64).sum(),
-        liked=pl.col("label").mean(), valued=pl.col("value").is_not_null().mean(),
-        value_low=pl.col("value").min(), value_high=pl.col("value").max(), gap=_gap(),
+        liked=pl.col("label").mean(), served=pl.col("request_id").is_not_null().mean(),
+        valued=pl.col("value").is_not_null().mean(), value_low=pl.col("value").min(),
+        value_high=pl.col("value").max(), gap=_gap(),
         **{name: pl.col(name).mean() for name in ("echoes", *(f"new_{kind}s" for kind in _NEW))},
     )  # fmt: skip
     found = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
@@ -16,17 +16,22 @@ from regraft.release.day_numbers import EMPTY, day_numbers, deviations, noise
 When = Literal["before", "judged", "after"]  # training; judged: by the version in service, before training too
 Outcome = Literal["pass", "hold", "keep"]  # keep: the version in service stays; hold: a person decides
 DRAWS = 500
+SAME_KIND = 0.25  # difference of the shares of served rows up to which two days are of a kind
 FEW_DAYS = 5  # with fewer earlier days nothing is usual yet
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, in words that a person can decide by."""
+    """What a check found, in words that a person can decide by. Values that are no numbers are left out."""
 
     check: str
     outcome: Outcome
     reason: str
     values: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        finite = {name: value for name, value in self.values.items() if np.isfinite(value)}  # JSON knows no others
+        object.__setattr__(self, "values", finite)
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,14 @@ class Day:
         if chance:
             floor = max(floor, self.usual(chance) * (self.usual("rows") / max(self.numbers["rows"], 1.0)) ** 0.5)
         return deviations(self.numbers[name], self.earlier[name], floor)
+
+    def beside_its_kind(self) -> Day:
+        """The day with those earlier days only on which about as large a share of the rows was of lists of ours.
+
+        What people like of our lists is not what they liked before there were any.
+        """
+        same = (pl.col("served") - self.numbers["served"]).abs() <= SAME_KIND
+        return replace(self, earlier=self.earlier.filter(same))
 
     def usual(self, name: str) -> float:
         """The median of earlier days."""

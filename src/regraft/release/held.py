@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from sqlalchemy import Connection, insert, select, update
 
 from regraft.errors import StateError
+from regraft.release import aggregates
 from regraft.release.arrivals import batches_of_day
 from regraft.release.evidence import Day, Finding
 from regraft.release.runs import Outcome, Run, date_of, finish, now, outcome_of, waiting
@@ -59,7 +60,9 @@ def skip(site: Site, run: int) -> Outcome:
     """Closes the day of a held run without learning from it: the day's batches are excluded from now on."""
     with lease.holding(site.engine, site.lease_name) as held, transaction(site.engine) as connection:
         lease.demand(connection, held)
-        return _skip(connection, site, run)
+        done = _skip(connection, site, run)
+    aggregates.refresh(site)
+    return done
 
 
 def _skip(connection: Connection, site: Site, number: int) -> Outcome:

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from regraft import __version__
 from regraft.data import store
+from regraft.errors import DataError
 from regraft.release.evidence import Finding
 from regraft.setup.site import Site
-from regraft.state import files, lease, ledger
+from regraft.state import files, lease, ledger, pilots
 from regraft.state.files import Listed
 from regraft.state.lease import Lease
 from regraft.state.tables import runs
@@ -57,6 +58,8 @@ def begin(connection: Connection, site: Site, held: Lease, begins: int, parents:
     lease.demand(connection, held)
     listed = [[f.name, f.sha256] for f in files.listed(connection, states=files.TO_CLOSE) if not _later(f, begins)]
     decides = [site.options.model_dump(mode="json"), begins, listed, parents, __version__]
+    if pilot := pilots.running(connection):  # who learns from whom
+        decides += [pilot.name, pilot.plan.get("slice")]
     key = hashlib.sha256(ledger.canonical(decides).encode()).hexdigest()[:32]
     found = connection.execute(select(runs.c.id).where(runs.c.key == key)).scalar()
     if found:
@@ -115,6 +118,14 @@ def waiting(connection: Connection) -> int | None:
 def date_of(ms: int) -> str:
     """2025-01-06"""
     return datetime.fromtimestamp(ms / 1000, UTC).date().isoformat()
+
+
+def day_ms(day: str) -> int:
+    """The first ms of 2025-01-06, UTC; DataError where it is no date."""
+    try:
+        return round(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
+    except ValueError as error:
+        raise DataError(f"date '{day}'", "is no date", "a day such as 2025-01-06") from error
 
 
 def now() -> int:

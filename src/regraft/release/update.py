@@ -1,6 +1,7 @@
 """The daily update: named steps, each of which can be killed and run again, and one transaction that decides.
 
     ingest   what servers have spooled becomes rows
+    retain   what is older than regraft.yaml allows is let go of, so that nothing learns from it
     check    what does the gate say of the day's rows?
     judge    how well did the versions in use foresee the day?
     renew    every contender learns from it
@@ -8,7 +9,7 @@
     publish  versions get their immutable names
     commit   versions, verdict, ledger and aliases change in one SQL transaction
 
-Until the commit nothing that anybody reads has changed.
+Until the commit nothing that anybody reads has changed. After it the day's numbers are written (release/aggregates).
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from sqlalchemy import Connection
 
 from regraft.data import store
 from regraft.data.periods import Cuts
+from regraft.data.sides import Side
 from regraft.errors import DataError, StateError
-from regraft.release import close, feedback, gate
+from regraft.release import aggregates, close, feedback, gate, retention
 from regraft.release.arrivals import EARLIER, day_of
+from regraft.release.blocked import demand_nobody_returned
 from regraft.release.commit import Closed, commit
 from regraft.release.comparison import compared
 from regraft.release.evidence import Finding, Foreseen
@@ -34,6 +37,7 @@ from regraft.release.held import hold, resolve
 from regraft.release.journal import boundary, note
 from regraft.release.recovery import demand_whole, working
 from regraft.release.runs import Outcome, Run, begin, closed, closed_on, date_of, now
+from regraft.setup.config import ContenderOptions
 from regraft.setup.site import DAY, Site, days_cuts
 from regraft.state import files, versions
 from regraft.state.database import transaction
@@ -49,12 +53,15 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
 
     `accept` is the run that a person lets pass although the gate held it.
 
-    Raises DataError where the day is not the next one, StateError where another process works on the site or a
-    held run waits for a person.
+    Raises DataError where the day is not the next one, StateError where another process works on the site, a held run
+    waits for a person, or people who were erased came back with a backup.
     """
     with working(site, "update") as held:
+        demand_nobody_returned(site)
         demand_whole(site)
-        return _update(site, held, day, tell, accept)
+        done = _update(site, held, day, tell, accept)
+        aggregates.refresh(site, tell)
+        return done
 
 
 def catch_up(site: Site, day: str | None, tell: Tell = str) -> list[Outcome]:
@@ -102,6 +109,7 @@ class _Begun:
 
 def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | None) -> Outcome:
     read = _ingest(site, held, day, tell)
+    _retain(site, held, day, tell)
     begun = _begin(site, held, day, accept)
     if isinstance(begun, Outcome):
         return begun
@@ -112,9 +120,11 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     boundary("check", rows=len(rows.rows), outcome=gate.outcome(findings))
     if gate.outcome(findings) == "hold" and not accept:
         return hold(site, held, run, rows, findings)
-    bench = Workbench(site, site.stream(days_cuts([*begun.starts, begins], begins + DAY), held=True))
+    benches = _benches(site, begun, days_cuts([*begun.starts, begins], begins + DAY))
     tell(f"Judging {len(begun.work)} contender(s) on the {len(rows.rows):,} rows of {date_of(begins)}")
-    seen = close.judge(bench, begun.work, begun.number)
+    seen: dict[str, dict[str, float]] = {}
+    for bench, work in benches:
+        seen |= close.judge(bench, work, begun.number)
     foreseen = _foreseen(site, begun, seen)
     findings = gate.ordered(
         [*gate.look(gate.checks(site.options.gate, "judged"), foreseen), *findings] if foreseen else findings
@@ -123,9 +133,12 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     if gate.outcome(findings) == "hold" and not accept:
         return hold(site, held, run, rows, findings)
     staging = site.staging / run.key
-    took = close.renew(bench, begun.work, begun.number, staging, tell)
+    took: dict[str, dict[str, Any]] = {}
+    for bench, work in benches:
+        took |= close.renew(bench, work, begun.number, staging, tell)
     boundary("renew", rows=sum(one["examples"] for one in took.values()))
-    after, broken = _after(bench, begun, staging, took)
+    own = next(bench for bench, work in benches if begun.leading in {one.options.label for one in work})
+    after, broken = _after(own, begun, staging, took)
     boundary("gate", outcome=gate.outcome(after))
     kept = gate.outcome(after) != "pass"
     outcome = Outcome(run.id, date_of(begins), "kept" if kept else "promoted", (*after, *findings), judged=seen)
@@ -155,6 +168,14 @@ def _ingest(site: Site, held: Lease, day: str | None, tell: Tell) -> dict[Path, 
     return {}
 
 
+def _retain(site: Site, held: Lease, day: str | None, tell: Tell) -> None:
+    """Ages are those at the end of the day to close; nothing is let go of where the day is not the next."""
+    with transaction(site.engine) as connection:
+        cuts, _ = _service(connection, site)
+    if day is None or _checked(day) == date_of(cuts.end):
+        retention.apply(site, held, min(cuts.end + DAY, now()), tell)
+
+
 def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Begun | Outcome:
     with transaction(site.engine) as connection:
         cuts, champion = _service(connection, site)
@@ -162,11 +183,20 @@ def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Beg
             return found
         _demand_next(site, day, cuts)
         known = versions.listed(connection)
-        work = [close.Work(options, *_newest(site, known, options.label)) for options in site.options.contenders]
+        work = [_work(site, known, options) for options in site.options.contenders]
         run = begin(connection, site, held, cuts.end, [one.version for one in work])
         resolve(connection, site, run, accept)
         starts = tuple(start for start, _ in cuts.starts)
         return _Begun(run, starts, work, champion, site.options.leading(champion.contender))
+
+
+def _benches(site: Site, begun: _Begun, cuts: Cuts) -> list[tuple[Workbench, list[close.Work]]]:
+    """Workbenches with the contenders that work at each: one, or one per side of a pilot that keeps its arms apart."""
+    groups: dict[Side | None, list[close.Work]] = {}
+    with transaction(site.engine) as connection:
+        for one in begun.work:
+            groups.setdefault(site.side_of(connection, one.options.label), []).append(one)
+    return [(Workbench(site, site.stream(cuts, held=True, side=side), side), work) for side, work in groups.items()]
 
 
 def _service(connection: Connection, site: Site) -> tuple[Cuts, Version]:
@@ -185,10 +215,15 @@ def _demand_next(site: Site, day: str | None, cuts: Cuts) -> None:
         )  # fmt: skip
 
 
-def _newest(site: Site, known: list[Version], label: str) -> tuple[str | None, Path | None]:
-    """The newest version of a contender that passed the gate, and its folder."""
-    own = [v.name for v in known if v.contender == label and v.state == "good"]
-    return (own[-1], site.versions / own[-1] / CONTENDER) if own else (None, None)
+def _work(site: Site, known: list[Version], options: ContenderOptions) -> close.Work:
+    """Goes on from the newest version that passed the gate, or begins anew where that reads another template."""
+    own = [v for v in known if v.contender == options.label and v.state == "good"]
+    if not own:
+        return close.Work(options)
+    newest, folder = ContenderOptions.model_validate(own[-1].lineage["contender"]), site.versions / own[-1].name
+    if newest.template != options.template:
+        return close.Work(options, judged=(newest, folder / CONTENDER))
+    return close.Work(options, own[-1].name, folder / CONTENDER)
 
 
 def _foreseen(site: Site, begun: _Begun, seen: Mapping[str, Mapping[str, float]]) -> Foreseen | None:

@@ -116,7 +116,7 @@ def svg(figure: Figure, name: str, label: str) -> Markup:
     box = root.attrib["viewBox"].split()
     root.set("role", "img")
     root.set("aria-label", label)
-    root.set("style", f"max-width: {float(box[2]):.0f}px")
+    root.set("width", f"{float(box[2]):.0f}")
     text = ET.tostring(root, encoding="unicode")
     for stand_in, variable in THEME.items():
         text = text.replace(stand_in, variable)
@@ -138,8 +138,10 @@ def _cleaned(root: ET.Element, name: str) -> None:
         target = element.attrib.pop(LINK, None)
         if target:
             element.set("href", f"#{name}-{target.removeprefix('#')}")
-        if "style" in element.attrib:
-            element.set("style", FONT.sub("", element.attrib["style"]).replace(": ", ":").replace("; ", ";"))
+        for rule in FONT.sub("", element.attrib.pop("style", "")).split(";"):  # a strict page allows no inline style
+            key, colon, value = rule.partition(":")
+            if colon:
+                element.set(key.strip(), value.strip())
         if element.attrib.get("transform", "").startswith("rotate(-0 "):
             del element.attrib["transform"]
         for key in GEOMETRY & element.attrib.keys():  # a hundredth of a pixel is enough

@@ -1,9 +1,9 @@
-"""The service behind the routes: who asks, what is on offer, what the champion says, and what is spooled of it.
+"""The service behind the routes: who asks, what is on offer, what their arm's version says, and what is spooled of it.
 
 A watcher looks at the database twice a second. Where the champion's alias has moved it loads and probes the new
 version, where a period was closed or rows left it reads the site anew, and then swaps one pointer: requests in
 progress end with what they began with. Where the new version cannot be loaded, the old one stays and the failure is
-counted and said.
+counted and said. While a pilot runs, and for a holdout, the versions of those arms are loaded beside the champion.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from regraft.data.assign import TREATMENT
 from regraft.data.pseudonyms import Key, load_key
 from regraft.data.spool import Spool
 from regraft.errors import DataError, RegraftError
 from regraft.prompts.live import Live
+from regraft.release.blocked import block_returned
 from regraft.serving.candidates.protocol import Candidates
 from regraft.serving.loaded import Loaded
 from regraft.serving.ranking import Recommended, ranked
@@ -31,10 +33,21 @@ from regraft.state.database import transaction
 
 LOOK = 0.5  # seconds between looks at the database
 MOST = 500  # recommended items
+AHEAD = 10 * 60_000  # ms by which the clock of who reports an event may be ahead of ours
 
 
 class GoneError(DataError):
     """Of a person who is being erased."""
+
+
+class Tell(Protocol):
+    """Hears what the service does: a step, and facts about it in which no id of a person stands."""
+
+    def __call__(self, step: str, /, **facts: Any) -> object: ...
+
+
+def silent(step: str, /, **facts: Any) -> None:
+    """Tells nobody."""
 
 
 def wall_clock() -> int:
@@ -47,6 +60,7 @@ class Listed:
     """A list as it was served."""
 
     request_id: str
+    arm: str
     version: str
     items: tuple[Recommended, ...]
 
@@ -57,7 +71,7 @@ class Service:
     `clock` gives ms since 1970 UTC.
     """
 
-    def __init__(self, site: Site, tell: Callable[[str], object] = str, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(self, site: Site, tell: Tell = silent, clock: Callable[[], int] = wall_clock) -> None:
         self.site, self.tell, self.clock = site, tell, clock
         self.key: Key = load_key(site.folder)
         self.lists, self.events = Spool(site.spool / "lists"), Spool(site.spool / "events")
@@ -67,13 +81,19 @@ class Service:
         self._taking = threading.Lock()
         self._meanwhile: list[Mapping[str, Any]] | None = None  # events taken while the site is read anew
         self._stopped = threading.Event()
+        block_returned(site)  # a restored backup must not bring anybody back
         now, self._blocked = self._look_up()
         self._at = self._standing(now)
 
     @property
     def loaded(self) -> Loaded:
-        """The version that serves."""
+        """The champion, as it serves."""
         return self._at.loaded
+
+    @property
+    def others(self) -> dict[str, Loaded]:
+        """By arm, the versions that serve beside it."""
+        return dict(self._at.others)
 
     @property
     def live(self) -> Live:
@@ -104,21 +124,21 @@ class Service:
             if now == self._at.stamp or now == self._refused:
                 return
             try:
+                if self._at.stamp.read != now.read:
+                    self._finish_segments()  # the next update takes them in and removes them, retention waits for them
                 before, self._at = self._at, self._standing(now)
-                if before.stamp.data != now.data:
-                    self._finish_segments()  # the next update takes them in and removes them
-                if self.loaded.name != before.loaded.name:
-                    self.tell(f"now serving {self.loaded.name}")
+                if _names(self._at) != _names(before):
+                    self.tell("swapped", version=_names(self._at), before=_names(before))
             except RegraftError as error:
                 self.failures, self._refused = self.failures + 1, now
-                self.tell(f"{now.alias.version} is refused, {self.loaded.name} stays: {error}")
+                self.tell("refused", version=now.alias.version, stays=self.loaded.name, reason=f"{error}")
 
     def _watch(self) -> None:
         while not self._stopped.wait(LOOK):
             try:
                 self.look()
             except Exception as error:  # the database may be away for a while: the last version serves on
-                self.tell(f"cannot look for new versions: {error}")
+                self.tell("cannot look for new versions", error=type(error).__name__)
 
     def _finish_segments(self) -> None:
         self.lists.finish()
@@ -126,47 +146,72 @@ class Service:
 
     def _look_up(self) -> tuple[Stamp, set[str]]:
         with transaction(self.site.engine) as connection:
-            return stamp(connection), erasures.blocked(connection)
+            return stamp(connection, self.site.options.holdout), erasures.blocked(connection)
 
     def _standing(self, now: Stamp) -> Standing:
         """All that is answered from as the site stands now; what has not changed is kept."""
         old: Standing | None = getattr(self, "_at", None)
-        if old is not None and old.stamp.data == now.data:
+        if old is not None and old.stamp.read == now.read:
             same = old.loaded.epoch == now.alias.epoch
-            return Standing(now, old.data, old.loaded if same else load(self.site, old.data, now.alias))
+            loaded = old.loaded if same else load(self.site, old.data, now.alias)
+            return Standing(now, old.data, loaded, self._others(now, old.data, old.apart, old.others), old.apart)
         with self._taking:
             self._meanwhile = []
         try:
-            data = read_data(self.site)
+            control, treatment = now.sides or (None, None)
+            data = read_data(self.site, control)
+            apart = read_data(self.site, treatment) if treatment else None
             spooled = self.site.spooled_events(data.closed)
-            self._tell_all(data, spooled)
-            loaded = load(self.site, data, now.alias)
+            loaded, others = load(self.site, data, now.alias), self._others(now, data, apart, {})
+            found = Standing(now, data, loaded, others, apart)
+            self._tell_all(found, spooled)
             with self._taking:  # what came while we read
                 known = {row["event_id"] for row in spooled}
-                self._tell_all(data, [row for row in self._meanwhile if row["event_id"] not in known])
-                found = Standing(now, data, loaded)
+                self._tell_all(found, [row for row in self._meanwhile if row["event_id"] not in known])
                 self._at = found
             return found
         finally:
             self._meanwhile = None
 
-    def _tell_all(self, data: Data, rows: Iterable[Mapping[str, Any]]) -> None:
-        data.tell(row for row in rows if row["pseudonym"] not in self._blocked)
+    def _others(self, now: Stamp, data: Data, apart: Data | None, kept: Mapping[str, Loaded]) -> dict[str, Loaded]:
+        """The versions of arms that are not served the champion; `kept` are loaded already.
+
+        One that cannot be loaded is counted and said: its arm is served what it was, else the champion.
+        """
+        found: dict[str, Loaded] = {}
+        for arm, alias in now.others:
+            old = kept.get(arm)
+            if old and (old.name, old.epoch) == (alias.version, alias.epoch):
+                found[arm] = old
+                continue
+            try:
+                found[arm] = load(self.site, apart if apart and arm == TREATMENT else data, alias)
+            except RegraftError as error:
+                self.failures += 1
+                stays = old.name if old else "the champion"
+                self.tell("refused", version=alias.version, arm=arm, stays=stays, reason=f"{error}")
+                found |= {arm: old} if old else {}
+        return found
+
+    def _tell_all(self, at: Standing, rows: Iterable[Mapping[str, Any]]) -> None:
+        at.tell([row for row in rows if row["pseudonym"] not in self._blocked])
 
     # -- answering -------------------------------------------------------------------------------
 
     def recommend(self, user: str, n: int, now: int | None = None) -> Listed:
         """The `n` best items for a person, spooled before it is returned."""
+        began = time.perf_counter()
         at, now = self._at, self.clock() if now is None else now
         pseudonym, uid = self._who(user, at.data)
-        items = ranked(at.data, at.loaded, uid, n, now, self.site.options.repeat)
-        listed = Listed(uuid.uuid4().hex, at.loaded.name, items)
+        arm, loaded, data = at.of(pseudonym)
+        items = ranked(data, loaded, uid, n, now, self.site.options.repeat)
+        listed = Listed(uuid.uuid4().hex, arm, loaded.name, items)
         self.lists.append(
             [
                 {
-                    "request_id": listed.request_id, "pseudonym": pseudonym, "time": now, "arm": "champion",
+                    "request_id": listed.request_id, "pseudonym": pseudonym, "time": now, "arm": arm,
                     "version": listed.version, "items": [one.item for one in items],
-                    "facts_row": at.data.live.facts.rows,
+                    "facts_row": data.live.facts.rows, "seconds": round(time.perf_counter() - began, 6),
                 }
             ]
         )  # fmt: skip
@@ -179,25 +224,36 @@ class Service:
             raise DataError(
                 "items", f"{len(unknown)} of {len(items)} are unknown, the first is '{unknown[0]}'", "items"
             )
-        _, uid = self._who(user, at.data)
-        request = at.data.live.request(uid, items, self.clock() if now is None else now)
-        return at.loaded.name, at.loaded.score(request)
+        pseudonym, uid = self._who(user, at.data)
+        _, loaded, data = at.of(pseudonym)
+        request = data.live.request(uid, items, self.clock() if now is None else now)
+        return loaded.name, loaded.score(request)
 
     def take(self, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Spools events, durably, and moves facts on; how many there were."""
-        taken = []
-        for row in rows:
+        """Spools events, durably, and moves facts on; how many there were.
+
+        DataError, which says the row, where one lies in the future: facts would take it for now, and no day would
+        ever take it in.
+        """
+        taken, now = [], self.clock()
+        for number, row in enumerate(rows):
             pseudonym, _ = self._who(str(row["user_id"]), self._at.data)
+            happened = now if row.get("time") is None else row["time"]
+            if happened > now + AHEAD:
+                raise DataError(
+                    f"events.{number}.time", f"lies {(happened - now) / 1000:,.0f} s in the future",
+                    f"at most {AHEAD // 60_000} minutes ahead of this server's clock",
+                )  # fmt: skip
             taken.append(
                 {
                     "event_id": row.get("event_id") or uuid.uuid4().hex, "pseudonym": pseudonym,
-                    "item_id": row["item_id"], "time": row.get("time") or self.clock(), "event": row["event"],
+                    "item_id": row["item_id"], "time": happened, "event": row["event"],
                     "value": row.get("value"), "request_id": row.get("request_id"),
                 }
             )  # fmt: skip
         with self._taking:  # not between the reading of the spool and the swap
             self.events.append(taken)
-            self._tell_all(self._at.data, taken)
+            self._tell_all(self._at, taken)
             if self._meanwhile is not None:
                 self._meanwhile.extend(taken)
         return len(taken)
@@ -208,3 +264,9 @@ class Service:
         if pseudonym in self._blocked:
             raise GoneError("user", "is being erased", "somebody else")
         return pseudonym, data.uid(pseudonym)
+
+
+def _names(at: Standing) -> str:
+    """The versions that serve, in words."""
+    others = [f"{loaded.name} ({arm})" for arm, loaded in at.others.items()]
+    return ", ".join([at.loaded.name, *others])

@@ -1,26 +1,36 @@
-"""What a server answers from: a version, and the site up to its last close. Events move it; it is swapped whole."""
+"""What a server answers from: versions by arm, and the site up to its last close.
+
+Events move it; it is swapped whole.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import polars as pl
 from sqlalchemy import Connection, func, select
 
+from regraft.data import store
+from regraft.data.assign import COMPARED, HOLDOUT, TREATMENT, Split
 from regraft.data.labels import LabelRule
-from regraft.errors import StateError
+from regraft.data.sides import Side, hears
+from regraft.errors import ModelError, RegraftError, StateError
 from regraft.plugins import names, plugin_class
-from regraft.prompts.live import Event, Live
+from regraft.prompts.live import Event, Live, Quiet
+from regraft.release import retention
 from regraft.serving.candidates.protocol import Candidates, Snapshot
 from regraft.serving.loaded import Loaded
 from regraft.setup.manifest import verify
-from regraft.setup.site import Site
-from regraft.state import erasures, files, vault, versions
+from regraft.setup.site import DAY, Site
+from regraft.state import erasures, files, objections, pilots, vault, versions
 from regraft.state.database import transaction
-from regraft.state.tables import batches, periods
+from regraft.state.tables import batches, ledger, periods
 from regraft.state.versions import Alias
 from regraft.workbench import Workbench
+
+REST = 7 * DAY  # ms, for which an item that was shown in vain is not recommended to the same person again
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,15 @@ class Stamp:
     """By which a server sees that the site has moved on."""
 
     alias: Alias  # the champion's
-    data: tuple[int, ...]  # closes, batches out of use, erasures done: what facts are made from
+    data: tuple[int, ...]  # closes, batches out of use, erasures done, retentions, objections: what facts are made from
+    split: Split
+    others: tuple[tuple[str, Alias], ...]  # by arm, where another version than the champion is served
+    sides: tuple[Side, ...] = ()  # of the control and of the treatment, where a pilot keeps what they do apart
+
+    @property
+    def read(self) -> tuple[object, ...]:
+        """All that a reading of the site depends on."""
+        return self.data, self.sides
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,7 @@ class Data:
     probe: list[str]
     closed: int  # end of the last closed period, ms
     rule: LabelRule
+    side: Side | None = None
 
     def uid(self, pseudonym: str) -> str:
         """By which facts know a person; a stranger goes by the pseudonym."""
@@ -51,20 +70,39 @@ class Data:
         """Moves facts on by spooled events."""
         for row in rows:
             label = self.rule.of(row["event"], row["value"])
+            if label is None:
+                continue  # as in training: a rule about values does not speak of it
             self.live.tell(Event(self.uid(row["pseudonym"]), row["item_id"], row["time"], label))
 
 
 @dataclass(frozen=True)
 class Standing:
-    """All that one request is answered from."""
+    """All that requests are answered from."""
 
     stamp: Stamp
-    data: Data
-    loaded: Loaded
+    data: Data  # what everybody's answers come from, but for an arm that is kept `apart`
+    loaded: Loaded  # the champion
+    others: Mapping[str, Loaded] = field(default_factory=dict)  # by arm
+    apart: Data | None = None  # the treatment's
+
+    def of(self, pseudonym: str) -> tuple[str, Loaded, Data]:
+        """(arm, version, data) for a person. Where the arm's own version could not be loaded it is the champion's."""
+        arm = self.stamp.split.arm(pseudonym)
+        loaded = self.others.get(arm)
+        if loaded is None or arm != TREATMENT or self.apart is None:
+            return arm, loaded or self.loaded, self.data
+        return arm, loaded, self.apart
+
+    def tell(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Moves facts on by spooled events, on every side that they count on."""
+        arms = [self.stamp.split.arm(row["pseudonym"]) for row in rows]
+        for data in (self.data, self.apart):
+            if data is not None:
+                data.tell(row for row, arm in zip(rows, arms, strict=True) if hears(data.side, arm))
 
 
-def stamp(connection: Connection) -> Stamp:
-    """How the site stands; a few small queries."""
+def stamp(connection: Connection, holdout: float = 0.0) -> Stamp:
+    """How the site stands, a share of whose people is held out; a few small queries."""
     alias = versions.alias(connection, "champion")
     if alias is None:
         raise StateError("site", "has no version yet", "a site made by regraft init")
@@ -73,20 +111,47 @@ def stamp(connection: Connection) -> Stamp:
         select(func.coalesce(func.sum(batches.c.id), 0)).where(batches.c.state != files.ACCEPTED)
     ).scalar_one()
     done = len(erasures.erased(connection))
-    return Stamp(alias, (int(closes), int(out), done))
+    let_go = connection.execute(
+        select(func.count()).select_from(ledger).where(ledger.c.kind == retention.KIND)
+    ).scalar_one()
+    data = (int(closes), int(out), done, int(let_go), *objections.moves(connection))
+    return Stamp(alias, data, *_arms(connection, holdout))
 
 
-def read_data(site: Site) -> Data:
-    """Facts, candidates and uids of the site up to its last close."""
+def _arms(
+    connection: Connection, holdout: float
+) -> tuple[Split, tuple[tuple[str, Alias], ...], tuple[Side, ...]]:  # fmt: skip
+    """How people are split, what those are served who are not served the champion, and who learns from whom."""
+    frozen = versions.alias(connection, "holdout") if holdout else None
+    pilot = pilots.running(connection)
+    rival = versions.alias(connection, "challenger") if pilot else None
+    split = Split(pilot.salt if pilot else "", pilot.share if pilot else 0.0, holdout if frozen else 0.0)
+    others = tuple((arm, a) for arm, a in ((TREATMENT, rival), (HOLDOUT, frozen)) if a)
+    sides = [Site.side_of(connection, pilot.plan[arm]) for arm in COMPARED if arm in pilot.plan] if pilot else []
+    return split, others, tuple(side for side in sides if side)
+
+
+def read_data(site: Site, side: Side | None = None) -> Data:
+    """Facts, candidates and uids of the site up to its last close, of a pilot as one side sees it."""
     with transaction(site.engine) as connection:
         cuts, uids = site.closed_cuts(connection), vault.everybody(connection)
-    stream, catalogue = site.stream(cuts), site.catalogue()
-    bench = Workbench(site, stream)
+    stream, catalogue = site.stream(cuts, side=side), site.catalogue()
+    rule = LabelRule(site.options.data.label)
+    bench = Workbench(site, stream, side)
     snapshot = Snapshot(stream, catalogue)
     sources: dict[str, Candidates] = {name: plugin_class("candidates", name)(snapshot) for name in names("candidates")}
     probe = catalogue["item_id"].head(3).to_list()
-    rule = LabelRule(site.options.data.label)
-    return Data(bench, bench.live(stream, catalogue), sources, uids, probe, cuts.end, rule)
+    rested = site.shown_in_vain(stream) & (stream.time < cuts.end - REST)
+    own = site.own_rows(cuts)
+    own = own.filter((own["event"] != store.IMPRESSION) | (own["known_at"].dt.epoch("ms") >= cuts.end - REST))
+    live = bench.live(stream, catalogue, rested, Quiet(site.objecting(), _events(own, rule)))
+    return Data(bench, live, sources, uids, probe, cuts.end, rule, side)
+
+
+def _events(rows: pl.DataFrame, rule: LabelRule) -> list[Event]:
+    told = rows.select("uid", "item_id", pl.col("known_at").dt.epoch("ms"), "event", "value").iter_rows()
+    labelled = ((uid, item, time, rule.of(event, value)) for uid, item, time, event, value in told)
+    return [Event(uid, item, time, label) for uid, item, time, label in labelled if label is not None]
 
 
 def load(site: Site, data: Data, alias: Alias) -> Loaded:
@@ -95,6 +160,14 @@ def load(site: Site, data: Data, alias: Alias) -> Loaded:
         version = versions.version(connection, alias.version)
     folder = site.versions / alias.version
     verify(folder, version.manifest)
-    found = Loaded(alias.version, alias.epoch, data.bench.released(version), folder)
-    found.score(data.live.request("", data.probe, data.live.now))
+    try:
+        found = Loaded(alias.version, alias.epoch, data.bench.released(version), folder)
+        found.score(data.live.request("", data.probe, data.live.now))
+    except RegraftError:
+        raise
+    except Exception as error:  # numbers that are none may stop a contender in any way
+        raise ModelError(
+            f"version '{alias.version}'", f"fails when asked: {type(error).__name__}: {error}", "a score per item",
+            "Go back to another version with: regraft rollback SITE VERSION",
+        ) from error  # fmt: skip
     return found

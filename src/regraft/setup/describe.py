@@ -22,7 +22,7 @@ def describe_base(
     if not config:
         default = ArenaConfig.model_fields["template"].default
         return describe(folder, Template.load(template or default), dtype or "auto")
-    desk = Desk.open(ArenaConfig.read(config), template)
+    desk = Desk.at(config, template)
     base = desk.config.base
     return describe(
         folder, desk.template, dtype or base.dtype, desk.tokens_per_event, base.device, base.trust_remote_code,

@@ -11,8 +11,7 @@ import polars as pl
 from regraft.errors import ConfigError, ModelError
 from regraft.prompts.lint import LEVELS, Finding, lint
 from regraft.prompts.template import Template
-from regraft.setup.config import ArenaConfig
-from regraft.setup.prompting import Desk
+from regraft.setup.prompting import Desk, opened
 
 if TYPE_CHECKING:
     from regraft.lm.token_view import Length
@@ -31,11 +30,15 @@ def lint_template(name: str, config: Path | None = None, base: Path | None = Non
     if base and not config:
         raise ConfigError("--base", "is given without a log", "a configuration", "Add: --config FILE")
     if not config:
-        template = Template.load(name)
+        template = opened(name)
         # Nothing is known of the items: those it speaks of have every field it asks for.
         fields = {key: ["x"] for key in ["item_id", "title", *template.fields]}
         return Linted(tuple(lint(template, pl.DataFrame(fields))))
-    desk = Desk.open(ArenaConfig.read(config), name)
+    return lint_at(Desk.at(config, name), base)
+
+
+def lint_at(desk: Desk, base: Path | None = None) -> Linted:
+    """Everything known about the template of a desk; with a base model, lengths in its tokens as well."""
     found = lint(desk.template, desk.stream.items, [desk.stream])
     lengths: list[Length] = []
     if base and not any(f.level == "error" for f in found):

@@ -9,24 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy import Connection, Engine, select
 
 from regraft.data import spool, store
+from regraft.data.assign import CONTROL, TREATMENT
 from regraft.data.build import build_stream
 from regraft.data.labels import LabelRule
 from regraft.data.periods import EARLIEST, Cuts, Periods
 from regraft.data.regimes import duration
+from regraft.data.served import asked_when_shown
+from regraft.data.sides import SHARED, Side, seen_from
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, StateError
+from regraft.prompts.template import Template
 from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
-from regraft.state import compactions, files
+from regraft.setup.measuring import MeasureOptions, PriceOptions
+from regraft.setup.retention import Retention
+from regraft.state import compactions, files, objections, pilots, templates
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
 
@@ -65,8 +73,15 @@ class SiteOptions(ModelOptions):
     gate: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings of checks, by their name")
     eval_share: float = Field(0.1, gt=0, lt=0.5, description="share of the examples that nothing is trained on")
     feedback_delay: str = Field("1h", description="after which an item that was shown and not clicked counts as that")
+    measures: MeasureOptions = MeasureOptions()
+    prices: PriceOptions = PriceOptions()
+    holdout: float = Field(
+        0.0, ge=0, lt=0.5, description="share of the people who are always served the version behind the alias holdout"
+    )
+    pilot: dict[str, Any] = Field(default_factory=dict, description="settings of pilots: see regraft pilot plan")
     repeat: bool = Field(False, description="recommend items again that a person knows, as a grocer would")
     seed: int = Field(0, ge=0)
+    retention: Retention = Field(Retention(), description="how long each store is kept, and what for")
 
     @field_validator("feedback_delay")
     @classmethod
@@ -135,7 +150,8 @@ class Site:
         for name in FOLDERS:
             (folder / name).mkdir(exist_ok=True)
         url = options.database or f"sqlite:///{(folder / 'state.db').resolve()}"
-        return cls(folder, options, open_database(url))
+        engine = open_database(url)
+        return cls(folder, _with_live_template(options, engine), engine)
 
     @property
     def data(self) -> Path:
@@ -162,6 +178,23 @@ class Site:
     def reports(self) -> Path:
         return self.folder / "reports"
 
+    def template(self, name: str) -> Template:
+        """A template of the library, or of a file as seen from the site; a saved one is what was saved, to the byte.
+
+        Raises TemplateError where there is none, StateError where the file of a saved one was changed.
+        """
+        with transaction(self.engine) as connection:
+            saved = templates.in_file(connection, name)
+        place = self.folder / name
+        if saved is None:
+            return Template.load(place if place.is_file() else name)
+        if place.is_file() and place.read_bytes() != saved.source.encode():
+            raise StateError(
+                f"file '{place}'", f"is not the text that was saved as {saved}", "a file that nobody edits",
+                f"Save what it holds as a new draft: regraft prompt save {self.folder} {place}",
+            )  # fmt: skip
+        return Template(saved.source, saved.name)
+
     # -- what is known -------------------------------------------------------------------------
 
     def cuts(self, connection: Connection) -> Cuts | None:
@@ -175,25 +208,76 @@ class Site:
             raise StateError(f"site '{self.folder}'", "has closed no period yet", "a site made by regraft init")
         return found
 
-    def stream(self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None) -> Stream:
-        """The accepted rows of the site up to the last of the cuts, as a stream.
+    def stream(
+        self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None, side: Side | None = None,
+        everybody: bool = False,
+    ) -> Stream:  # fmt: skip
+        """The accepted rows of the site up to the last of the cuts, as a stream; but those of people who object.
 
-        With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number.
+        With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number. Of a
+        pilot, what counts on one `side`. With `everybody`, those of people who object as well.
         """
         rows, items = self._read(held, of)
-        rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
-        rows = self.with_meaning(rows)
+        rows = self.with_meaning(rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end))
+        if not everybody:
+            rows = rows.filter(~pl.col("uid").is_in(list(self.objecting())))
+        rule = LabelRule(self.options.data.label)
+        if rule.about_events:
+            rows = asked_when_shown(rows, rule.expression())
+        rows = seen_from(rows, side)
         return build_stream(
             rows.rename({"uid": "user_id", "time": "timestamp"}), items, self.options.data.label,
             Periods(by="calendar", every="1d"), negatives=self.options.data.negatives,
             seed=self.options.seed, name=self.options.name, cuts=cuts,
         )  # fmt: skip
 
+    def rows(self, since: int, until: int) -> pl.DataFrame:
+        """The accepted rows that happened in [since, until) (ms), with the columns of data.store.STORED."""
+        first, last = (f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}" for ms in (max(since, 0), until))
+        with transaction(self.engine) as connection:
+            listed = [f for f in files.listed(connection) if f.day != store.ITEMS and first <= f.day <= last]
+        found = store.read(self.data, listed)
+        return found.filter(pl.col("time").dt.epoch("ms").is_between(since, until, closed="left"))
+
+    @staticmethod
+    def side_of(connection: Connection, contender: str) -> Side | None:
+        """The side of the running pilot that a contender learns for; None: it learns from everybody."""
+        pilot = pilots.running(connection)
+        if pilot is None or pilot.begun is None or pilot.plan.get("slice", SHARED) == SHARED:
+            return None
+        arm = {pilot.plan["control"]: CONTROL, pilot.plan["treatment"]: TREATMENT}.get(contender)
+        return Side(arm, pilot.plan["slice"], pilot.begun) if arm else None
+
+    def base_stream(self, stream: Stream) -> Stream:
+        """As `stream`, with people who object since: a base model that was built from its warm-up is found again."""
+        if not self.objecting():
+            return stream
+        return self.stream(days_cuts(list(stream.cuts[:-1]), stream.cuts[-1]), everybody=True)
+
+    def objecting(self) -> set[str]:
+        """uids of people who are served and never learnt from."""
+        with transaction(self.engine) as connection:
+            return set(objections.objecting(connection))
+
+    def own_rows(self, cuts: Cuts) -> pl.DataFrame:
+        """Accepted rows up to the last of the cuts, of people who object: what they are answered from."""
+        people = self.objecting()
+        if not people:
+            return pl.DataFrame(schema=store.STORED)
+        rows, _ = self._read(False, None)
+        known = pl.col("known_at").dt.epoch("ms") < cuts.end
+        return self.with_meaning(rows).filter(known & pl.col("uid").is_in(list(people)))
+
     def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows that the label rule speaks of: what was shown and not clicked means something beside clicks only."""
-        if LabelRule(self.options.data.label).about_events:
+        """The rows that the label rule speaks of: all where it is about events; under others none that was shown only.
+
+        Under a rule about values a row without one says nothing, unless no row has any: then the rule is wrong.
+        """
+        rule = LabelRule(self.options.data.label)
+        if rule.about_events:
             return rows
-        return rows.filter(pl.col("event").ne_missing(store.IMPRESSION))
+        rows = rows.filter(pl.col("event").ne_missing(store.IMPRESSION))
+        return rows if rule.implicit or not rows["value"].count() else rows.filter(pl.col("value").is_not_null())
 
     def _read(self, held: bool, of: Collection[int] | None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Events and texts of items; read once more where a file was compacted, or rewritten, meanwhile."""
@@ -215,6 +299,13 @@ class Site:
             rows = rows.filter(~pl.col("row_id").is_between(part.first, part.last))
         return rows, items
 
+    def shown_in_vain(self, stream: Stream) -> np.ndarray:
+        """bool per row of a stream of this site: its item was shown, and not answered."""
+        with transaction(self.engine) as connection:
+            listed = [f for f in files.listed(connection, states=files.TO_CLOSE) if f.day != store.ITEMS]
+        rows = store.read(self.data, listed, ["row_id", "event"])
+        return np.isin(stream.row_id, rows.filter(pl.col("event") == store.IMPRESSION)["row_id"].to_numpy())
+
     def catalogue(self) -> pl.DataFrame:
         """item_id, title and attributes of all items, in the order in which they became known."""
         with transaction(self.engine) as connection:
@@ -230,6 +321,23 @@ class Site:
     @cached_property
     def lease_name(self) -> str:
         return f"site {self.options.name}"
+
+
+def _with_live_template(options: SiteOptions, engine: Engine) -> SiteOptions:
+    """Contenders that read prompts and name no template of their own read the one that is live, where one is."""
+    if all(one.kind == "baseline" for one in options.contenders):
+        return options
+    with transaction(engine) as connection:
+        live = templates.live(connection)
+    if live is None:
+        return options
+
+    def reading(one: ContenderOptions) -> ContenderOptions:
+        own = one.template is not None or one.kind == "baseline"
+        return one if own else one.model_copy(update={"template": live.file})
+
+    read = {"champion": reading(options.champion), "challengers": tuple(map(reading, options.challengers))}
+    return options.model_copy(update=read)
 
 
 def days_cuts(begins: list[int], end: int) -> Cuts:

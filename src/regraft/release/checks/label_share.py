@@ -15,6 +15,7 @@ class LabelShare(Limits):
     points: float = Field(0.2, gt=0, le=1, description="difference for which half as many deviations are too many")
 
     def look(self, day: Day) -> Finding:
+        day = day.beside_its_kind()
         share, (away, usual) = day.numbers["liked"], day.away("liked", chance="liked_noise")
         if usual != usual or not len(day.rows):
             said = too_few(day) if len(day.rows) else "there are no rows"

@@ -1,0 +1,119 @@
+"""Numbers by day as a figure with its table: what a page shows of one measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+from sqlalchemy import Connection
+
+from regraft.dashboard.dashboard_words import PERCENT, DashboardWords
+from regraft.dashboard.standing import Standing
+from regraft.dashboard.view import EACH, View
+from regraft.report.by_day import Day, Drawn, Line, by_day, share_of
+from regraft.state import aggregates
+
+NAN = float("nan")
+MOST_ROWS, MOST_POINTS = 60, 200  # of a table and of a line: on a longer axis there is one a week
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table under a figure; `at` is where it stands on the axis, 0 to 1."""
+
+    day: str
+    at: float
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Latest:
+    """The newest number of a line, as it is written."""
+
+    value: str
+    interval: str
+    n: str
+    day: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One measure: its newest numbers, figure and table; `state` is empty, "empty", "hidden" or "few"."""
+
+    measure: str
+    page: str
+    state: str
+    latest: tuple[Latest, ...] = ()  # of each line
+    drawn: Drawn | None = None
+    columns: tuple[str, ...] = ()  # names of the lines
+    rows: tuple[Row, ...] = ()
+
+
+def charts(
+    connection: Connection, measures: Sequence[str], view: View, now: Standing, words: DashboardWords, page: str,
+) -> dict[str, Chart]:  # fmt: skip
+    """Every measure over the days of the view, with ticks where a version went live. `page` tells its figures apart."""
+    first, last = view.days(now.newest)
+    span = (min(max(first, now.first), last), last)
+    by_arm = view.arm == EACH
+    arm = None if by_arm else view.arm
+    rows = aggregates.read(connection, list(measures), *span, arm=arm, segment=view.segment)
+    if by_arm:
+        rows = rows.filter(pl.col("arm") != "")
+    return {m: chart(m, rows.filter(pl.col("measure") == m), span, now.live_days, words, page) for m in measures}
+
+
+def chart(
+    measure: str, rows: pl.DataFrame, span: tuple[str, str], live: Sequence[str], words: DashboardWords, page: str
+) -> Chart:  # fmt: skip
+    """One measure. Hidden days leave a gap; where all are hidden, or none is there, the state says so."""
+    told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
+    if not told.height:
+        return Chart(measure, page, "hidden" if rows["hidden"].any() else "few" if rows.height else "empty")
+    names = told["arm"].unique().sort().to_list()
+    lines = tuple(Line(name, tuple(_days(told.filter(pl.col("arm") == name)))) for name in names)
+    percent = measure in PERCENT
+    label = f"{words.measure(measure)}: {span[0]} – {span[1]}"
+    drawn = by_day(lines, tuple(live), f"{page}-{measure.replace('_', '-')}", label, percent, *span)
+    latest = tuple(_latest(told.filter(pl.col("arm") == name), measure, percent, words) for name in names)
+    columns = tuple(words.arm(name) for name in names) if len(names) > 1 else (words.measure(measure),)
+    return Chart(measure, page, "", latest, drawn, columns, _table(measure, lines, told, span, percent, words))
+
+
+def _latest(rows: pl.DataFrame, measure: str, percent: bool, words: DashboardWords) -> Latest:
+    last = rows.row(-1, named=True)
+    ends = words.ends(last["low"], last["high"], percent, measure)
+    return Latest(words.value(last["value"], percent), ends, f"{last['n']:,}", last["day"])
+
+
+def _days(rows: pl.DataFrame) -> list[Day]:
+    ends = rows.select("day", "value", pl.col("low", "high").fill_null(NAN))
+    return [Day(*row) for row in weekly(ends, MOST_POINTS).iter_rows()]
+
+
+def weekly(rows: pl.DataFrame, most: int) -> pl.DataFrame:
+    """The rows; of more than `most`, every seventh, counted from the newest: the last day of each week."""
+    return rows if len(rows) <= most else rows.reverse().gather_every(7).reverse()
+
+
+def _table(
+    measure: str, lines: tuple[Line, ...], told: pl.DataFrame, span: tuple[str, str], percent: bool,
+    words: DashboardWords,
+) -> tuple[Row, ...]:  # fmt: skip
+    n = {(row["day"], row["arm"]): row["n"] for row in told.iter_rows(named=True)}
+    by = {(line.name, day.day): day for line in lines for day in line.days}
+    days = sorted({day for _, day in by})
+    if len(days) > MOST_ROWS:  # the last day of each week, counted from the newest
+        days = days[::-1][::7][::-1]
+    found = []
+    for day in days:
+        cells = []
+        for line in lines:
+            if point := by.get((line.name, day)):
+                ends = words.ends(point.low, point.high, percent, measure)
+                cells.append(f"{words.value(point.value, percent)} {ends} n {n[day, line.name]:,}")
+            else:
+                cells.append("–")
+        found.append(Row(day, round(share_of(day, span), 4), tuple(cells)))
+    return tuple(found)

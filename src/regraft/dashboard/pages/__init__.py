@@ -1,0 +1,54 @@
+"""One file per page: what it shows, as a template takes it. The order here is that of the menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from regraft.dashboard.pages import (
+    arena,
+    cost,
+    data,
+    job,
+    long_term,
+    overview,
+    pilot,
+    prompt,
+    prompts,
+    updates,
+    version,
+    versions,
+)
+
+OWNER, ENGINEER, NO_MENU = "owner", "engineer", ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """`content(site, view, words, standing, **parameters of the path)` gives what the template is filled with."""
+
+    name: str
+    path: str
+    group: str
+    content: Callable[..., dict[str, Any]]
+
+
+PAGES = (
+    Page("overview", "/", OWNER, overview.content),
+    Page("pilot", "/pilot", OWNER, pilot.content),
+    Page("long_term", "/long-term", OWNER, long_term.content),
+    Page("cost", "/cost", OWNER, cost.content),
+    Page("updates", "/updates", ENGINEER, updates.content),
+    Page("arena", "/arena", ENGINEER, arena.content),
+    Page("versions", "/versions", ENGINEER, versions.content),
+    Page("prompts", "/prompts", ENGINEER, prompts.content),
+    Page("data", "/data", ENGINEER, data.content),
+    Page("version", "/versions/{version}", NO_MENU, version.content),
+    Page("prompt", "/prompts/{number}", NO_MENU, prompt.content),
+    Page("job", "/jobs/{number}", NO_MENU, job.content),
+)
+
+
+def page_named(name: str) -> Page:
+    return next(page for page in PAGES if page.name == name)

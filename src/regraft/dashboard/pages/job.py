@@ -1,0 +1,27 @@
+"""A job: the command that somebody asked for, and how far it got."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from regraft.dashboard import worker
+from regraft.dashboard.dashboard_words import DashboardWords
+from regraft.dashboard.standing import Standing
+from regraft.dashboard.view import View
+from regraft.errors import StateError
+from regraft.setup.site import Site
+from regraft.state import jobs
+from regraft.state.database import transaction
+
+
+def content(site: Site, view: View, words: DashboardWords, now: Standing, number: str) -> dict[str, Any]:
+    if not number.isdecimal():
+        raise StateError(f"job '{number[:40]}'", "does not exist", "a number that the page of updates shows")
+    with transaction(site.engine) as connection:
+        job = jobs.found(connection, int(number))
+    gone = worker.gone(job)
+    return {
+        "job": job, "gone": gone, "line": shlex.join(["regraft", *job.arguments]),
+        "refresh": 0 if job.ended or gone else 2, "title": f"{words('title job')} {job.id}",
+    }  # fmt: skip

@@ -1,0 +1,68 @@
+"""Long term: who returns, stays and is satisfied, and what that is worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection
+
+from regraft.dashboard.charts import Chart, Latest, Row, charts
+from regraft.dashboard.dashboard_words import LASTING, DashboardWords
+from regraft.dashboard.standing import Standing
+from regraft.dashboard.view import EACH, View
+from regraft.report.by_age import by_age
+from regraft.setup.site import Site
+from regraft.state import aggregates
+from regraft.state.database import transaction
+
+STAYING = "staying"
+
+
+def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dict[str, Any]:
+    if not now.newest:
+        return {"charts": {}, "filters": False}
+    with transaction(site.engine) as connection:
+        drawn = charts(connection, LASTING, view, now, words, "long_term")
+        staying = _staying(connection, view, words)
+    return {"charts": drawn, "staying": staying, "filters": True, "span": view.days(now.newest)}
+
+
+def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart:
+    """The newest curve, of everybody and of each arm; its points are segments `after=07`."""
+    rows = aggregates.newest(connection, [STAYING], arm=None if view.arm == EACH else view.arm, segment=None)
+    told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
+    told = told.filter(pl.col("day") == told["day"].max()).with_columns(
+        after=pl.col("segment").str.strip_prefix("after=").cast(pl.Int64, strict=False)
+    )
+    told = told.drop_nulls("after").sort("arm", "after")
+    if not told.height:
+        return Chart(STAYING, "long_term", "hidden" if rows.height else "empty")
+    ends = told.with_columns(pl.col("low", "high").fill_null(pl.col("value")))
+    curves = tuple(
+        (str(arm), tuple(part.select("after", "value", "low", "high").iter_rows()))
+        for (arm,), part in sorted(ends.partition_by("arm", as_dict=True).items())
+    )
+    drawn = by_age(curves, "long_term-staying", words("staying title"), words("staying axis"))
+    latest = []
+    for arm, _ in curves:
+        last = told.filter(pl.col("arm") == arm).row(-1, named=True)
+        interval = words.ends(last["low"], last["high"], True)
+        latest.append(Latest(words.value(last["value"], True), interval, f"{last['n']:,}", last["day"]))
+    names = tuple(words.arm(arm) for arm, _ in curves)
+    return Chart(STAYING, "long_term", "", tuple(latest), drawn, names, _rows(told, curves, words))
+
+
+def _rows(told: pl.DataFrame, curves: tuple[Any, ...], words: DashboardWords) -> tuple[Row, ...]:
+    by = {(row["arm"], row["after"]): row for row in told.iter_rows(named=True)}
+    longest = max(int(after) for _, after in by)
+    found = []
+    for after in sorted({after for _, after in by}):
+        cells = []
+        for arm, _ in curves:
+            row = by.get((arm, after))
+            cells.append(
+                f"{words.value(row['value'], True)} {words.ends(row['low'], row['high'], True)}" if row else "–"
+            )
+        found.append(Row(str(after), after / max(longest, 1), tuple(cells)))
+    return tuple(found)

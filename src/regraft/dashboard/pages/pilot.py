@@ -1,0 +1,95 @@
+"""Pilot: what the numbers say of a challenger, whether they can be trusted, and the decision."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from regraft.dashboard.charts import Chart, Latest, Row
+from regraft.dashboard.dashboard_words import DashboardWords
+from regraft.dashboard.pilot_numbers import pilot_numbers
+from regraft.dashboard.standing import HIDE, Standing
+from regraft.dashboard.view import View
+from regraft.errors import RegraftError
+from regraft.report.by_day import Day, Line, by_day, share_of
+from regraft.setup.site import Site
+from regraft.state import pilots
+from regraft.state.database import transaction
+from regraft.state.pilots import Pilot
+
+NAN = float("nan")
+STEPS = ("0.05", "0.25", "0.5", "1")
+
+
+def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dict[str, Any]:
+    with transaction(site.engine) as connection:
+        known = pilots.listed(connection)
+    if not known:
+        return {"pilot": None}
+    pilot = next((one for one in reversed(known) if one.state == pilots.RUNNING), known[-1])
+    found: dict[str, Any] = {
+        "pilot": pilot, "pilots": [_listed(one) for one in reversed(known)], "numbers": None, "error": None,
+        "plan": pilot.plan["plan"], "curve": pilot.plan.get("curve", ()), "designed": pilot.plan.get("designed", ""),
+        "shares": [step for step in STEPS if float(step) > pilot.share],
+    }  # fmt: skip
+    if pilot.begun is None:
+        return found
+    try:
+        numbers = pilot_numbers(site, pilot, now.newest)
+    except RegraftError as error:
+        return {**found, "error": error}
+    if numbers is None:
+        return {**found, "refresh": 2}
+    return {**found, "numbers": numbers, **_shown(numbers, pilot, now, words)}
+
+
+def _shown(numbers: dict[str, Any], pilot: Pilot, now: Standing, words: DashboardWords) -> dict[str, Any]:
+    return {
+        "effects": [_effect(row) for row in numbers["effects"] if row["n_control"] + row["n_treatment"]],
+        "funnel": _funnel(numbers["funnel"], pilot, now, words),
+        "entered": sum(numbers["entered"].values()),
+    }
+
+
+def _effect(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table; what fewer than HIDE people of an arm did is hidden."""
+    hidden = min(row["n_control"], row["n_treatment"]) < HIDE
+    return {**row, "hidden": hidden, "few": row["relative"] is None}
+
+
+def _funnel(rows: list[dict[str, Any]], pilot: Pilot, now: Standing, words: DashboardWords) -> Chart:
+    """The always-valid interval of the primary metric, day by day."""
+    told = [row for row in rows if row["relative"] == row["relative"] and row["relative"] is not None]
+    if not told:
+        return Chart("funnel", "pilot", "few")
+    days = [_day(row["until"] - 1) for row in told]
+    ends = ("relative", "relative_low", "relative_high")
+    line = Line("", tuple(Day(day, *(row[end] for end in ends)) for day, row in zip(days, told, strict=True)))
+    lift = float(pilot.plan["plan"]["minimum_lift"])
+    label = f"{words('m funnel')}: {days[0]} – {days[-1]}"
+    drawn = by_day((line,), now.live_days, "pilot-funnel", label, True, days[0], days[-1], (0.0, lift))
+    last = told[-1]
+    cells = [
+        Row(day, share_of(day, (days[0], days[-1])), (_said(row, words),)) for day, row in zip(days, told, strict=True)
+    ]
+    latest = Latest(
+        words.signed(last["relative"]), words.ends(last["relative_low"], last["relative_high"], True),
+        f"{last['n_control'] + last['n_treatment']:,}", days[-1],
+    )  # fmt: skip
+    return Chart("funnel", "pilot", "", (latest,), drawn, (words("m funnel"),), tuple(cells))
+
+
+def _said(row: dict[str, Any], words: DashboardWords) -> str:
+    ends = words.ends(row["relative_low"], row["relative_high"], True)
+    return f"{words.value(row['relative'], True)} {ends} n {row['n_control'] + row['n_treatment']:,}"
+
+
+def _listed(pilot: Pilot) -> dict[str, Any]:
+    return {
+        "name": pilot.name, "state": pilot.state, "share": pilot.share, "begun": _day(pilot.begun),
+        "ended": _day(pilot.ended), "arms": (pilot.plan["control"], pilot.plan["treatment"]),
+    }  # fmt: skip
+
+
+def _day(ms: int | None) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).date().isoformat() if ms is not None else "–"

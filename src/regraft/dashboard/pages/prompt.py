@@ -1,0 +1,42 @@
+"""One template: its text, what the model reads of a person, what is wrong with it, and what it changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from regraft.dashboard.dashboard_words import DashboardWords
+from regraft.dashboard.later import later
+from regraft.dashboard.pages.prompts import fields, listed
+from regraft.dashboard.standing import Standing
+from regraft.dashboard.view import View
+from regraft.errors import RegraftError, StateError
+from regraft.prompts.lint import Finding, lint
+from regraft.setup.prompting import Desk
+from regraft.setup.site import Site
+from regraft.studio.reading import Reading, reading
+from regraft.studio.shelf import diff, shelf
+from regraft.studio.trial import kept
+
+
+def content(site: Site, view: View, words: DashboardWords, now: Standing, number: str) -> dict[str, Any]:
+    one = next((one for one in shelf(site) if str(one.saved.id) == number), None)
+    if one is None:
+        raise StateError(f"template '{number[:40]}'", "is not known", "a number that the page Prompts lists")
+    saved = one.saved
+    found: dict[str, Any] = {
+        "one": listed(one), "source": saved.source, "name": saved.name, "chips": fields(site, now),
+        "diff": diff(site, number), "trials": [t for t in kept(site) if t["draft"]["hash"] == saved.hash][:5],
+        "read": None, "findings": [], "error": None, "title": f"{words('title prompt')} {saved.id} · {saved.name}",
+    }  # fmt: skip
+    try:
+        seen = later(f"prompt {site.folder} {saved.hash} {now.newest}", lambda: _looked_at(site, number))
+    except RegraftError as error:
+        return {**found, "error": error}
+    if seen is None:
+        return {**found, "refresh": 2}
+    return {**found, "read": seen[0], "findings": seen[1]}
+
+
+def _looked_at(site: Site, number: str) -> tuple[Reading, list[Finding]]:
+    desk = Desk.of_site(site, number)
+    return reading(desk, tokens=desk.base is not None), lint(desk.template, desk.stream.items, [desk.stream])

@@ -1,0 +1,49 @@
+"""Versions: what was released, what is in service, and the ledger of who decided what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from regraft.dashboard.dashboard_words import DashboardWords
+from regraft.dashboard.standing import Standing
+from regraft.dashboard.view import View
+from regraft.release.runs import date_of
+from regraft.setup.site import Site
+from regraft.state import ledger, versions
+from regraft.state.database import transaction
+
+MOST = 60  # rows of a table
+
+
+def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dict[str, Any]:
+    with transaction(site.engine) as connection:
+        known = versions.listed(connection)
+        aliases = [a for name in versions.ALIASES if (a := versions.alias(connection, name))]
+        earlier = [a.version for a in versions.history(connection, "champion")]
+        entries = ledger.entries(connection)
+    pointed = {v.name: [a.name for a in aliases if a.version == v.name] for v in known}
+    rows = [
+        {
+            "name": v.name, "contender": v.contender, "state": v.state, "cut": date_of(v.cut),
+            "aliases": pointed[v.name], "was_live": v.name in earlier,
+        }
+        for v in known[::-1][:MOST]
+    ]  # fmt: skip
+    return {
+        "versions": rows, "aliases": aliases, "n_versions": len(known), "n_entries": len(entries),
+        "entries": [_entry(entry) for entry in entries[::-1][:MOST]], "head": entries[-1].hash if entries else "",
+    }  # fmt: skip
+
+
+def _entry(entry: ledger.Entry) -> dict[str, Any]:
+    return {"id": entry.id, "day": date_of(entry.at), "kind": entry.kind, "about": _about(entry.details)}
+
+
+def _about(details: Any) -> str:
+    """The facts of an entry that fit on a line."""
+    if command := details.get("command"):
+        return f"{details.get('by', '')}: {' '.join(command)}"
+    if "to" in details:
+        return f"{details.get('alias', '')}: {details.get('from') or '–'} → {details['to']}"
+    plain = {k: v for k, v in details.items() if isinstance(v, str | float) and v != "" and k != "salt"}
+    return ", ".join(f"{key} {value}" for key, value in list(plain.items())[:4])

@@ -1,0 +1,37 @@
+"""The numbers of a pilot as of the last closed day. They take seconds on a large site, so they are worked out once.
+
+A page that asks too early is told that they are on their way.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from regraft.dashboard.later import later
+from regraft.pilot.analyse import over_time
+from regraft.pilot.evidence import evidence_of, snapshot
+from regraft.setup.site import Site
+from regraft.state.pilots import Pilot
+
+
+def pilot_numbers(site: Site, pilot: Pilot, newest: str) -> dict[str, Any] | None:
+    """What `snapshot` gives, with the `funnel` of the primary metric and `sentences` by language.
+
+    None while they are worked out. What stopped them (RegraftError) is raised here.
+    """
+    key = json.dumps([str(site.folder), pilot.name, pilot.state, pilot.ended, dict(pilot.plan), newest], sort_keys=True)
+    return later(key, lambda: _numbers(site, pilot.name))
+
+
+def _numbers(site: Site, name: str) -> dict[str, Any]:
+    evidence = evidence_of(site, name)
+    plan = evidence.terms.plan
+    funnel = over_time(evidence.people, plan, plan.primary) if len(evidence.people) else None
+    verdict = evidence.verdict
+    return {
+        **snapshot(evidence),
+        "funnel": funnel.to_dicts() if funnel is not None and len(funnel) else [],
+        "said": {lang: verdict.sentences(lang) for lang in ("en", "ja")},
+        "mismatch": evidence.sample_ratio.mismatch,
+    }

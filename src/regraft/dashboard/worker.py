@@ -1,0 +1,72 @@
+"""The child process of a job: runs the command that was asked for and writes down its lines and its end.
+
+It outlives the dashboard. The command takes the site's lease itself, so that two jobs never work at once.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from regraft.setup.site import Site
+from regraft.state import jobs
+from regraft.state.database import transaction
+from regraft.state.jobs import Job
+
+LINES = 40  # newest lines of output that are kept
+EVERY = 0.5  # seconds between two notes of progress
+RIGHT = (0, 10, 30)  # exit codes of a command that did its work: promoted, kept, held
+
+
+def start(site: Path, job: Job) -> None:
+    """Starts the child process of a job."""
+    subprocess.Popen(
+        [sys.executable, "-m", "regraft.dashboard.worker", str(site), str(job.id)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+
+def gone(job: Job) -> bool:
+    """Whether the process of a job that has not ended no longer runs."""
+    pid = job.progress.get("pid")
+    if job.ended or pid is None:
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def work(site: Site, number: int) -> int:
+    """Runs a job to its end; gives the command's exit code."""
+    with transaction(site.engine) as connection:
+        job = jobs.found(connection, number)
+        progress: dict[str, object] = {"lines": [], "pid": os.getpid()}
+        jobs.put(connection, number, jobs.RUNNING, progress)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "regraft", *job.arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace",
+    )  # fmt: skip
+    assert child.stdout is not None
+    lines: list[str] = []
+    noted = 0.0
+    for line in child.stdout:
+        lines = [*lines, line.rstrip()][-LINES:]
+        if time.monotonic() - noted > EVERY:
+            noted = time.monotonic()
+            with transaction(site.engine) as connection:
+                jobs.put(connection, number, jobs.RUNNING, {**progress, "lines": lines})
+    code = child.wait()
+    with transaction(site.engine) as connection:
+        jobs.put(connection, number, jobs.DONE if code in RIGHT else jobs.FAILED, {"lines": lines, "code": code})
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(work(Site.open(Path(sys.argv[1])), int(sys.argv[2])))

@@ -1,0 +1,112 @@
+"""Long term: how long people stay, and what they are worth meanwhile. `people` is what `lives` gives.
+
+A person is gone from the day after their last activity on, once `quiet` days have passed without any. Nothing is
+known yet about the last `quiet` days, so observation ends before them: who was active since then is censored there,
+at a time that does not depend on the person, as Kaplan and Meier ask.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from warnings import catch_warnings
+
+import numpy as np
+import polars as pl
+from scipy.stats import CensoredData, ecdf
+
+from regraft.metrics.estimate import LEVEL, NAN, NOTHING, Estimate, Z
+from regraft.metrics.intervals import FEW_USERS, Resampler
+
+HORIZON = 28  # days
+BUCKETS = 2000  # more people than these are resampled in as many groups, drawn as a whole
+CURVE = pl.Schema({"after": pl.Int64, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.Int64})
+
+
+def lives(days: pl.DataFrame, until: date, quiet: int) -> pl.DataFrame:
+    """One row per person: `uid`, `stayed` (days, the first one is 1), `gone`, `worth` (earned while they stayed).
+
+    `days`: `uid`, `day` and `worth` per person and day with activity, up to `until`. The first silence of `quiet` days
+    ends a stay; who comes back later counts as gone still.
+    """
+    end = until - timedelta(days=quiet)  # last day of which it is known whether somebody is still there
+    ordered = days.sort("uid", "day").with_columns(
+        pause=(pl.col("day").shift(-1).over("uid") - pl.col("day")).dt.total_days(),
+        first=pl.col("day").min().over("uid"),
+    )
+    stops = (pl.col("pause").is_null() | (pl.col("pause") > quiet)) & (pl.col("day") <= end)
+    last = pl.col("day").filter(stops).min().over("uid")
+    marked = ordered.filter(pl.col("first") <= end).with_columns(last=last)
+    stay_ends = pl.col("last").fill_null(end)
+    return marked.group_by("uid", maintain_order=True).agg(
+        stayed=(stay_ends - pl.col("first")).first().dt.total_days() + 1,
+        gone=pl.col("last").is_not_null().first(),
+        worth=pl.col("worth").filter(pl.col("day") <= stay_ends).sum(),
+    )
+
+
+def staying(people: pl.DataFrame, horizon: int = HORIZON) -> pl.DataFrame:
+    """S(d), the chance to be there d days after the first one still, for d = 0 to 28 days.
+
+    Kaplan-Meier with log-log bands (SciPy `ecdf` of CensoredData). A person is gone from the day after their last
+    activity on, once `measures.quiet` days have passed without any; of these last days nothing is known yet, so that
+    observation ends before them. The curve ends where nobody has been observed for so long; n: people at risk.
+    """
+    if not len(people):
+        return pl.DataFrame(schema=CURVE)
+    stayed, gone = people["stayed"].to_numpy(), people["gone"].to_numpy()
+    longest = int(stayed.max()) if not gone.all() else horizon
+    after = np.arange(min(horizon, longest) + 1)
+    curve = ecdf(CensoredData(uncensored=stayed[gone], right=stayed[~gone])).sf
+    low = high = np.full(len(after), NAN)
+    if len(people) >= FEW_USERS and gone.any():
+        with catch_warnings(action="ignore", category=RuntimeWarning):  # no band where nobody has left, or all have
+            band = curve.confidence_interval(LEVEL, method="log-log")
+        low, high = band.low.evaluate(after), band.high.evaluate(after)
+    value = curve.evaluate(after)
+    risk = [int((stayed > d).sum()) for d in after]
+    return pl.DataFrame({"after": after, "value": value, "low": low, "high": high, "n": risk}, schema=CURVE)
+
+
+def lifetime_value(people: pl.DataFrame, horizon: int = HORIZON, resamples: int = 500, seed: int = 0) -> Estimate:
+    """Worth of a person in the first 28 days: sum over d <= 28 of S(d) x worth per day of stay.
+
+    In the unit of `measures.worth` (empty: days with activity); NaN, "too early", where nobody has been observed for
+    28 days. Interval: whole people are drawn with replacement. A proxy: nothing is said of what comes after.
+    """
+    n = len(people)
+    if not n:
+        return NOTHING
+    if not people["gone"].all() and int(people["stayed"].to_numpy().max()) <= horizon:
+        return Estimate(NAN, NAN, NAN, n)
+    cells, resampler = _cells(people, horizon), Resampler(np.arange(n) % min(n, BUCKETS), resamples, seed)
+    grouped = np.zeros((resampler.n_users, cells.shape[1]))
+    np.add.at(grouped, resampler.codes, cells)
+    value = float(_worth(grouped.sum(axis=0, keepdims=True), horizon)[0])
+    if n < FEW_USERS:
+        return Estimate(value, NAN, NAN, n)
+    drawn = np.concatenate([_worth(counts @ grouped, horizon) for counts in resampler.batches()])
+    width = Z * float(np.std(drawn))
+    return Estimate(value, max(value - width, 0.0), value + width, n)
+
+
+def _cells(people: pl.DataFrame, horizon: int) -> np.ndarray:
+    """[people, 2 (horizon + 2) + 2] that add up: gone after t days, observed for t days, worth, days of stay."""
+    stayed, gone = people["stayed"].to_numpy(), people["gone"].to_numpy()
+    row, size = np.arange(len(stayed)), horizon + 2
+    at = np.minimum(stayed, horizon + 1)
+    cells = np.zeros((len(stayed), 2 * size + 2))
+    cells[row, at] = gone & (stayed <= horizon)
+    cells[row, size + at] = 1.0
+    cells[:, -2], cells[:, -1] = people["worth"].to_numpy(), stayed
+    return cells
+
+
+def _worth(sums: np.ndarray, horizon: int) -> np.ndarray:
+    """Lifetime value of every row of summed cells: Kaplan-Meier times worth per day of stay."""
+    size = horizon + 2
+    gone, ended = sums[:, :size], sums[:, size : 2 * size]
+    at_risk = np.cumsum(ended[:, ::-1], axis=1)[:, ::-1]  # observed for t days or longer
+    left = np.divide(gone, at_risk, out=np.zeros_like(gone), where=at_risk > 0)
+    still = np.cumprod(1.0 - left, axis=1)[:, : horizon + 1]
+    per_day: np.ndarray = sums[:, -2] / sums[:, -1]
+    return per_day * still.sum(axis=1)

@@ -1,0 +1,98 @@
+"""Numbers of a day that was closed or is held, written where pages read them (state/aggregates).
+
+They are written right after the commit, and read rows that are committed: a day whose update was killed in between
+gets its numbers with the next one. The same day again gives the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select
+
+from regraft.data import store
+from regraft.release import short_term
+from regraft.release.long_term import STAYING, long_term, window
+from regraft.release.person_days import kinds, person_days
+from regraft.release.runs import CLOSED, Outcome, outcome_of
+from regraft.setup.site import Site
+from regraft.state import aggregates, versions
+from regraft.state.aggregates import Aggregate
+from regraft.state.database import transaction
+from regraft.state.tables import runs
+from regraft.state.versions import Version
+
+MARK = "promoted"  # stands on every closed day: 1 where the day's version went live, else 0
+Tell = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A day, what became of it, and what its contenders took."""
+
+    day: str
+    outcome: Outcome
+    leading: str  # contender of the version in service after it; empty where that is not known
+    took: Mapping[str, Mapping[str, Any]]  # `seconds` and `cost` by contender; empty where nothing was learnt
+
+
+def refresh(site: Site, tell: Tell = str) -> list[str]:
+    """Writes the numbers of every closed or held day that lacks them; the days."""
+    with transaction(site.engine) as connection:
+        known = aggregates.days_with(connection, MARK)
+        query = select(runs).where(runs.c.state.in_((*CLOSED, "held"))).order_by(runs.c.date)
+        found = [outcome_of(row) for row in connection.execute(query)]
+        made = {v.name: v for v in versions.listed(connection)}
+    todo = [_closed(one, made) for one in found if one.date not in known]
+    written = [closed.day for closed in todo if _write(site, closed, tell)]
+    if written:
+        tell(f"Numbers of {len(written)} day(s) are written, the last is {written[-1]}")
+    return written
+
+
+def _write(site: Site, closed: Closed, tell: Tell) -> bool:
+    """Whether a day's numbers could be written. It is closed whatever happens here: the next update tries again."""
+    try:
+        rows = [row for row in numbers(site, closed) if row.n or row.measure == MARK]
+        with transaction(site.engine) as connection:
+            aggregates.write(connection, rows)
+            aggregates.drop_before(connection, STAYING, closed.day)
+    except Exception as error:
+        tell(f"The numbers of {closed.day} could not be written: {error}")
+        return False
+    return True
+
+
+def _closed(outcome: Outcome, made: Mapping[str, Version]) -> Closed:
+    own = [made[name] for name in outcome.versions if name in made]
+    leading = made[outcome.champion].contender if outcome.champion in made else ""
+    return Closed(outcome.date, outcome, leading, {version.contender: version.lineage for version in own})
+
+
+def numbers(site: Site, closed: Closed) -> Iterator[Aggregate]:
+    """All numbers of one day. Of a day that is held there are counts alone: nobody has said that its rows are true."""
+    day, outcome = closed.day, closed.outcome
+    held, on = outcome.state == "held", date.fromisoformat(closed.day)
+    near = short_term.near(site, day, held)
+    shown = short_term.shown_items(site, near, day)
+    rows = near.filter(pl.col("time").dt.strftime(store.DAY) == day)
+    people = rows["uid"].n_unique()
+    yield short_term.count(day, "rows", len(rows), people)
+    yield short_term.count(day, "people", people, people)
+    yield from short_term.volume(day, shown)
+    yield from short_term.waited(site, day)
+    if held:
+        return
+    learnt = max((one["people"] for one in closed.took.values()), default=people)
+    yield short_term.count(day, MARK, outcome.state == "promoted", learnt)
+    days = person_days(site, on, window(site.options.measures.quiet))
+    yield from short_term.answers(day, shown, kinds(days, on), bool(days["converted"].sum()))
+    yield from short_term.varied(site, day, shown)
+    yield from short_term.foreseen(day, outcome, closed.leading, people)
+    yield from short_term.retained(day, outcome, learnt)
+    yield from short_term.spent(site, day, closed.took, learnt)
+    yield from long_term(days, day, site.options.measures.quiet)

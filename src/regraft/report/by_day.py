@@ -1,0 +1,101 @@
+"""A measure day by day, with its interval and the days on which a version went live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from regraft.report.drawing import MARKS, MUTED, Edges, canvas, svg
+
+SIZE = (440, 190)  # pixels: two or three side by side on a laptop, one on a phone
+EDGES = Edges(left=5.2, right=1.8, bottom=2.2, top=0.8)
+TEXT = 12
+AIR = 0.02  # share of the axis that is left free at either end
+one_at_a_time = Lock()  # matplotlib's settings belong to the whole process
+
+
+class Day(NamedTuple):
+    """A value with its interval; NaN where there is none."""
+
+    day: str
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+class Line(NamedTuple):
+    """The days of one arm, oldest first."""
+
+    name: str
+    days: tuple[Day, ...]
+
+
+class Drawn(NamedTuple):
+    """A figure, and where its first and last day stand, as shares of its width."""
+
+    svg: Markup
+    left: float
+    right: float
+
+
+@lru_cache(maxsize=512)
+def by_day(
+    lines: tuple[Line, ...], live: tuple[str, ...], name: str, label: str, percent: bool = False,
+    first: str = "", last: str = "", across: tuple[float, ...] = (),
+) -> Drawn:  # fmt: skip
+    """Lines with bands; a tick below for every day of `live`. The axis goes from `first` to `last`, where given.
+
+    `across`: values that are marked by a level line, such as 0.
+    `name` must differ between figures of a page, `label` says to a screen reader what is drawn.
+    """
+    days = [point.day for line in lines for point in line.days]
+    begin, end = place(first or min(days)), place(last or max(days))
+    end = max(end, begin + 1)
+    with one_at_a_time, canvas(*SIZE, TEXT, EDGES) as (figure, axes):
+        for line, mark in zip(lines, MARKS, strict=False):
+            at = [place(point.day) for point in line.days]
+            value, low, high = (np.array([point[k] for point in line.days], dtype=float) for k in (1, 2, 3))
+            axes.fill_between(at, low, high, color=mark.color, alpha=0.16, lw=0)
+            axes.plot(
+                at, value, ls=mark.dash, color=mark.color, lw=1.8, marker=mark.marker if len(at) < 35 else "", ms=4
+            )
+        axes.set_xlim(begin - AIR * (end - begin), end + AIR * (end - begin))
+        for day in live:
+            if begin <= place(day) <= end:
+                axes.axvline(place(day), ymax=0.07, color=MUTED, lw=1.2)
+        for level, dash in zip(across, ("-", "--"), strict=False):
+            axes.axhline(level, color=MUTED, lw=1.1, ls=dash)
+        _date_axis(axes, begin, end)
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        if percent:
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
+        left, right = EDGES.left * TEXT / SIZE[0], 1 - EDGES.right * TEXT / SIZE[0]
+        air = (right - left) * AIR / (1 + 2 * AIR)
+        return Drawn(svg(figure, name, label), round(left + air, 4), round(right - air, 4))
+
+
+def place(day: str) -> int:
+    """Where a day stands on the axis."""
+    return date.fromisoformat(day).toordinal()
+
+
+def share_of(day: str, days: Sequence[str]) -> float:
+    """Where a day stands between the first and the last of these, 0 to 1."""
+    begin, end = place(days[0]), place(days[-1])
+    return (place(day) - begin) / max(end - begin, 1)
+
+
+def _date_axis(axes: object, begin: int, end: int) -> None:
+    """Four or five dates: days while the axis is short, months on a long one."""
+    long = end - begin > 200
+    step = max(1, round((end - begin) / 4))
+    at = [begin + k * step for k in range(5) if begin + k * step <= end]
+    words = [f"{date.fromordinal(one):%Y-%m}" if long else f"{date.fromordinal(one):%m-%d}" for one in at]
+    axes.set_xticks(at, words)  # type: ignore[attr-defined]

@@ -1,0 +1,120 @@
+"""Actions: who may, from where, and what becomes of them."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from dashboard.conftest import Board
+from regraft.dashboard import worker
+from regraft.dashboard.actions import ACTIONS
+from regraft.errors import ConfigError
+from regraft.state import jobs, keys, ledger, versions
+from regraft.state.database import transaction
+from site_world import FIRST
+
+
+def job_of(board: Board) -> jobs.Job:
+    with transaction(board.world.site.engine) as connection:
+        return jobs.listed(connection)[0]
+
+
+def test_without_a_key_an_action_leads_to_the_door(board: Board) -> None:
+    answer = board.client.get("/act/update")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?lang=en&to=%2Fact%2Fupdate")
+    assert board.client.post("/act/update", data={"token": ""}).status_code == 303
+    with transaction(board.world.site.engine) as connection:
+        assert jobs.listed(connection) == []
+
+
+def test_a_wrong_key_opens_nothing(board: Board) -> None:
+    assert board.sign_in("rg_nonsense") == 403
+    assert board.client.get("/act/update").status_code == 303
+
+
+def test_a_key_without_the_scope_is_refused(board: Board) -> None:
+    assert board.sign_in(board.key("recommend")) == 303
+    assert board.client.get("/act/update").status_code == 403
+
+
+def test_a_revoked_key_is_refused_at_once(board: Board) -> None:
+    board.sign_in(board.key("operate"))
+    assert board.client.get("/act/update").status_code == 200
+    with transaction(board.world.site.engine) as connection:
+        keys.revoke(connection, "owner")
+    assert board.client.get("/act/update").status_code == 303
+
+
+def test_a_cookie_that_was_changed_is_nobodys(board: Board) -> None:
+    board.sign_in(board.key("operate"))
+    said, _, signature = board.client.cookies["regraft"].rpartition(".")
+    for forged in (f"{said}x.{signature}", f"{said}.{signature[:-1]}0", "a.b.c.d", "", "...."):
+        board.client.cookies.clear()
+        board.client.cookies.set("regraft", forged, domain="127.0.0.1")
+        assert board.client.get("/act/update").status_code == 303, forged
+
+
+def test_a_form_from_elsewhere_is_refused(board: Board) -> None:
+    board.sign_in(board.key("operate"))
+    token = board.token("/act/update")
+    assert board.client.post("/act/update", data={}).status_code == 403
+    assert board.client.post("/act/update", data={"token": "0" * 64}).status_code == 403
+    elsewhere = {"origin": "http://evil.example"}
+    assert board.client.post("/act/update", data={"token": token}, headers=elsewhere).status_code == 403
+
+
+def test_after_signing_in_nobody_is_sent_to_another_site(board: Board) -> None:
+    key = board.key("operate")
+    for to in ("//evil.example", "https://evil.example", "/\\evil.example"):
+        form = {"token": board.token("/sign-in"), "key": key, "to": to}
+        assert board.client.post("/sign-in", data=form).headers["location"] == "/"
+
+
+@pytest.mark.parametrize("value", ["--accept", "-x", "", "a b", "x;y", "../../x", "x\n"])
+def test_no_value_is_ever_read_as_an_option(board: Board, value: str) -> None:
+    with pytest.raises(ConfigError):
+        ACTIONS["promote"].command(board.world.site.folder, {"version": value})
+
+
+def test_the_confirmation_states_effect_risk_and_command(board: Board) -> None:
+    board.sign_in(board.key("operate"))
+    text = board.text("/act/rollback?version=shop-v000001")
+    assert "What it does" in text and "What is at risk" in text
+    assert f"regraft rollback {board.world.site.folder} shop-v000001" in text
+
+
+def test_an_update_asked_for_on_the_page_is_run_and_stands_in_the_ledger(board: Board) -> None:
+    world, day = board.world, board.world.days[FIRST]
+    world.ingest(world.of(day))
+    board.sign_in(board.key("operate"))
+    answer = board.client.post("/act/update", data={"token": board.token("/act/update")})
+    number = int(answer.headers["location"].split("/jobs/")[1].split("?")[0])
+    until = time.monotonic() + 60
+    while not (job := job_of(board)).ended and time.monotonic() < until:
+        board.text(f"/jobs/{number}")
+        time.sleep(0.3)
+    assert (job.id, job.state, job.asked_by) == (number, "done", "owner")
+    with transaction(world.site.engine) as connection:
+        asked = next(e for e in ledger.entries(connection) if e.kind == "asked")
+        champion = versions.alias(connection, "champion")
+    assert asked.details == {"job": number, "by": "owner", "command": ["regraft", "update", str(world.site.folder)]}
+    assert champion and champion.version == "shop-v000002"
+    assert "promoted, the champion is shop-v000002" in board.text(f"/jobs/{number}")
+
+
+def test_a_job_that_cannot_be_done_says_why(board: Board) -> None:
+    site = board.world.site
+    with transaction(site.engine) as connection:
+        job = jobs.ask(connection, "rollback", ("rollback", str(site.folder), "shop-v000009"), "owner", 1)
+    assert worker.work(site, job.id) == 2
+    text = board.text(f"/jobs/{job.id}")
+    assert "✕ failed" in text and "does not exist" in text and "Exit code 2" in text
+
+
+def test_a_job_whose_process_is_gone_is_told_so(board: Board) -> None:
+    with transaction(board.world.site.engine) as connection:
+        job = jobs.ask(connection, "update", ("update", "shop"), "owner", 1)
+        jobs.put(connection, job.id, jobs.RUNNING, {"pid": 2**22 + 1, "lines": ["half done"]})
+    text = board.text(f"/jobs/{job.id}")
+    assert "ended without a word" in text and "half done" in text
