@@ -24,7 +24,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 GUIDES = [*sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "privacy.md"]
-LONG = ("operate",)  # a site's days take a while to close
+TAKES_A_WHILE = (pytest.mark.slow, pytest.mark.timeout(900))
+LONG = {"operate": TAKES_A_WHILE, "privacy": TAKES_A_WHILE}  # days of a site take a while to close
 PORT = "8321"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -127,9 +128,17 @@ def snippets(path: Path) -> list[tuple[str, str, str]]:
     return FENCE.findall(path.read_text(encoding="utf-8"))
 
 
+def retold(path: Path) -> bool:
+    """Whether it is a translation that shows the very snippets of the guide it translates: they are run there."""
+    original = path.with_name(path.name.replace(".ja.md", ".md"))
+    return original != path and original.exists() and snippets(path) == snippets(original)
+
+
 def followed() -> Iterator[Any]:
     for path in GUIDES:
-        yield pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else [])
+        if retold(path):
+            continue
+        yield pytest.param(path, id=path.stem, marks=LONG.get(path.stem, ()))
 
 
 @pytest.mark.parametrize("path", followed())
@@ -169,6 +178,10 @@ def test_a_guide_can_be_read_in_one_sitting_and_is_linked_from_the_readme(path: 
 def test_every_fence_of_a_guide_is_run_or_written(path: Path) -> None:
     fences = re.findall(r"^```\w", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(fences) == len(snippets(path)) > 1
+
+
+def test_staff_read_the_same_commands_in_japanese() -> None:
+    assert retold(ROOT / "docs" / "guides" / "templates-for-staff.ja.md")
 
 
 def test_the_japanese_page_on_privacy_shows_the_commands_of_the_english_one() -> None:

@@ -33,7 +33,7 @@ from regraft.cli import (
     site,
     studio,
     tune,
-)  # fmt: skip
+)
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
 

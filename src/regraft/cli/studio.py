@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,13 +119,11 @@ def try_out(
 
     For both, a contender learns from the days before and foresees examples of the newest days. The difference comes with its interval.
     """
-    from dataclasses import asdict
-
     from regraft.studio.trial import trial
 
     found = trial(_open(folder), template, against, examples, use, tell)
     if as_json:
-        say_json({**asdict(found), "verdict": found.verdict, "sentence": found.sentence})
+        say_json(found.as_dict())
         return
     show(
         [
@@ -167,7 +166,7 @@ def live(folder: Folder, number: Number, by: By) -> None:
         say("No contender of regraft.yaml reads it: they are classical, or name templates of their own.")
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "fields": fields, "suggest": suggest, "save": save, "versions": versions, "diff": diff, "test": try_out,
     "approve": approve, "live": live,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The curves of a tuning: AUC over one axis of the grid, and against what it asks for. The advised setting is filled."""
+"""The curves of a tuning: AUC over one axis of the grid, and against what it takes. The advised setting is filled."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from regraft.report.drawing import MARKS, MUTED, PAPER, canvas, svg
 from regraft.report.figures import limits
 
 SIZE = (430, 290)  # pixels
+FAR = 30  # times the least: then an axis is logarithmic
 LEAST = 1e-4  # seconds: where something that took no measurable time stands on a log axis
 AXES = ("share", "every", "days")
 Row = dict[str, Any]
@@ -50,8 +51,10 @@ def cloud(rows: Sequence[Row], advised: Row, x: str, name: str, label: str) -> M
             at = [max(row[x], LEAST) for row in mine]
             _line(axes, at, mine, mark._replace(dash="none"))
             _point(axes, advised, mine, at, mark)
-        if x.startswith("seconds"):
+        taken = [max(row[x], LEAST) for row in rows]
+        if max(taken) > FAR * min(taken):
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_formatter(NullFormatter())
         else:
             axes.set_xlim(left=0)
@@ -61,7 +64,7 @@ def cloud(rows: Sequence[Row], advised: Row, x: str, name: str, label: str) -> M
 
 
 def forgotten(rows: Sequence[Row], advised: Row, name: str, label: str, ticks: dict[Any, str]) -> Markup:
-    """AUC that the last model lost on rows of earlier periods, over the share of replay; frequency and days as advised."""
+    """AUC that the last model lost on rows of earlier periods, over the share of replay; all else as advised."""
     shown = sorted(
         (row for row in rows if all(row[k] == advised[k] for k in ("every", "days"))), key=lambda row: row["share"]
     )

@@ -82,6 +82,11 @@ class Trial:
             "open": f"No difference is shown: {number}. More examples would narrow the interval.",
         }[self.verdict]
 
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON can hold it; null where there is no interval."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)), parse_constant=lambda _: None)
+        return plain | {"verdict": self.verdict, "sentence": self.sentence}
+
 
 def trial(
     site: Site, draft: str, against: str | None = None, examples: int = EXAMPLES, use: str | None = None,
@@ -180,6 +185,5 @@ def _day(view: Stream, example: int) -> str:
 
 
 def _keep(site: Site, found: Trial) -> None:
-    said = {**asdict(found), "verdict": found.verdict, "sentence": found.sentence}
     place = site.reports / "prompts" / f"{found.draft.hash[:12]}-{found.against.hash[:12]}.json"
-    write_text(place, json.dumps(said, indent=2, ensure_ascii=False))
+    write_text(place, json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
