@@ -8,20 +8,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from regraft.dashboard.later import later
+from regraft.dashboard.later import WAIT, later
 from regraft.pilot.analyse import over_time
 from regraft.pilot.evidence import evidence_of, snapshot
 from regraft.setup.site import Site
 from regraft.state.pilots import Pilot
 
 
-def pilot_numbers(site: Site, pilot: Pilot, newest: str) -> dict[str, Any] | None:
+def pilot_numbers(site: Site, pilot: Pilot, newest: str, wait: float = WAIT) -> dict[str, Any] | None:
     """What `snapshot` gives, with the `funnel` of the primary metric and `sentences` by language.
 
     None while they are worked out. What stopped them (RegraftError) is raised here.
     """
     key = json.dumps([str(site.folder), pilot.name, pilot.state, pilot.ended, dict(pilot.plan), newest], sort_keys=True)
-    return later(key, lambda: _numbers(site, pilot.name))
+    return later(key, lambda: _numbers(site, pilot.name), wait)
 
 
 def _numbers(site: Site, name: str) -> dict[str, Any]:
