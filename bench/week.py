@@ -1,11 +1,12 @@
 """A week in service, told as a story and asserted: what `make week` runs.
 
-    python bench/week.py [LOG] [--share 0.1] [--from 2000-11-24] [--days 7] [--out runs/week]
+    python bench/week.py [LOG] [--share 0.1] [--from 2000-11-24] [--days 7] [--classical] [--small] [--out runs/week]
 
 A site is made from the log up to the first day. Then, day by day, a server answers people and takes in what they did,
 through its API, and in the night `regraft update` closes the day. One night the update is killed; one day brings
-flipped and flooded events, which the gate holds; one night a worse model stands for election; one morning the site
-goes back to an earlier version; and one day the server is started anew. Without LOG the people are simulated: they
+flipped and flooded events, which the gate holds, and the server is started anew; one night a worse model stands for
+election; one night a person is erased; and at the end the site goes back to an earlier version, and lets go of what it
+may keep no longer. Three days tell the story in short. Without LOG the people are simulated: they
 see the lists that are served and click what they like. With LOG they do what the log says, whatever they are shown.
 """
 
@@ -34,6 +35,8 @@ from common import ROOT, data_file
 from regraft.data.drift_world_loop import ClosedLoop
 from regraft.data.drift_world_settings import DAY, START, DriftWorld
 from regraft.data.ingest import ingest
+from regraft.privacy.scan import scan
+from regraft.setup.site import Site
 
 CODES = {"promoted": 0, "kept": 10, "held": 30}
 
@@ -47,6 +50,7 @@ class Story:
     items: pl.DataFrame
     days: list[str]  # of the week
     loop: ClosedLoop | None = None  # the people, where they are simulated
+    challengers: str = "[]"  # as regraft.yaml names them
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -100,7 +104,7 @@ class Server:
             self.port = int(probe.getsockname()[1])
         self.key = story.regraft(
             "keys", "make", story.site, f"shop-{self.port}", "--scope", "recommend", "--scope", "events",
-            "--scope", "operate", "--per-minute", "1000000",
+            "--scope", "operate", "--scope", "privacy", "--per-minute", "1000000",
         ).strip()  # fmt: skip
         self.start()
 
@@ -135,7 +139,9 @@ class Server:
         assert self.process.wait(30) in (0, -signal.SIGTERM)
         self.log.close()
 
-    def __call__(self, method: str, path: str, body: Any = None, at: int = 0) -> Any:
+    def __call__(
+        self, method: str, path: str, body: Any = None, at: int = 0, codes: tuple[int, ...] = (200, 202)
+    ) -> Any:
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", "Regraft-Time": str(at)}
         content = None if body is None else json.dumps(body)
         try:
@@ -145,7 +151,7 @@ class Server:
             self.asked.request(method, path, content, headers)
             answer = self.asked.getresponse()
         said = answer.read()
-        assert answer.status in (200, 202), f"{method} {path}: {answer.status} {said[:300]!r}"
+        assert answer.status in codes, f"{method} {path}: {answer.status} {said[:300]!r}"
         return json.loads(said)
 
     def version(self) -> str:
@@ -233,16 +239,20 @@ def bad(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rows, flood])
 
 
+def _rewrite(path: Path, **lines: str) -> None:
+    changed = [
+        next((f"{name}: {value}" for name, value in lines.items() if line.startswith(f"{name}:")), line)
+        for line in path.read_text().splitlines()
+    ]
+    path.write_text("\n".join(changed) + "\n")
+
+
 @contextmanager
 def settings(story: Story, **lines: str) -> Iterator[None]:
     """regraft.yaml with other lines for a while."""
     path = Path(story.site) / "regraft.yaml"
     before = path.read_text()
-    changed = [
-        next((f"{name}: {value}" for name, value in lines.items() if line.startswith(f"{name}:")), line)
-        for line in before.splitlines()
-    ]
-    path.write_text("\n".join(changed) + "\n")
+    _rewrite(path, **lines)
     try:
         yield
     finally:
@@ -250,6 +260,9 @@ def settings(story: Story, **lines: str) -> Iterator[None]:
 
 
 def week(story: Story) -> None:
+    nights = (
+        (_usual, _killed, _held, _usual, _worse, _erased, _usual) if len(story.days) > 3 else (_killed, _held, _worse)
+    )
     tell, first = story.tell, story.rows.filter(pl.col("timestamp").dt.strftime("%Y-%m-%d") < story.days[0])
     log = story.out / "log"
     log.mkdir(parents=True)
@@ -258,33 +271,27 @@ def week(story: Story) -> None:
     tell(f"A site is made from {len(first):,} rows up to {story.days[0]}.")
     story.regraft("init", story.site, "--from", str(log / "interactions.csv"))
     tell(f"  {story.champion()} is the champion.")
+    if story.challengers != "[]":
+        _rewrite(Path(story.site) / "regraft.yaml", challengers=story.challengers)
+        tell(f"  Renewed and judged beside it from now on: {story.challengers}")
     server, before = Server(story), story.champion()
     try:
         for number, day in enumerate(story.days):
             tell(f"{datetime.fromisoformat(day):%A %d %B}")
-            rows = story.of(day)
-            if number == 3 % len(story.days):
+            rows, night = story.of(day), nights[number % len(nights)]
+            if night is _held:
                 tell("  The server is stopped and started again.")
                 server.stop()
                 server.start()
-            is_bad = number == 2
             if story.loop:
-                lists, events = server.lived(story.loop, is_bad)
+                lists, events = server.lived(story.loop, night is _held)
             else:
-                lists, events = server.replayed(bad(rows) if is_bad else rows)
+                lists, events = server.replayed(bad(rows) if night is _held else rows)
             tell(f"  {lists:,} lists were served by {server.version()}, {events:,} events came in.")
-            if is_bad:
-                before = _held(story, server)
-            elif number == 1:
-                before = _killed(story, server)
-            elif number == 4:
-                before = _worse(story, server)
-            else:
-                outcome = story.update(code=None)
-                assert outcome["state"] in ("promoted", "kept"), outcome
-                before = _followed(story, server, outcome)
-            if number == 5:
-                _rolled_back(story, server)
+            before = night(story, server)
+        _rolled_back(story, server)
+        if _erased in nights:
+            _let_go(story, server)
         known = story.regraft("why", story.site, before)
         assert "batches" in known
         tell(f"At the end of the week {story.champion()} serves. Why it is as it is:")
@@ -293,6 +300,12 @@ def week(story: Story) -> None:
     finally:
         server.stop()
     assert not _ids_in(story.out / "serve.log", story.rows["user_id"].unique().to_list())
+
+
+def _usual(story: Story, server: Server) -> str:
+    outcome = story.update(code=None)
+    assert outcome["state"] in ("promoted", "kept"), outcome
+    return _followed(story, server, outcome)
 
 
 def _followed(story: Story, server: Server, outcome: dict[str, Any]) -> str:
@@ -333,6 +346,38 @@ def _worse(story: Story, server: Server) -> str:
     assert server.version() == before
     story.tell(f"  The night: popularity stood for election and was not promoted; {before} serves on.")
     return before
+
+
+def _erased(story: Story, server: Server) -> str:
+    person = story.rows["user_id"].mode().sort()[0]
+    uid = json.loads(story.regraft("export-person", story.site, person))["uid"]
+    assert scan(Site.open(Path(story.site)), [uid])["data"]
+    server("DELETE", f"/users/{person}")
+    server("GET", f"/recommend/{person}", codes=(410,))
+    story.tell("  In the evening a person asks to be erased, and is refused at once.")
+    began = time.monotonic()
+    story.regraft("forget", story.site)
+    assert not any(n for store, n in scan(Site.open(Path(story.site)), [uid]).items() if store != "state")
+    assert not json.loads(story.regraft("export-person", story.site, person))["rows"]
+    seconds = server.waits_for(story.champion())
+    story.tell(
+        f"  {time.monotonic() - began:.0f} s later they are in no file, the models are made again without them, and "
+        f"{story.champion()} serves {seconds:.1f} s after that."
+    )
+    return _usual(story, server)
+
+
+def _let_go(story: Story, server: Server) -> None:
+    last = datetime.fromisoformat(story.days[-1]) + timedelta(days=1)
+    first = last - timedelta(days=len(story.days))
+    with settings(story, retention=f"{{rows: {{keep: {len(story.days)}d}}, versions: {{keep: 2d}}}}"):
+        said = story.regraft("retention", "apply", story.site, "--as-of", f"{last:%Y-%m-%d}", "--json")
+    gone = ", ".join(f"{one['count']:,} {one['unit']}" for one in json.loads(said) if one["count"])
+    days = {path.parent.name for path in (Path(story.site) / "data").glob("2*/*.parquet")}
+    assert min(days) >= f"{first:%Y-%m-%d}", days
+    story.tell(f"What may be kept no longer is let go of: {gone}.")
+    server("GET", f"/recommend/{story.rows['user_id'][0]}", at=_ms(last))
+    assert "PROBLEM" not in story.regraft("doctor", story.site)
 
 
 def _rolled_back(story: Story, server: Server) -> None:
@@ -377,6 +422,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.1, help="of the people of LOG")
     parser.add_argument("--from", dest="first", default="2000-11-24", help="first day of the week in LOG")
     parser.add_argument("--days", type=int, default=7)
+    parser.add_argument("--classical", action="store_true", help="with LOG: no nano language model beside the stack")
     parser.add_argument("--small", action="store_true", help="a small simulated log")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "week")
@@ -395,7 +441,8 @@ def main() -> None:
         shutil.rmtree(options.out)
     options.out.mkdir(parents=True)
     environment = os.environ | {"REGRAFT_KEY_FILE": str(options.out / "keys" / "vault.key")}
-    week(Story(options.out, rows, items, days, loop, environment))
+    challengers = "[]" if loop or options.classical else "[{use: fine-tune, name: nano, calibration: stack}]"
+    week(Story(options.out, rows, items, days, loop, challengers, environment))
     print(f"All that was claimed held. The week took {time.monotonic() - began:.0f} s.")
 
 

@@ -13,7 +13,7 @@ from regraft.data.draws import evaluation_rows
 from regraft.data.regimes import Regime
 from regraft.data.sides import Side
 from regraft.data.stream import Stream
-from regraft.prompts.live import Live
+from regraft.prompts.live import NOBODY, Live, Quiet
 from regraft.setup.config import ContenderOptions
 from regraft.setup.site import Site
 from regraft.state.versions import Version
@@ -55,14 +55,17 @@ class Workbench:
         options = ContenderOptions.model_validate(version.lineage["contender"])
         return self.of_version(options, self.site.versions / version.name / CONTENDER)
 
-    def live(self, known: Stream, catalogue: pl.DataFrame, rested: np.ndarray | None = None) -> Live:
+    def live(
+        self, known: Stream, catalogue: pl.DataFrame, rested: np.ndarray | None = None, quiet: Quiet = NOBODY
+    ) -> Live:  # fmt: skip
         """What a server knows that has read the rows of `known`; its requests are those of the site's contenders.
 
-        `rested`, bool per row: passed over so long ago that the person may be shown the item again.
+        `rested`, bool per row: passed over so long ago that the person may be shown the item again. The rows of `quiet`
+        people are not among those of `known`.
         """
         options = self.site.options
         last = options.timeline.shape.context + options.timeline.shape.targets
-        return Live(known, catalogue, self.regime, options.refresh, options.similarity, last, rested)
+        return Live(known, catalogue, self.regime, options.refresh, options.similarity, last, rested, quiet)
 
     def past(self, period: int) -> Stream:
         """What the close of `period` learns from: all examples up to its end but the evaluation rows."""
@@ -79,7 +82,8 @@ class Workbench:
         from regraft.setup.base import open_workshop
 
         options, folder = self.site.options, self.site.cache / "work"
-        return open_workshop(options, self.stream, self.site.template(options.template), self.regime, folder)
+        stream = self.stream if options.base.path else self.site.base_stream(self.stream)
+        return open_workshop(options, stream, self.site.template(options.template), self.regime, folder)
 
     def _reading(self, options: ContenderOptions) -> Any:
         """The workshop under the contender's own template."""

@@ -18,6 +18,7 @@ from regraft.pilot.conduct import decide, extend, plan, ramp, start, stop
 from regraft.pilot.evidence import evidence_of
 from regraft.pilot.settings import Plan
 from regraft.pilot.terms import PilotOptions, Terms
+from regraft.release.promote import promote
 from regraft.release.update import update
 from regraft.serving.service import Service
 from regraft.setup.site import DAY, FILE, Site
@@ -113,26 +114,26 @@ def test_each_arm_was_served_the_versions_of_its_contender(lived: SiteWorld) -> 
 
 
 def test_each_arm_learns_from_its_own_people_and_from_equally_many_rows(lived: SiteWorld) -> None:
-    with transaction(lived.site.engine) as connection:
+    site, found = lived.site, evidence_of(lived.site)
+    begun, people = found.pilot.begun, found.people
+    with transaction(site.engine) as connection:
         newest = {v.contender: v for v in versions.listed(connection)}
-        cuts = lived.site.closed_cuts(connection)
-        found = evidence_of(lived.site).pilot
+        cuts = site.closed_cuts(connection)
     sides = {name: newest[name].lineage["side"] for name in ("stack", "rates")}
     assert sides == {
-        "stack": {"arm": "control", "slice": "own", "begun": found.begun},
-        "rates": {"arm": "treatment", "slice": "own", "begun": found.begun},
+        "stack": {"arm": "control", "slice": "own", "begun": begun},
+        "rates": {"arm": "treatment", "slice": "own", "begun": begun},
     }
-    people = evidence_of(lived.site).people
     uids = {arm: set(people.filter(pl.col("arm") == arm)["uid"]) for arm in ("control", "treatment")}
     counts = []
     for side in sides.values():
-        stream = lived.site.stream(cuts, side=Side(**side))
-        since = stream.time >= found.begun
+        stream = site.stream(cuts, side=Side(**side))
+        since = stream.time >= begun
         who = set(stream.user_ids.gather(stream.user[since]).to_list())
         other = uids["treatment" if side["arm"] == "control" else "control"]
         assert uids[side["arm"]] <= who and not other & who
         mine = np.isin(stream.user[stream.targets], np.flatnonzero(stream.user_ids.is_in(list(uids[side["arm"]]))))
-        counts.append(int((mine & (stream.time[stream.targets] >= found.begun)).sum()))
+        counts.append(int((mine & (stream.time[stream.targets] >= begun)).sum()))
     assert counts[0] == counts[1] > 40
 
 
@@ -187,6 +188,12 @@ def test_the_next_pilot_waits_for_a_day_of_its_own_and_a_stopped_one_is_never_st
     assert start(shop.site, "two", 0.05).state == "running"
     with pytest.raises(StateError, match="is stopped"):
         ramp(shop.site, "one", 1.0)
+
+
+def test_no_other_contender_is_promoted_by_hand_while_a_pilot_runs(shop: SiteWorld) -> None:
+    newest = evidence_of(shop.site).versions["treatment"][-1]
+    with pytest.raises(StateError, match="compares rates with stack"):
+        promote(shop.site, newest)
 
 
 def test_an_extension_moves_the_end_and_leaves_the_statistics(shop: SiteWorld) -> None:

@@ -65,6 +65,19 @@ def test_alpaca_lines_joined_by_a_line_break_are_the_prompt(tmp_path: Path, name
         assert alpaca["output"] == trl["completion"]
 
 
+@pytest.mark.parametrize("name", library())
+def test_sharegpt_is_a_conversation_of_prompt_and_answer(tmp_path: Path, name: str):
+    save(tmp_path / "s.jsonl", "sharegpt", name)
+    save(tmp_path / "t.jsonl", "trl", name)
+    for conversation, trl in zip(written(tmp_path / "s.jsonl"), written(tmp_path / "t.jsonl"), strict=True):
+        human, gpt = conversation["conversations"]
+        assert human == {"from": "human", "value": trl["prompt"]}
+        assert gpt == {"from": "gpt", "value": trl["completion"]}
+    assert json.loads((tmp_path / "dataset_info.json").read_text(encoding="utf-8")) == {
+        "s": {"file_name": "s.jsonl", "formatting": "sharegpt", "columns": {"messages": "conversations"}}
+    }
+
+
 def test_the_instruction_is_the_head_and_the_input_begins_with_the_first_event(tmp_path: Path):
     path = tmp_path / "a.jsonl"
     save(path, "alpaca")
@@ -158,7 +171,7 @@ def test_a_failed_export_leaves_the_older_file_and_nothing_else(tmp_path: Path, 
 def test_an_unknown_format_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError) as caught:
         save(tmp_path / "train.jsonl", "csv")
-    assert str(caught.value) == "format 'csv': is unknown\nExpected one of trl, alpaca"
+    assert str(caught.value) == "format 'csv': is unknown\nExpected one of trl, alpaca, sharegpt"
 
 
 def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path):

@@ -26,7 +26,7 @@ def stored(rows: pl.DataFrame) -> pl.DataFrame:
     """As a site keeps them; a row becomes known when it happens."""
     return rows.select(
         uid="user_id", item_id="item_id", time="timestamp", known_at="timestamp", event="event", value="value",
-        label=(pl.col("event") == "click").cast(pl.Int8),
+        label=(pl.col("event") == "click").cast(pl.Int8), request_id=pl.lit(None, pl.String),
     )  # fmt: skip
 
 
@@ -105,6 +105,21 @@ def test_a_small_site_is_let_alone_and_an_empty_day_is_seen_all_the_same(log: pl
     assert found("volume", last_day(few, faults.empty_day)).outcome == "hold"
 
 
+def test_likes_of_lists_of_ours_are_compared_with_likes_of_such_lists_only(log: pl.DataFrame) -> None:
+    day = max(log["day"])
+    flipped = faults.label_flip(log.filter(day=day).drop("day"), np.random.default_rng(0))
+    ours = stored(flipped).with_columns(request_id=pl.lit("list"))
+    rows = pl.concat([stored(log.filter(pl.col("day") < day)), ours])
+    first = found("label-share", Day.of(rows, day))
+    assert (first.outcome, "0 earlier days are too few" in first.reason) == ("pass", True)
+    served = rows.with_columns(request_id=pl.lit("list"))
+    assert found("label-share", Day.of(served, day)).outcome == "hold"
+
+
+def test_a_finding_is_json_whatever_it_holds() -> None:
+    assert Finding("foresight", "pass", "first day", {"auc": 0.7, "usual": float("nan")}).values == {"auc": 0.7}
+
+
 def test_the_first_days_pass_for_want_of_others(log: pl.DataFrame) -> None:
     first = sorted(set(log["day"]))[:3]
     day = last_day(log.filter(pl.col("day").is_in(first)), faults.label_flip)
@@ -131,10 +146,11 @@ def test_numbers_of_a_day_by_hand() -> None:
         {
             "uid": ["a", "a", "a", "b"], "item_id": ["x", "x", "y", "x"], "time": time, "known_at": time,
             "event": "click", "value": [1.0, 1.0, None, 3.0], "label": [1, 1, 0, 1],
+            "request_id": ["r", None, None, None],
         }
     )  # fmt: skip
     (day,) = day_numbers(rows).to_dicts()
-    assert (day["day"], day["rows"], day["users"], day["likes"]) == ("2025-01-06", 4, 2, 3)
+    assert (day["day"], day["rows"], day["users"], day["likes"], day["served"]) == ("2025-01-06", 4, 2, 3, 0.25)
     assert (day["echoes"], day["gap"], day["valued"], day["top_users"]) == (0.25, 6.0, 0.75, 0.75)
     assert (day["value_low"], day["value_high"], day["top_item"]) == (1.0, 3.0, 1.0)
 

@@ -33,6 +33,8 @@ def test_a_closed_day_has_its_lists_clicks_and_rates(shop: Shop) -> None:
         assert found["clicks", *where] == (6.0, 12)
         assert found["ctr", *where] == (6 / shown, 12)
     assert found["promoted", "", ""][0] == 1.0
+    assert 0 < found["latency_p95", "", ""][0] < 60 and found["cost_per_1000", "champion", ""][0] > 0
+    assert 0 < found["concentration", "", ""][0] < 1 and 0 < found["diversity", "", ""][0] < 1
     assert 0.4 < found["auc", "", ""][0] < 1.0
     assert found["auc", "", "contender=stack"] == found["auc", "", ""]
     assert found["update_seconds", "", ""][0] > 0

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from fastapi.testclient import TestClient
 
 from regraft.data import spool
+from regraft.data.labels import LabelRule
+from regraft.privacy.forget import forget
 from regraft.release.rollback import rollback
 from regraft.release.update import update
 from regraft.serving.app import make_app
 from regraft.serving.service import Service
-from regraft.state import keys
+from regraft.state import jobs, keys, ledger
 from regraft.state.database import transaction
 from site_world import FIRST, SiteWorld
 
@@ -22,6 +24,7 @@ ROUTES = (
     ("GET", "/recommend/u001"),
     ("POST", "/score"),
     ("POST", "/events"),
+    ("DELETE", "/users/u001"),
     ("GET", "/versions"),
     ("GET", "/metrics"),
 )
@@ -124,6 +127,27 @@ def test_a_key_without_the_scope_is_refused_and_one_that_asks_too_often_is_told(
     assert codes == [200, 200, 429]
 
 
+def test_who_asks_to_be_erased_is_refused_at_once_and_a_job_waits(api: Api) -> None:
+    site = api.world.site
+    assert api.client.delete("/users/u001", headers=api.head).status_code == 403  # a scope of its own
+    with transaction(site.engine) as connection:
+        head = {"Authorization": f"Bearer {keys.make(connection, 'privacy', ('privacy',))}"}
+    assert api.client.delete("/users/nobody-yet", headers=head).status_code == 404
+    first, again = (api.client.delete("/users/u001", headers=head) for _ in range(2))
+    assert (first.status_code, first.json()) == (202, {"erasure": 1, "job": 1, "state": "blocked"})
+    assert again.json() == first.json()
+    assert api.get("/recommend/u001").status_code == 410
+    with transaction(site.engine) as connection:
+        (job,) = jobs.listed(connection)
+        entry = ledger.entries(connection)[-1]
+    assert (job.kind, job.state, job.asked_by) == ("erase", "waiting", "privacy")
+    assert entry.kind == "asked" and "u001" not in str(entry.details)
+    api.service.stop()
+    assert len(forget(site, [])) == 1
+    with transaction(site.engine) as connection:
+        assert [one.state for one in jobs.listed(connection)] == ["done"]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "code"),
     [
@@ -140,6 +164,44 @@ def test_what_cannot_be_answered_is_a_problem_in_words(api: Api, path: str, body
     assert answer.status_code == code
     assert answer.json()["status"] == code
     assert answer.json()["detail"]
+
+
+def test_an_event_of_the_future_is_refused_with_its_row_and_none_of_its_batch_is_taken(api: Api) -> None:
+    now = api.service.clock()
+    rows = [
+        {"user_id": "u001", "item_id": "i01", "event": "click", "time": at} for at in (0, now + 60_000, now + 10**9)
+    ]
+    answer = api.post("/events", {"events": rows})
+    assert (answer.status_code, answer.json()["errors"]) == (
+        422, [{"where": "events.2.time", "what": "lies 1,000,000 s in the future"}],
+    )  # fmt: skip
+    assert not spool.segments(api.world.site.spool / "events")
+    assert api.post("/events", {"events": rows[:2]}).json() == {"accepted": 2}
+    (segment,) = spool.segments(api.world.site.spool / "events")
+    assert [row["time"] for row in spool.read(segment)] == [0, now + 60_000]
+
+
+def test_an_event_without_a_value_is_taken_under_any_rule(api: Api) -> None:
+    data = replace(api.service._at.data, rule=LabelRule("value > 3"))
+    api.service._at = replace(api.service._at, data=data)
+    taken = api.post("/events", {"events": [{"user_id": "u001", "item_id": "i01", "event": "view"}]})
+    assert (taken.status_code, taken.json()) == (202, {"accepted": 1})
+
+
+def test_a_request_on_which_the_server_fails_is_a_problem_and_its_log_names_the_place_but_nobody(api: Api) -> None:
+    class Broken:
+        def score_request(self, request: object) -> object:
+            raise KeyError("u001 bought i01")
+
+    api.service._at = replace(api.service._at, loaded=replace(api.service.loaded, contender=Broken()))
+    told: list[tuple[str, dict[str, object]]] = []
+    with TestClient(make_app(api.service, tell=lambda step, **facts: told.append((step, facts)))) as client:
+        answer = client.get("/recommend/u001", headers=api.head)
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    (failed, facts), (step, request) = told
+    assert (failed, facts["error"]) == ("failed", "KeyError") and str(facts["place"]).startswith("test_app.py:")
+    assert (step, request["route"], request["status"], request["key"]) == ("request", "recommend", 500, "test")
+    assert "u001" not in str(told)
 
 
 def test_sizes_are_bounded(api: Api) -> None:
@@ -172,7 +234,12 @@ def test_a_rollback_is_followed_within_a_second_and_a_damaged_version_is_refused
 def test_nobodys_id_is_in_the_metrics(api: Api) -> None:
     api.get("/recommend/u001")
     assert "u001" not in api.get("/metrics").text
-    assert 'regraft_request_seconds_count{route="recommend"} 1.0' in api.get("/metrics").text
+    api.get("/recommend/u001?n=0")
+    said = api.get("/metrics").text
+    assert 'regraft_requests_total{route="recommend",status="200"} 1.0' in said
+    assert 'regraft_requests_total{route="recommend",status="422"} 1.0' in said
+    assert 'regraft_request_seconds_count{route="recommend"} 2.0' in said
+    assert "process_resident_memory_bytes" in said
 
 
 def test_the_schema_is_openapi_3_1(api: Api) -> None:

@@ -17,8 +17,9 @@ from fastapi.testclient import TestClient
 from regraft.data import spool, store
 from regraft.data.regimes import Regime
 from regraft.errors import DataError
-from regraft.privacy.forget import block, forget
+from regraft.privacy.forget import forget
 from regraft.prompts.facts import fact_table
+from regraft.release.blocked import block
 from regraft.release.feedback import clear, take_spool
 from regraft.release.rollback import rollback
 from regraft.release.update import update
@@ -53,7 +54,9 @@ class Shop:
 
     def click(self, user: str, item: str, at: int, **more: object) -> None:
         row = {"user_id": user, "item_id": item, "event": "click", "time": at, **more}
+        clock, self.service.clock = self.service.clock, lambda: at  # it is told when it happens
         assert self.client.post("/events", json={"events": [row]}).status_code == 202
+        self.service.clock = clock
 
     def close(self, day: int = FIRST) -> None:
         """Closes a day of the world, whose own rows come as a log."""

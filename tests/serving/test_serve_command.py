@@ -3,49 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
+from pathlib import Path
 
+import pytest
+
+from regraft.errors import StateError
+from regraft.serving.server import serve
+from served import serving
 from site_world import SiteWorld
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def test_a_server_answers_and_ends_on_request(world: SiteWorld) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    regraft, shop, port = [sys.executable, "-m", "regraft"], str(world.folder / "shop"), free_port()
-    made = subprocess.run(
-        [*regraft, "keys", "make", shop, "me"], env=environment, capture_output=True, text=True, check=True
-    )
-    server = subprocess.Popen(
-        [*regraft, "serve", shop, "--port", str(port)], env=environment, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 90
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/readyz", timeout=5).read()
-                break
-            except OSError:
-                assert time.monotonic() < deadline and server.poll() is None, server.stderr and server.stderr.read()
-                time.sleep(0.2)
-        asked = urllib.request.Request(
-            f"{url}/recommend/u001?n=3", headers={"Authorization": f"Bearer {made.stdout.strip()}"}
-        )
-        answer = json.loads(urllib.request.urlopen(asked, timeout=10).read())
+def test_a_server_answers_ends_on_request_and_logs_json_lines_without_anybodys_id(
+    world: SiteWorld, tmp_path: Path
+) -> None:
+    with serving(world.folder / "shop", tmp_path / "serve.log") as server:
+        ask = server.client()
+        answer = ask("GET", "/recommend/u001?n=3").json()
         assert (answer["version"], len(answer["items"])) == ("shop-v000001", 3)
-    finally:
-        server.send_signal(signal.SIGTERM)
-        _, said = server.communicate(timeout=20)
-    assert f"Serving shop-v000001 at http://127.0.0.1:{port}" in said
-    assert "u001" not in said
+        assert ask("GET", "/recommend/u001?n=0").status == 422
+    first, *lines = server.said().splitlines()
+    assert first == f"Serving shop-v000001 at http://127.0.0.1:{server.port}"
+    steps = [json.loads(line) for line in lines]
+    assert [steps[0]["step"], steps[0]["version"], steps[-1]["step"]] == ["serving", "shop-v000001", "stopped"]
+    asked = [(line["status"], line["key"]) for line in steps if line.get("route") == "recommend"]
+    assert asked == [(200, f"test-{server.port}"), (422, f"test-{server.port}")]
+    assert "u001" not in server.said()
+
+
+def test_an_address_that_is_taken_is_told_at_once(world: SiteWorld) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StateError, match=f"127.0.0.1:{port}: cannot be listened on: Address already in use"):
+            serve(world.site, "127.0.0.1", port, print)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,6 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.contender.label}, seed {self.seed}, update {self.update}"
-
-    @property
-    def before(self) -> Cell:
-        return replace(self, update=self.update - 1)
 
     def folder(self, run: Path) -> Path:
         return run / CELLS / self.contender.label / f"seed-{self.seed}" / f"{self.update:03d}"

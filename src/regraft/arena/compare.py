@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,11 +66,15 @@ class Arena:
         self._workshops: dict[str, Any] = {}  # by template
         self._cases_of: dict[int, np.ndarray] = {}  # by update
         self._at_hand: tuple[Cell, Contender] | None = None  # the contender as the last cell left it
-        self.stream.order  # noqa: B018 - worked out once, views take their part of it
-        # The whole table at once: a view gets its first rows, which is what it would compute itself.
-        fact_table(self.stream, self.regime, config.refresh)
-        if self.regime.name != "fresh" or config.refresh != "event":
-            fact_table(self.stream, self.regime)
+        self.prepared(self.stream)
+
+    def prepared(self, log: Stream) -> Stream:
+        """The log with the whole table of facts at once: a view gets its first rows, as it would compute itself."""
+        log.order  # noqa: B018 - worked out once, views take their part of it
+        fact_table(log, self.regime, self.config.refresh)
+        if self.regime.name != "fresh" or self.config.refresh != "event":
+            fact_table(log, self.regime)
+        return log
 
     # -- what there is to do -------------------------------------------------------------------
 
@@ -112,6 +117,36 @@ class Arena:
                 "Set first_update to a later period",
             )  # fmt: skip
         return past
+
+    # -- what a cell is: a run that is cut otherwise says it otherwise ---------------------------
+
+    def learns(self, cell: Cell) -> Stream:
+        """What the cell's contender learns from."""
+        return self.past(cell.update)
+
+    def asks(self, cell: Cell) -> Iterator[tuple[int, Stream]]:
+        """(period, cases) that the cell scores: the next period, then rows of all others that nothing is trained on."""
+        yield cell.update + 1, self.stream.cases(cell.update + 1)
+        for period in range(1, self.stream.n_periods + 1):
+            if period != cell.update + 1 and self.config.eval_share:
+                cases = self.stream.cases(period)
+                cases = cases.only(self.eval_rows[cases.targets])
+                if len(cases):
+                    yield period, cases
+
+    def asked(self, cell: Cell) -> np.ndarray:
+        """int64: the numbers of all cases that the cell scores, in its order."""
+        if cell.update not in self._cases_of:
+            self._cases_of[cell.update] = np.concatenate([self.numbers(cases) for _, cases in self.asks(cell)])
+        return self._cases_of[cell.update]
+
+    def numbers(self, cases: Stream) -> np.ndarray:
+        """int64 per case: its position in the stream of the run."""
+        return cases.targets
+
+    def earlier(self, cell: Cell) -> Cell | None:
+        """The same contender's cell before this one; None for its first."""
+        return None if cell.update == self.first else replace(cell, update=cell.update - 1)
 
     @cached_property
     def workshop(self) -> Any:
@@ -185,7 +220,7 @@ class Arena:
             cell.lists(self.folder)
             if self.lists and not (cell.folder(self.folder) / LISTS).is_file():
                 raise ResultsError(str(cell.folder(self.folder)), "was written before lists were ranked")
-            found, wanted = cell.scores(self.folder)["case"].to_numpy(), self._asked(cell.update)
+            found, wanted = cell.scores(self.folder)["case"].to_numpy(), self.asked(cell)
             if not np.array_equal(found, wanted):
                 raise ResultsError(
                     str(cell.folder(self.folder) / TABLE), f"holds {len(found):,} scores, not those of the "
@@ -203,19 +238,18 @@ class Arena:
     def one(self, cell: Cell) -> Renewal:
         """Runs one cell; the contender of the cell before it is at hand, or taken up from what that cell wrote."""
         at_hand, self._at_hand = self._at_hand, None  # not to be used again where this cell fails
-        contender = at_hand[1] if at_hand and at_hand[0] == cell.before else self._before(cell)
+        contender = at_hand[1] if at_hand and at_hand[0] == self.earlier(cell) else self._before(cell)
         renewal = self._write(cell, contender)
         self._at_hand = cell, contender
         return renewal
 
     def _write(self, cell: Cell, contender: Contender) -> Renewal:
-        renewal = contender.renew(self.past(cell.update))
-        frames = []
+        renewal = contender.renew(self.learns(cell))
+        asks = self.asks(cell)
         with measured() as scoring:
-            frames.append(self._scored(cell, contender, self.stream.cases(cell.update + 1), cell.update + 1))
+            frames = [self._scored(cell, contender, *next(asks))]
         charged = contender.charge(scoring)
-        for period, cases in self._evaluated(cell.update):
-            frames.append(self._scored(cell, contender, cases, period))
+        frames += [self._scored(cell, contender, period, cases) for period, cases in asks]
         ranks = self.lists.ranks(cell.update, contender, cell.contender.kind) if self.lists else None
         n = len(frames[0])
         record = renewal.cost.as_dict() | {
@@ -233,23 +267,7 @@ class Arena:
             (staging / COST).write_text(json.dumps(record))
         return renewal
 
-    def _evaluated(self, update: int) -> Iterator[tuple[int, Stream]]:
-        """(period, cases that nothing is trained on) of every period but the one that the update is tested on."""
-        for period in range(1, self.stream.n_periods + 1):
-            if period != update + 1 and self.config.eval_share:
-                cases = self.stream.cases(period)
-                cases = cases.only(self.eval_rows[cases.targets])
-                if len(cases):
-                    yield period, cases
-
-    def _asked(self, update: int) -> np.ndarray:
-        """The cases that a cell of this update scores, in its order."""
-        if update not in self._cases_of:
-            others = (cases.targets for _, cases in self._evaluated(update))
-            self._cases_of[update] = np.concatenate([self.stream.cases(update + 1).targets, *others])
-        return self._cases_of[update]
-
-    def _scored(self, cell: Cell, contender: Contender, cases: Stream, period: int) -> pl.DataFrame:
+    def _scored(self, cell: Cell, contender: Contender, period: int, cases: Stream) -> pl.DataFrame:
         # A period without cases is nothing to ask about.
         scores = np.asarray(contender.score(cases) if len(cases) else (), dtype=np.float64)
         if len(scores) != len(cases) or not np.isfinite(scores).all():
@@ -258,7 +276,8 @@ class Arena:
                 f"{len(scores):,} scores for {len(cases):,} cases, {int((~np.isfinite(scores)).sum())} not finite",
                 "one finite log-odds per case",
             )
-        return pl.DataFrame({"period": np.full(len(cases), period, np.int32), "case": cases.targets, "score": scores})
+        period_column = np.full(len(cases), period, np.int32)
+        return pl.DataFrame({"period": period_column, "case": self.numbers(cases), "score": scores})
 
     # -- contenders ----------------------------------------------------------------------------
 
@@ -270,9 +289,9 @@ class Arena:
 
     def _before(self, cell: Cell) -> Contender:
         """The contender as it stood before the cell's update; a baseline learns everything anew in each."""
-        if cell.contender.kind == "baseline" or cell.update == self.first:
-            return self._new(cell)
-        before, contender = cell.before, self._new(cell)
+        before, contender = self.earlier(cell), self._new(cell)
+        if before is None or cell.contender.kind == "baseline":
+            return contender
         try:
             contender.load(before.folder(self.folder) / CONTENDER)
         except ModelError as error:  # its blend is damaged: it is made again, from the cell before that one
@@ -281,14 +300,14 @@ class Arena:
             self._write(before, contender)
         return contender
 
-    def work_out_content(self, contender: ContenderOptions) -> None:
-        """The content facts that a contender asks for, for the whole log at once: views take their first rows."""
+    def work_out_content(self, contender: ContenderOptions, log: Stream | None = None) -> None:
+        """The content facts that a contender asks for, for a whole log (the run's) at once: views take their part."""
         settings, similarity = self.config.settings_of(contender), self.config.similarity
         asked = {settings.get("similarity", NONE)}
         if contender.kind == "strategy" and "stack" in (contender.calibration, settings.get("offset")):
             asked.add(similarity)
         for one in asked - {NONE}:
-            fact_table(self.stream, self.regime, similarity=one)
+            fact_table(self.stream if log is None else log, self.regime, similarity=one)
 
     def _new(self, cell: Cell) -> Contender:
         options, lab = cell.contender, None

@@ -121,9 +121,11 @@ class Done(NamedTuple):
 class Worker:
     """One process with an arena of its own: the base model is loaded once, when a strategy first needs it."""
 
-    def __init__(self, config: ArenaConfig, paths: list[Path], stream: Stream, wanted: dict[str, str]) -> None:
+    def __init__(
+        self, config: ArenaConfig, paths: list[Path], stream: Stream, wanted: dict[str, str], kind: type[Arena] = Arena
+    ) -> None:
         """`paths` must be there, the run's folder first; `wanted` are the versions to work with."""
-        self.config, self.paths, self.stream, self.wanted = config, paths, stream, wanted
+        self.kind, self.config, self.paths, self.stream, self.wanted = kind, config, paths, stream, wanted
 
     @cached_property
     def arena(self) -> Arena:
@@ -140,7 +142,7 @@ class Worker:
                     where, f"does not see '{path}'", "a folder that all machines of the cluster share",
                     "Choose one with: --out DIR",
                 )  # fmt: skip
-        arena = Arena(self.config, self.paths[0], self.stream)
+        arena = self.kind(self.config, self.paths[0], self.stream)
         arena.claim()
         return arena
 
@@ -260,7 +262,7 @@ def _crew(arena: Arena, cells: Iterable[Cell], workers: int | None, threads: int
             num_cpus=threads, num_gpus=cards, runtime_env={"env_vars": dict.fromkeys(THREADS, str(threads))}
         )
         stream = ray.put(arena.stream)
-        crew = _Crew(ray, lambda: worker.remote(config, paths, stream, versions()), size, in_words, tell)
+        crew = _Crew(ray, lambda: worker.remote(config, paths, stream, versions(), type(arena)), size, in_words, tell)
         try:
             yield crew
         finally:

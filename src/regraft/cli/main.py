@@ -19,6 +19,7 @@ from regraft.cli import (
     arena,
     base,
     cache,
+    cost,
     dashboard,
     data,
     demo,
@@ -31,6 +32,7 @@ from regraft.cli import (
     serve,
     site,
     studio,
+    tune,
 )
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
@@ -59,12 +61,17 @@ for operate in (
     app.command(operate.__name__)(operate)
 app.add_typer(pilot.app, name="pilot")
 app.command("metrics")(metrics.metrics)
+app.command("cost")(cost.cost)
 app.command("schema")(site.schema)
 app.command("serve")(serve.serve)
 app.add_typer(dashboard.app, name="dashboard")
 app.command("recommend")(serve.recommend)
 app.command("forget")(privacy.forget)
+app.command("objects")(privacy.objects)
+app.command("export-person")(privacy.export_person)
+app.add_typer(privacy.retention, name="retention")
 app.add_typer(serve.keys, name="keys")
+app.command("tune")(tune.tune)
 app.command("export")(prompt.export)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

@@ -1,4 +1,4 @@
-"""`regraft forget`: a person out of a site, models included."""
+"""`regraft forget, objects, export-person, retention`: what a site holds on people, and how it lets go of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,58 @@ from typing import Annotated
 import typer
 
 from regraft.cli.options import AsJson, Folder
-from regraft.cli.show import say, say_json, tell
+from regraft.cli.show import say, say_json, show, tell
+
+retention = typer.Typer(help="Let go of what a site may keep no longer.", no_args_is_help=True)
+
+
+@retention.callback()
+def _group() -> None:
+    """Let go of what a site may keep no longer."""
+
+
+@retention.command("apply")
+def apply_retention(
+    folder: Folder,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due, and change nothing.")] = False,
+    as_of: Annotated[str | None, typer.Option(metavar="DAY", help="Day at whose begin ages are taken, e.g. 2025-01-06; default: now.")] = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Let go of what is older than regraft.yaml allows.
+
+    Every store has a maximum age by event time, a purpose and an action in the section `retention`. Every `regraft update` does the same for the day that it closes.
+    """
+    from dataclasses import asdict
+
+    from regraft.release.recovery import working
+    from regraft.release.retention import apply, demand_rows_left, due
+    from regraft.release.runs import day_ms, now
+    from regraft.setup.site import Site
+
+    site, at = Site.open(folder), now() if as_of is None else day_ms(as_of)
+    if dry_run:
+        found = due(site, at)
+    else:
+        if as_of is None:
+            demand_rows_left(site, at)
+        with working(site, "retention") as held:
+            found = apply(site, held, at, tell)
+    policy = site.options.retention
+    if as_json:
+        say_json([{**asdict(one), **policy.of(one.store).model_dump()} for one in found])
+        return
+    rows = [
+        {
+            "store": one.store,
+            "keep": policy.of(one.store).keep,
+            "due": f"{one.count:,} {one.unit}",
+            "oldest": one.oldest or "-",
+            "action": policy.of(one.store).action,
+        }
+        for one in found
+    ]
+    show(rows)
+    say("Nothing was changed." if dry_run else "What was due and may be deleted is gone.")
 
 
 def forget(
@@ -43,3 +94,36 @@ def forget(
         say(f"Erased; the proof is {path}")
     if not paths:
         say("Nobody waits to be erased.")
+
+
+def objects(
+    folder: Folder,
+    user: Annotated[str, typer.Argument(metavar="USER", help="Id as your own log has it; known to the site or not.")],
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take the objection back.")] = False,
+) -> None:
+    """Never learn from a person who objects, and go on serving them.
+
+    From the next close on none of their rows is an example, a neighbour or a fact of others; they are answered from their own history.
+    """
+    from regraft.privacy.objection import object_to, take_back
+    from regraft.setup.site import Site
+
+    site = Site.open(folder)
+    if withdraw:
+        say("The objection is taken back." if take_back(site, user) else "There was no objection: nothing was changed.")
+        return
+    said = object_to(site, user, tell)
+    say("Nothing learns from this person from the next close on." if said else "The person objects already.")
+
+
+def export_person(
+    folder: Folder, user: Annotated[str, typer.Argument(metavar="USER", help="Id as your own log has it.")]
+) -> None:
+    """Print everything that a site holds on one person, as JSON.
+
+    Rows, spooled events, served lists, rows set aside, objection, erasures, the versions that saw them, and other files in which they stand.
+    """
+    from regraft.privacy.held import held_on
+    from regraft.setup.site import Site
+
+    say_json(held_on(Site.open(folder), user))

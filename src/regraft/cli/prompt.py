@@ -148,9 +148,10 @@ def export(
 def _show_cost(cost: Cost) -> None:
     from regraft.studio.reading import CANDIDATES
 
+    money = "" if cost.money is None else f" 1,000 lists cost about {cost.money:.2g} {cost.currency}."
     say(
         f"\nThis history takes {cost.history:,} tokens, a further candidate {cost.candidate:,}. A list of {CANDIDATES} candidates reads "
-        f"{cost.per_list:,}, about {cost.seconds_per_list:.2g} seconds here at the pace of this prompt; a history that is warm is not read again."
+        f"{cost.per_list:,}, about {cost.seconds_per_list:.2g} seconds here at the pace of this prompt; a history that is warm is not read again.{money}"
     )
 
 

@@ -21,22 +21,12 @@ def serve(
 ) -> None:  # fmt: skip
     """Serve recommendations of a site over HTTP.
 
-    The champion is served; a newer one, or a rollback, is followed within a second. Every request needs a key: see `regraft keys make`.
+    The champion is served; a newer one, or a rollback, is followed within a second. Every request needs a key: see `regraft keys make`. What happens is told as JSON lines on standard error, in which no person's id stands.
     """
-    import uvicorn
-
-    from regraft.serving.app import make_app
-    from regraft.serving.service import Service
+    from regraft.serving import server
     from regraft.setup.site import Site
 
-    service = Service(Site.open(folder), tell)
-    service.start()
-    say(f"Serving {service.loaded.name} at http://{host}:{port}", error=True)
-    try:
-        # No access log: it would hold people's ids.
-        uvicorn.run(make_app(service, replay), host=host, port=port, log_level="warning", access_log=False)
-    finally:
-        service.stop()
+    server.serve(Site.open(folder), host, port, say, replay)
 
 
 def recommend(

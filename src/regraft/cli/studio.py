@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,19 +119,17 @@ def try_out(
 
     For both, a contender learns from the days before and foresees examples of the newest days. The difference comes with its interval.
     """
-    from dataclasses import asdict
-
     from regraft.studio.trial import trial
 
     found = trial(_open(folder), template, against, examples, use, tell)
     if as_json:
-        say_json({**asdict(found), "verdict": found.verdict, "sentence": found.sentence})
+        say_json(found.as_dict())
         return
     show(
         [
             {
                 "template": one.template, "AUC": _interval(one.auc), "log-loss": _interval(one.log_loss),
-                "tokens per event": f"{one.tokens:.1f}", "seconds": f"{one.seconds:.1f}",
+                "tokens per event": f"{one.tokens:.1f}", "CPU seconds to learn": f"{one.seconds:.1f}",
             }
             for one in (found.draft, found.against)
         ],
@@ -167,7 +166,7 @@ def live(folder: Folder, number: Number, by: By) -> None:
         say("No contender of regraft.yaml reads it: they are classical, or name templates of their own.")
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "fields": fields, "suggest": suggest, "save": save, "versions": versions, "diff": diff, "test": try_out,
     "approve": approve, "live": live,
 }  # fmt: skip

@@ -333,6 +333,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "as it is": ("as it is", "現在"),
     "doubled": ("doubled", "2 倍"),
     "frequency title": ("How often should it be updated?", "更新の頻度"),
+    "frequency note": ("Earnings follow from an assumption, the share of clicks that better foresight brings, and from prices in regraft.yaml; a pilot can measure it. What would have to change:", "収入は、予測の改善がもたらすクリックの割合という仮定と regraft.yaml の価格から計算します。仮定はパイロットで測れます。何が変われば結論が変わるか："),
     "frequency none": ("The worth of updating less often has not been measured on this site yet.", "更新頻度を下げた場合の価値は、このサイトではまだ測っていません。"),
     # prompts
     "title prompts": ("Prompts", "プロンプト"),

@@ -55,6 +55,7 @@ class Stream:
     item_versions: pl.DataFrame | None = None  # where texts changed: item_id, known_at, title, attributes
     frozen: Cuts | None = None  # the rule behind `cuts`, for a log that grows; None in views
     offered: np.ndarray | None = None  # int64 ms per item code, ascending: since when it is on offer
+    newest_from: int | None = None  # period with which the newest examples begin; None: the last period that has any
     # What was worked out about the whole log, for all its views; a stream with other rows must get a new one.
     shared: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -76,6 +77,10 @@ class Stream:
         if self.gap:
             end = min(end, int(np.searchsorted(self.known_at, self.cuts[period - 1] - self.gap)))
         return self._prefix(end, self.cuts[:period])
+
+    def through(self, period: int) -> Stream:
+        """The rows up to the end of `period`, however long the gap: what there was when it was over."""
+        return self._prefix(int(np.searchsorted(self.period, period + 1)), self.cuts[: period + 1])
 
     def cases(self, period: int) -> Stream:
         """The examples of one period with the history up to them: what a contender is asked to score.
@@ -99,10 +104,18 @@ class Stream:
         return self.only((period >= first) & (period <= last))
 
     def split_last(self) -> tuple[Stream, Stream]:
-        """(newest, older): the examples of the newest period that has any, and those before it."""
+        """(newest, older): the examples of the newest period that has any, and those before it.
+
+        Where updates come every few periods, `newest_from` says with which period the newest examples begin.
+        """
         period = self.period[self.targets]
-        newest = period == period[-1] if len(period) else np.zeros(0, dtype=bool)
+        first = period[-1:] if self.newest_from is None else np.minimum(period[-1:], self.newest_from)
+        newest = period >= first if len(period) else np.zeros(0, dtype=bool)
         return self.only(newest), self.only(~newest)
+
+    def newest_since(self, period: int) -> Stream:
+        """The same view; `period` is the first one whose examples count as the newest."""
+        return self._with(self.targets, newest_from=period)
 
     def hold_out(self, share: float) -> tuple[Stream, Stream]:
         """(rest, held): the last `share` of the newest period's examples in time order, and all others."""
@@ -131,9 +144,9 @@ class Stream:
         longer = self if len(self.time) >= len(other.time) else other
         return longer._with(np.union1d(self.targets, other.targets))
 
-    def _with(self, targets: np.ndarray) -> Stream:
+    def _with(self, targets: np.ndarray, **more: Any) -> Stream:
         """The same rows with other examples; what was worked out about the rows goes along."""
-        view = replace(self, targets=targets)
+        view = replace(self, targets=targets, **more)
         view.__dict__.update(
             {n: self.__dict__[n] for n in ("order", "hashes", "rows_hash", "_by_id") if n in self.__dict__}
         )

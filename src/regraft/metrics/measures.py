@@ -78,7 +78,7 @@ MEASURES = (
     Measure("update_cost", "Cost per update", "cost", "money", "lower", spending.update_cost),
     Measure(
         "seconds_per_1000", "Seconds per 1,000 lists", "cost", "seconds", "lower",
-        "1,000 x the mean seconds from a request's arrival to the list on the disk.",
+        "1,000 x the mean seconds from a request's arrival to the ranked list.",
     ),
     Measure("cost_per_1000", "Cost per 1,000 lists", "cost", "money", "lower", spending.cost_per_thousand),
     Measure("storage_bytes", "Stored", "cost", "bytes", "lower", "Bytes of data, versions and cache after an update."),

@@ -48,7 +48,7 @@ def calibration(labels: ArrayLike, log_odds: ArrayLike, users: ArrayLike) -> Est
 
 
 def latency(lists: pl.DataFrame) -> Estimate:
-    """Seconds within which 95 % of the lists were made, from the request's arrival to the list on the disk.
+    """Seconds within which 95 % of the lists were made, from the request's arrival to the ranked list.
 
     Interval: of a quantile by ranks (normal approximation of the binomial), as if lists were independent.
     """

@@ -7,7 +7,6 @@ a salted commitment alone; the salt is told once, to be given to the person.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import secrets
@@ -47,11 +46,6 @@ def signing_key(site: Path) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
     except (OSError, ValueError) as error:
         raise ConfigError(where, f"cannot be used: {error}", "64 hexadecimal digits") from error
-
-
-def commitment(user: str, salt: str) -> str:
-    """Names a person to who holds the salt, and to nobody else."""
-    return hashlib.sha256(f"{salt}\0{user}".encode()).hexdigest()
 
 
 def sign(key: Ed25519PrivateKey, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ done      the vault's row is gone, the database has no free pages, the proof is 
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,20 +22,20 @@ from typing import Any
 from sqlalchemy import Connection
 
 from regraft import __version__
-from regraft.data import spool
-from regraft.data.pseudonyms import load_key
-from regraft.errors import DataError
+from regraft.data import erased, spool
+from regraft.data.erased import Erased
 from regraft.files import remove, write_text
 from regraft.privacy import certificate, exposure
 from regraft.privacy.retrain import retrain
 from regraft.privacy.rewrite import without_person
 from regraft.privacy.scan import scan
+from regraft.release.blocked import block, block_returned, known, waiting_jobs
 from regraft.release.journal import boundary
 from regraft.release.publish import fallback, publish_remade
 from regraft.release.runs import now
 from regraft.setup.site import Site
-from regraft.state import erasures, lease, ledger, vault, versions
-from regraft.state.database import transaction
+from regraft.state import erasures, jobs, lease, ledger, objections, vault, versions
+from regraft.state.database import tidy, transaction
 from regraft.state.erasures import Erasure
 from regraft.state.lease import Lease
 
@@ -62,7 +61,7 @@ class Foreseen:
 
 def foresee(site: Site, user: str) -> Foreseen:
     """Says what `forget` would do; nothing is changed. DataError where nobody of this id is known."""
-    uid, _ = _known(site, user)
+    uid, _ = known(site, user)
     with transaction(site.engine) as connection:
         plan, held = _plan(site, connection, uid)
     from regraft.data import store
@@ -74,44 +73,26 @@ def foresee(site: Site, user: str) -> Foreseen:
     )  # fmt: skip
 
 
-def block(site: Site, user: str) -> Erasure:
-    """The first step alone, as a server takes it: the person is refused at once, an operator's command does the rest.
-
-    DataError where nobody of this id is known.
-    """
-    uid, pseudonym = _known(site, user)
-    with transaction(site.engine) as connection:
-        for one in erasures.open_ones(connection):
-            if one.pseudonym == pseudonym:
-                return one
-        salt = secrets.token_hex(16)
-        plan = {"salt": salt, "commitment": certificate.commitment(user, salt)}
-        return erasures.begin(connection, uid, pseudonym, "blocked", plan, now())
-
-
 def forget(site: Site, users: list[str], tell: Tell = str) -> list[Path]:
-    """Erases people, and whoever a server was asked to erase; gives the certificates. Goes on where it was killed.
+    """Erases people, whoever a server was asked to erase, and who was erased and came back with a restored backup.
 
-    Raises DataError where nobody of an id is known and no erasure of it is open.
+    Gives the certificates. Goes on where it was killed.
+
+    Raises DataError where nobody of an id is known.
     """
     with lease.holding(site.engine, site.lease_name) as held:
         for user in users:
             block(site, user)
+        if again := block_returned(site):
+            tell(f"{again} people who were erased came back with a restored backup")
         boundary("blocked")
         with transaction(site.engine) as connection:
-            waiting = erasures.open_ones(connection)
-        return [_Forgetting(site, held, one, tell).run() for one in waiting]
-
-
-def _known(site: Site, user: str) -> tuple[str, str]:
-    """(uid, pseudonym) of a person; DataError where there is none."""
-    key = load_key(site.folder)
-    (pseudonym,) = key.pseudonyms([user])
-    with transaction(site.engine) as connection:
-        uid = vault.uids(connection, [pseudonym], key.id).get(pseudonym)
-    if uid is None:
-        raise DataError(f"user '{user}'", "is not known to this site", "a person whose events were taken in")
-    return uid, pseudonym
+            waiting, asked = erasures.open_ones(connection), waiting_jobs(connection)
+        proofs = [_Forgetting(site, held, one, tell).run() for one in waiting]
+        with transaction(site.engine) as connection:
+            for job in asked:
+                jobs.put(connection, job.id, jobs.DONE, {"lines": [path.name for path in proofs], "code": 0})
+        return proofs
 
 
 def _plan(site: Site, connection: Connection, uid: str) -> tuple[dict[str, Any], list[Any]]:
@@ -235,20 +216,13 @@ class _Forgetting:
         signed = certificate.sign(certificate.signing_key(self.site.folder), content)
         path = self._certificate
         write_text(path, json.dumps(signed, indent=2, sort_keys=True))
-        self.tell(f"For the person, to find themselves in {path.name}: salt {plan['salt']}")
+        if "salt" in plan:  # who came back with a backup was told when they were erased
+            self.tell(f"For the person, to find themselves in {path.name}: salt {plan['salt']}")
+        erased.add(self.site.folder, Erased(uid, plan["commitment"], self.site.options.name, now()))
         with transaction(self.site.engine) as connection:
             vault.forget(connection, self.erasure.pseudonym)
+            objections.withdraw(connection, uid)
             ledger.append(connection, "erased", {"request": self.erasure.id, "signature": signed["signature"]}, now())
             lease.demand(connection, self.held)
             self.erasure = erasures.advance(connection, self.erasure, erasures.DONE, {})
-        _tidy(self.site)
-
-
-def _tidy(site: Site) -> None:
-    """SQLite gives back its free pages and empties its log; a PostgreSQL does so by itself, or by its keeper."""
-    if site.engine.dialect.name == "sqlite":
-        with site.engine.connect() as connection:
-            raw = connection.connection.dbapi_connection
-            assert raw is not None
-            raw.execute("VACUUM")
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        tidy(self.site.engine)

@@ -19,13 +19,18 @@ STORES = {
 
 def scan(site: Site, wanted: Iterable[str]) -> dict[str, int]:
     """Files per store in which any of the strings stands: 0 where none does. SQLite's pages and WAL are `state`."""
-    needles = [one.encode() for one in wanted if one]
     hits = Counter(dict.fromkeys((*STORES, "state"), 0))
+    for path in holding(site, wanted):
+        hits[STORES.get(path.relative_to(site.folder).parts[0], "state")] += 1
+    return dict(hits)
+
+
+def holding(site: Site, wanted: Iterable[str]) -> Iterator[Path]:
+    """The files in which any of the strings stands."""
+    needles = [one.encode() for one in wanted if one]
     for path in sorted(site.folder.rglob("*")):
         if path.is_file() and any(needle in part for part in _decoded(path) for needle in needles):
-            store = path.relative_to(site.folder).parts[0]
-            hits[STORES.get(store, "state")] += 1
-    return dict(hits)
+            yield path
 
 
 def _decoded(path: Path) -> Iterator[bytes]:

@@ -113,12 +113,13 @@ class FactState:
         label: Sequence[int] | np.ndarray,
         happened: Sequence[bool] | np.ndarray | None = None,
         known_at: Sequence[int] | np.ndarray | None = None,
+        quiet: bool = False,
     ) -> pl.DataFrame:
         """Adds events and gives the facts of each as of itself, to be stored in its user's history.
 
         `time` (ms) is when they happened, `known_at` when they became known, the same by default: it ascends and
         follows the last event told. `label` is 1 (liked) or 0. Events that did not happen (sampled negatives) get
-        facts and are remembered by nobody.
+        facts and are remembered by nobody. With `quiet` they move the facts of their own users alone.
 
         Raises:
             DataError: columns of different lengths, another label, or events out of time order; nothing is added.
@@ -134,7 +135,8 @@ class FactState:
         with self._lock:
             user, item = _codes(self._users, users), _codes(self._items, items)
             self._align()
-            return self._table(self._sums.take(user, item, times, known, labels, real))
+            alone = np.full(len(times), quiet)
+            return self._table(self._sums.take(user, item, times, known, labels, real, alone))
 
     def ask(self, user: str, items: Sequence[str], time: int) -> pl.DataFrame:
         """The facts of one user with each item as of `time` (ms): one row per item, the columns of a fact table."""

@@ -65,7 +65,7 @@ class FactSums:
         self.known_at = Grown(np.zeros(0, dtype=np.int64))  # ms, ascending: when it became known
         self.likes, self.rated = Grown(np.zeros(1)), Grown(np.zeros(1, dtype=np.int64))  # among the first k rows
         self.appeared = Grown(np.zeros(0, dtype=np.int64))  # rows at which an item had its first event
-        self.user = Grown(np.zeros(0, dtype=np.int32))  # per row: -1 where it did not happen
+        self.user = Grown(np.zeros(0, dtype=np.int32))  # per row: -1 where it did not happen, or is quiet
         self.index = Grown(np.zeros(0, dtype=np.int64))  # per row: events of its user before it
 
     @property
@@ -82,19 +82,19 @@ class FactSums:
 
     def take(
         self, user: np.ndarray, item: np.ndarray, time: np.ndarray, known_at: np.ndarray,
-        label: np.ndarray, happened: np.ndarray,
+        label: np.ndarray, happened: np.ndarray, quiet: np.ndarray | None = None,
     ) -> Columns:  # fmt: skip
         """Adds events and gives the facts of each as of itself; those that did not happen get facts, no more.
 
         `time` is when they happened, `known_at` when they became known (int64 ms): it ascends and follows the last
-        event taken.
+        event taken. Quiet events move their user's own facts and nobody else's; a user's are all quiet or none is.
         """
         self.items.reserve(int(item.max(initial=-1)) + 1)
         self.users.reserve(int(user.max(initial=-1)) + 1)
         last = self.known_at.values[-1:]
         if (np.diff(np.concatenate([last, known_at])) < 0).any():
             raise DataError("events", "are not in time order", "times that ascend and follow the last event taken")
-        columns = (user, item, time, known_at, label, happened)
+        columns = (user, item, time, known_at, label, happened, happened if quiet is None else happened & ~quiet)
         found = [self._take(*(column[part] for column in columns)) for part in self._slices(len(time))]
         return {name: np.concatenate([columns[name] for columns in found]) for name in found[0]}
 
@@ -110,30 +110,30 @@ class FactSums:
 
     def _take(
         self, user: np.ndarray, item: np.ndarray, time: np.ndarray, known_at: np.ndarray,
-        label: np.ndarray, happened: np.ndarray,
+        label: np.ndarray, happened: np.ndarray, counts: np.ndarray,
     ) -> Columns:  # fmt: skip
         row = np.arange(self.rows, self.rows + len(time))
         renews = self._chunk_begins()
         liked = label * happened
         self.time.extend(time)
         self.known_at.extend(known_at)
-        self.likes.extend(self.likes.values[-1] + np.cumsum(liked, dtype=np.float64))
-        self.rated.extend(self.rated.values[-1] + np.cumsum(happened))
-        real = np.flatnonzero(happened)
-        rank = self.items.append(item[real], row[real], likes=liked[real])
-        self.appeared.extend(row[real[rank == 0]])
+        self.likes.extend(self.likes.values[-1] + np.cumsum(liked * counts, dtype=np.float64))
+        self.rated.extend(self.rated.values[-1] + np.cumsum(counts))
+        told = np.flatnonzero(counts)
+        rank = self.items.append(item[told], row[told], likes=liked[told])
+        self.appeared.extend(row[told[rank == 0]])
         known = self._known(known_at, row)
         if renews and len(known):
             self._begin(int(known[0]), int(row[0]))
         about_items = self._refreshed(known_at, known)
         found = self._item_facts(item, time, about_items)
         residual = label - found["item_rate"]
-        index = np.zeros(len(time), dtype=np.int64)
+        index, real = np.zeros(len(time), dtype=np.int64), np.flatnonzero(happened)
         index[real] = self.users.append(
             user[real], row[real], item=item[real], residual=residual[real], likes=liked[real], lean=residual[real]
         )
         self.index.extend(index)
-        self.user.extend(np.where(happened, user, -1))
+        self.user.extend(np.where(counts, user, -1))
         return self._with_user_facts(found, user, item, time, known, about_items)
 
     def close_period(self, at: int | None = None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,7 @@ from regraft.prompts.facts import fact_table
 
 PER_PERSON = 50  # events of one person and day that move facts
 HELD = 1000  # people who asked last, whose histories lie ready
+_COLUMNS = {"user": pl.String, "item": pl.String, "time": pl.Int64, "label": pl.Int8}
 
 
 @dataclass(frozen=True)
@@ -43,27 +45,58 @@ class _Today:
     facts: list[pl.DataFrame] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Quiet:
+    """People who object: what they did is their own history and no fact of others. `events`: up to the close."""
+
+    people: Set[str] = frozenset()
+    events: Sequence[Event] = ()
+
+
+NOBODY = Quiet()
+
+
 class Live:
-    """Threads may ask and tell at the same time."""
+    """Threads may ask and tell at the same time. The rows of quiet people are not in the stream."""
 
     def __init__(
         self, stream: Stream, catalogue: pl.DataFrame, regime: Regime, refresh: str, similarity: str, last: int,
-        rested: np.ndarray | None = None,
+        rested: np.ndarray | None = None, quiet: Quiet = NOBODY,
     ) -> None:  # fmt: skip
         self.stream, self.regime, self.last = stream, regime, last
+        self.quiet = quiet.people
         self.catalogue = catalogue
         self._counts = np.ones(len(stream.time), dtype=bool) if rested is None else ~rested
         self._place = {item: place for place, item in enumerate(catalogue["item_id"])}
         self.facts = FactState.of(stream, regime, refresh, similarity=similarity)
         self.facts.know(catalogue)
+        self._newest = int(stream.known_at[-1]) if len(stream.known_at) else 0
+        self._own = self._of_quiet([one for one in quiet.events if one.item in self._place])
         self.facts.close_period(stream.cuts[-1])
         self._table = fact_table(stream, regime, refresh, similarity=similarity)
         self._users = {name: code for code, name in enumerate(stream.user_ids)}
         self._today: dict[str, _Today] = {}
         self._held: OrderedDict[str, History] = OrderedDict()
         self._seen: Counter[tuple[str, str]] = Counter()
-        self._newest = int(stream.known_at[-1]) if len(stream.known_at) else 0
         self._lock = threading.RLock()
+
+    def _of_quiet(self, events: Sequence[Event]) -> dict[str, History]:
+        """What each of the quiet people did, with its facts: those of the close, a millisecond apart."""
+        if not events:
+            return {}
+        columns = pl.DataFrame([(e.user, e.item, e.time, e.label) for e in events], orient="row", schema=_COLUMNS)
+        users, items, times, labels = (columns[name].to_list() for name in _COLUMNS)
+        known = self._newest + 1 + np.arange(len(events))
+        facts = self.facts.take(users, items, times, labels, known_at=known, quiet=True)
+        self._newest = int(known[-1])
+        found = {}
+        for user in dict.fromkeys(users):
+            mine = (columns["user"] == user).arg_true()
+            own = columns[mine]
+            found[user] = History(
+                user, self.texts(own["item"].to_list()), own["label"].to_numpy(), own["time"].to_numpy(), facts[mine]
+            )
+        return found
 
     @property
     def now(self) -> int:
@@ -89,7 +122,10 @@ class Live:
         with self._lock:
             today = self._today.setdefault(event.user, _Today())
             self._newest = known
-            facts = self.facts.take([event.user], [event.item], [event.time], [event.label], known_at=[known])
+            quiet = event.user in self.quiet
+            facts = self.facts.take(
+                [event.user], [event.item], [event.time], [event.label], known_at=[known], quiet=quiet
+            )  # fmt: skip
             self._seen[event.user, event.item] += 1
             today.items.append(event.item)
             today.label.append(event.label)
@@ -111,7 +147,9 @@ class Live:
 
     def _history(self, user: str) -> History:
         code = self._users.get(user)
-        past = History(user) if code is None else History.of(self.stream, code, self._table, last=self.last)
+        past = self._own.get(user) or History(user)
+        if code is not None:
+            past = History.of(self.stream, code, self._table, last=self.last)
         today = self._today.get(user)
         if today is None or not today.items:
             return past
@@ -127,6 +165,8 @@ class Live:
         with self._lock:
             code, today = self._users.get(user), self._today.get(user)
             found = set(today.items) if today else set()
+            if user in self._own:
+                found.update(self._own[user].items["item_id"].to_list())
             if code is not None:
                 order = self.stream.order
                 rows = order.rows[order.start[code] : order.start[code + 1]]

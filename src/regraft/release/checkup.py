@@ -11,12 +11,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import select
 
 from regraft.data import spool, store
+from regraft.data.erased import erased_file
 from regraft.data.pseudonyms import key_file, load_key
 from regraft.errors import RegraftError
+from regraft.release.blocked import returned
 from regraft.release.recovery import unlisted, unnamed
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
-from regraft.state import files, ledger, versions
+from regraft.state import erasures, files, ledger, versions
 from regraft.state.database import SAFE_WAL, transaction
 from regraft.state.tables import runs, vault
 
@@ -32,7 +34,9 @@ class Found:
 
 def checkup(site: Site) -> list[Found]:
     """All looks in order. A look that fails is a problem of its own, and the others go on."""
-    looks: tuple[Callable[[Site], Iterator[Found]], ...] = (_database, _runs, _ledger, _data, _versions, _key, _spool)
+    looks: tuple[Callable[[Site], Iterator[Found]], ...] = (
+        _database, _runs, _ledger, _data, _versions, _key, _spool, _erased,
+    )  # fmt: skip
     found: list[Found] = []
     for look in looks:
         try:
@@ -128,3 +132,17 @@ def _spool(site: Site) -> Iterator[Found]:
         segments = spool.segments(site.spool / kind)
         size = sum(path.stat().st_size for path in segments)
         yield Found("spool", f"{kind}: {len(segments)} segments, {size / 2**20:,.1f} MiB")
+
+
+def _erased(site: Site) -> Iterator[Found]:
+    with transaction(site.engine) as connection:
+        waiting = erasures.open_ones(connection)
+    if waiting:
+        yield Found("erased", f"{len(waiting)} erasures wait: regraft forget {site.folder}", problem=True)
+    if people := returned(site):
+        words = (
+            f"{len(people)} people who were erased are here again, from an older backup: regraft forget {site.folder}"
+        )
+        yield Found("erased", words, problem=True)
+    if not waiting and not people:
+        yield Found("erased", f"nobody waits to be erased, and nobody on the list '{erased_file()}' is here again")

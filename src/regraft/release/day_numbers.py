@@ -51,8 +51,9 @@ def day_numbers(rows: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(new_events=pl.col("new_events") & told)
     numbers = on_time.group_by("day").agg(
         rows=pl.len(), users=pl.col("uid").n_unique(), likes=pl.col("label").cast(pl.Int64).sum(),
-        liked=pl.col("label").mean(), served=pl.col("request_id").is_not_null().mean(), valued=pl.col("value").is_not_null().mean(),
-        value_low=pl.col("value").min(), value_high=pl.col("value").max(), gap=_gap(),
+        liked=pl.col("label").mean(), served=pl.col("request_id").is_not_null().mean(),
+        valued=pl.col("value").is_not_null().mean(), value_low=pl.col("value").min(),
+        value_high=pl.col("value").max(), gap=_gap(),
         **{name: pl.col(name).mean() for name in ("echoes", *(f"new_{kind}s" for kind in _NEW))},
     )  # fmt: skip
     found = (

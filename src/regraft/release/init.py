@@ -18,6 +18,7 @@ from regraft.release import close
 from regraft.release.commit import Closed, commit
 from regraft.release.ingest import ingest
 from regraft.release.runs import Outcome, begin, date_of
+from regraft.setup.retention import DEFAULTS
 from regraft.setup.site import DAY, FILE, SCHEMA, Site, SiteOptions, days_cuts
 from regraft.state import files, lease
 from regraft.state.database import transaction
@@ -140,6 +141,11 @@ def _yaml(name: str, found: Inspection, reader: str | None, limits: Mapping[str,
         "",
         "# null: state.db in this folder. Or a PostgreSQL: postgresql+psycopg://user@host/name",
         "database: null",
+        "",
+        "# How long each store is kept, by the time of the events, and what for. Every update applies this; what is",
+        "# due is said by: regraft retention apply SITE --dry-run. How long rows may be kept is yours to decide.",
+        "retention:",
+        *(f"  {store}: {{keep: {keep}, purpose: {quoted(purpose)}}}" for store, (keep, purpose) in DEFAULTS.items()),
         "",
     ]
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from regraft.metrics import returning, satisfaction, survival
-from regraft.metrics.estimate import Estimate
+from regraft.metrics.estimate import NAN, Estimate
 from regraft.release.person_days import by_arm, kinds
 from regraft.release.short_term import row
 from regraft.state.aggregates import Aggregate
@@ -28,16 +28,20 @@ def window(quiet: int) -> int:
 def long_term(days: pl.DataFrame, day: str, quiet: int) -> Iterator[Aggregate]:
     """All long-term numbers that are known once `day` is closed. `days`: as person_days gives them, `window` long."""
     until = date.fromisoformat(day)
+    tells = bool((days["satisfied"] + days["dissatisfied"]).sum())  # else nobody could complain
     for arm, own in by_arm(days).items():
         yield from _returned(own, until, arm)
         yield row(day, "repeat_rate", returning.repeat_rate(own, until), arm)
         gone = returning.dormant(own, until, quiet, 2 * MONTH)
         yield row(day, "dormant", gone, arm)
         people = _month(own, until)
-        yield row(day, "satisfaction", satisfaction.satisfaction(people), arm)
-        yield row(day, "complaints", satisfaction.complaint_rate(people), arm)
+        if tells:
+            yield row(day, "satisfaction", satisfaction.satisfaction(people), arm)
+            yield row(day, "complaints", satisfaction.complaint_rate(people), arm)
         stays = survival.lives(own, until, quiet)
-        yield row(day, "lifetime_value", survival.lifetime_value(stays), arm)
+        worth = survival.lifetime_value(stays)
+        early = Estimate(NAN, NAN, NAN, own["uid"].n_unique())  # nobody has been watched for longer than the silence
+        yield row(day, "lifetime_value", worth if worth.n else early, arm)
         for point in survival.staying(stays).iter_rows(named=True):
             found = Estimate(*(point[name] for name in ("value", "low", "high", "n")))
             yield row(day, STAYING, found, arm, f"after={point['after']:02d}")

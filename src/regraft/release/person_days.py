@@ -21,7 +21,8 @@ EMPTY = pl.DataFrame(
         "arm": pl.String,  # of the day's last list; null where none was served
         "lists": pl.Int64,
         "worth": pl.Float64,
-        "satisfied": pl.Int64,  # events
+        "converted": pl.Int64,  # events, as are the next two
+        "satisfied": pl.Int64,
         "dissatisfied": pl.Int64,
     }
 )
@@ -46,7 +47,8 @@ def _of_day(rows: pl.DataFrame, measures: MeasureOptions) -> pl.DataFrame:
     worth = measures.earned().sum() if measures.worth else pl.lit(1.0).first()
     found = rows.sort("time").group_by("uid", pl.col("time").dt.date().alias("day")).agg(
         arm=pl.col("arm").drop_nulls().last(), lists=pl.col("request_id").n_unique() - pl.col("request_id").has_nulls(),
-        worth=worth, satisfied=measures.pleased().sum(), dissatisfied=measures.displeased().sum(),
+        worth=worth, converted=measures.converted().sum(),
+        satisfied=measures.pleased().sum(), dissatisfied=measures.displeased().sum(),
     )  # fmt: skip
     return found.select(pl.col(name).cast(kind) for name, kind in EMPTY.schema.items())
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from regraft import __version__
 from regraft.data import store
+from regraft.errors import DataError
 from regraft.release.evidence import Finding
 from regraft.setup.site import Site
 from regraft.state import files, lease, ledger, pilots
@@ -117,6 +118,14 @@ def waiting(connection: Connection) -> int | None:
 def date_of(ms: int) -> str:
     """2025-01-06"""
     return datetime.fromtimestamp(ms / 1000, UTC).date().isoformat()
+
+
+def day_ms(day: str) -> int:
+    """The first ms of 2025-01-06, UTC; DataError where it is no date."""
+    try:
+        return round(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
+    except ValueError as error:
+        raise DataError(f"date '{day}'", "is no date", "a day such as 2025-01-06") from error
 
 
 def now() -> int:

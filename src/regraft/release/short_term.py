@@ -57,15 +57,19 @@ def volume(day: str, shown: pl.DataFrame) -> Iterator[Aggregate]:
         yield count(day, "people_served", people, people, arm, segment)
 
 
-def answers(day: str, shown: pl.DataFrame, kinds: pl.DataFrame) -> Iterator[Aggregate]:
-    """Clicks and rates of everybody and of each arm, version and kind of person (`kinds`: uid, kind)."""
+def answers(day: str, shown: pl.DataFrame, kinds: pl.DataFrame, converts: bool) -> Iterator[Aggregate]:
+    """Clicks and rates of everybody and of each arm, version and kind of person (`kinds`: uid, kind).
+
+    `converts`: whether the site has conversions at all; where it has none, 0 would say too much.
+    """
     by_kind = shown.join(kinds, on="uid", how="left").partition_by("kind", as_dict=True)
     more = [("", f"people={kind}", part) for (kind,), part in sorted(by_kind.items()) if kind is not None]
     for arm, segment, part in [*_parts(shown), *more]:
         people = part["uid"].n_unique()
         yield count(day, "clicks", int(part["clicked"].sum()), people, arm, segment)
         yield row(day, "ctr", served.click_rate(part), arm, segment)
-        yield row(day, "conversion", served.conversion(part), arm, segment)
+        if converts:
+            yield row(day, "conversion", served.conversion(part), arm, segment)
 
 
 def foreseen(day: str, outcome: Outcome, leading: str, people: int) -> Iterator[Aggregate]:
@@ -84,7 +88,7 @@ def retained(day: str, outcome: Outcome, people: int) -> Iterator[Aggregate]:
     """What the new version still knows of older rows, as the gate found it."""
     for finding in outcome.findings:
         if finding.check in RETAINED and "difference" in finding.values:
-            value, low, high = (finding.values[name] for name in ("difference", "low", "high"))
+            value, low, high = (finding.values.get(name, NAN) for name in ("difference", "low", "high"))
             yield row(day, RETAINED[finding.check], Estimate(value, low, high, people))
 
 

@@ -1,6 +1,7 @@
 """The daily update: named steps, each of which can be killed and run again, and one transaction that decides.
 
     ingest   what servers have spooled becomes rows
+    retain   what is older than regraft.yaml allows is let go of, so that nothing learns from it
     check    what does the gate say of the day's rows?
     judge    how well did the versions in use foresee the day?
     renew    every contender learns from it
@@ -26,8 +27,9 @@ from regraft.data import store
 from regraft.data.periods import Cuts
 from regraft.data.sides import Side
 from regraft.errors import DataError, StateError
-from regraft.release import aggregates, close, feedback, gate
+from regraft.release import aggregates, close, feedback, gate, retention
 from regraft.release.arrivals import EARLIER, day_of
+from regraft.release.blocked import demand_nobody_returned
 from regraft.release.commit import Closed, commit
 from regraft.release.comparison import compared
 from regraft.release.evidence import Finding, Foreseen
@@ -51,10 +53,11 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
 
     `accept` is the run that a person lets pass although the gate held it.
 
-    Raises DataError where the day is not the next one, StateError where another process works on the site or a
-    held run waits for a person.
+    Raises DataError where the day is not the next one, StateError where another process works on the site, a held run
+    waits for a person, or people who were erased came back with a backup.
     """
     with working(site, "update") as held:
+        demand_nobody_returned(site)
         demand_whole(site)
         done = _update(site, held, day, tell, accept)
         aggregates.refresh(site, tell)
@@ -106,6 +109,7 @@ class _Begun:
 
 def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | None) -> Outcome:
     read = _ingest(site, held, day, tell)
+    _retain(site, held, day, tell)
     begun = _begin(site, held, day, accept)
     if isinstance(begun, Outcome):
         return begun
@@ -162,6 +166,14 @@ def _ingest(site: Site, held: Lease, day: str | None, tell: Tell) -> dict[Path, 
         return taken.sizes
     boundary("ingest", rows=0)
     return {}
+
+
+def _retain(site: Site, held: Lease, day: str | None, tell: Tell) -> None:
+    """Ages are those at the end of the day to close; nothing is let go of where the day is not the next."""
+    with transaction(site.engine) as connection:
+        cuts, _ = _service(connection, site)
+    if day is None or _checked(day) == date_of(cuts.end):
+        retention.apply(site, held, min(cuts.end + DAY, now()), tell)
 
 
 def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Begun | Outcome:

@@ -5,22 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from regraft.metrics.measures import MEASURES, Measure
+from regraft.metrics.measures import BY_NAME, MEASURES, Measure
 from regraft.report.measure_words import JAPANESE, PAGE
 
 Lang = Literal["en", "ja"]
+TERMS = ("short", "long", "cost")
 
 
 def title(name: str, lang: Lang) -> str:
     """What a measure is called; its name where it is not known."""
-    return next((told(one, lang)[0] for one in MEASURES if one.name == name), name)
+    return told(BY_NAME[name], lang)[0] if name in BY_NAME else name
+
+
+def headings(lang: Lang) -> dict[str, str]:
+    """What each term is called, in the order of the page."""
+    words: dict[str, Any] = PAGE[lang]
+    return {term: str(words[term][0]) for term in TERMS}
+
+
+def term_of(name: str) -> str:
+    """`short`, `long` or `cost`; `short` where the measure is not known."""
+    return BY_NAME[name].term if name in BY_NAME else "short"
 
 
 def measure_page(lang: Lang, made: str) -> str:
     """Markdown; `made` is the line that says that the page is generated."""
     words: dict[str, Any] = PAGE[lang]
     parts = [f"# {words['title']}\n", made, f"{words['intro']}\n"]
-    for term in ("short", "long", "cost"):
+    for term in TERMS:
         own = [measure for measure in MEASURES if measure.term == term]
         head, about = words[term]
         parts += [f"## {head}\n\n{about}\n", _row(words["table"]), "|---|---|---|---|"]

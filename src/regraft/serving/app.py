@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, FastAPI, Header, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from regraft import __version__
+from regraft.release.blocked import ask_to_forget
 from regraft.serving import problems
 from regraft.serving.guards import BoundedBody, Keys
-from regraft.serving.service import MOST, Service
+from regraft.serving.log import Counted, Watch
+from regraft.serving.messages import (
+    LATEST,
+    Accepted,
+    Erasing,
+    EventRows,
+    Health,
+    Item,
+    Listing,
+    Ready,
+    ScoreRequest,
+    Scores,
+    VersionRow,
+    Versions,
+)
+from regraft.serving.problems import described
+from regraft.serving.service import MOST, Service, Tell, silent
 from regraft.state import versions
 from regraft.state.database import transaction
-
-Id = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-LATEST = 253_402_300_799_000  # ms: the end of the year 9999
-
-
-class ScoreRequest(BaseModel):
-    """Items to be scored for one person."""
-
-    model_config = ConfigDict(extra="forbid")
-    user_id: Id
-    items: list[Id] = Field(min_length=1, max_length=1000)
-
-
-class EventRow(BaseModel):
-    """Something that a person did. Without a time it happened now; with an event_id it counts once."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    user_id: Id
-    item_id: Id
-    event: str = Field("interaction", min_length=1, max_length=64)
-    value: float | None = None
-    time: int | None = Field(None, ge=0, le=LATEST, description="ms since 1970 UTC")
-    event_id: str | None = Field(None, min_length=1, max_length=128)
-    request_id: str | None = Field(None, max_length=64, description="of the list that it answers")
-
-
-class EventRows(BaseModel):
-    """Events, taken all or none."""
-
-    model_config = ConfigDict(extra="forbid")
-    events: list[EventRow] = Field(min_length=1, max_length=5000)
 
 
 def _asked_at(
@@ -57,101 +41,82 @@ def _asked_at(
 
 
 At = Annotated[int | None, Depends(_asked_at)]
+User = Annotated[str, Path(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
+Length = Annotated[int, Query(ge=1, le=MOST)]
 
 
-def make_app(service: Service, replay: bool = False) -> FastAPI:
+def make_app(service: Service, replay: bool = False, tell: Tell = silent) -> FastAPI:
     """The application over an opened service. With `replay` a request says in a header what time it is."""
     app = FastAPI(title="regraft", version=__version__, description=__doc__, docs_url=None, redoc_url=None)
-    app.add_middleware(BoundedBody)
-    problems.install(app)
     keys, count = Keys(service.site.engine), Counted(service)
+    app.add_middleware(BoundedBody)
+    app.add_middleware(Watch, tell=tell, count=count)
+    problems.install(app)
     app.state.replay = replay
+    recommends, operates = Depends(keys.demand("recommend")), Depends(keys.demand("operate"))
 
-    @app.get("/recommend/{user}", dependencies=[Depends(keys.demand("recommend"))])
-    def recommend(
-        user: Annotated[str, Path(min_length=1, max_length=256)], at: At, n: Annotated[int, Query(ge=1, le=MOST)] = 10
-    ) -> dict[str, Any]:
+    # The rest of a path is the id, so that an id may hold a slash.
+    @app.get("/recommend/{user:path}", dependencies=[recommends], responses=described(401, 403, 410, 422, 429, 503))
+    def recommend(user: User, at: At, n: Length = 10) -> Listing:
         """The best items for a person; a stranger gets what is popular and new."""
-        with count.timed("recommend"):
-            listed = service.recommend(user, n, at)
-        return {
-            "request_id": listed.request_id, "arm": listed.arm, "version": listed.version,
-            "items": [{"item_id": i.item, "score": i.score, "why": i.why} for i in listed.items],
-        }  # fmt: skip
+        listed = service.recommend(user, n, at)
+        items = [Item(item_id=i.item, score=i.score, why=i.why) for i in listed.items]
+        return Listing(request_id=listed.request_id, arm=listed.arm, version=listed.version, items=items)
 
-    @app.post("/score", dependencies=[Depends(keys.demand("recommend"))])
-    def score(asked: ScoreRequest, at: At) -> dict[str, Any]:
+    @app.post("/score", dependencies=[recommends], responses=described(400, 401, 403, 410, 422, 429, 503))
+    def score(asked: ScoreRequest, at: At) -> Scores:
         """Log-odds of known items for a person."""
-        with count.timed("score"):
-            version, scores = service.score(asked.user_id, asked.items, at)
-        return {"version": version, "scores": dict(zip(asked.items, scores.tolist(), strict=True))}
+        version, scores = service.score(asked.user_id, asked.items, at)
+        return Scores(version=version, scores=dict(zip(asked.items, scores.tolist(), strict=True)))
 
-    @app.post("/events", status_code=202, dependencies=[Depends(keys.demand("events"))])
-    def events(given: EventRows) -> dict[str, Any]:
-        """Takes events in: they are on the disk when this answers, and the next score knows them."""
-        with count.timed("events"):
-            taken = service.take(row.model_dump() for row in given.events)
+    @app.post(
+        "/events", status_code=202, dependencies=[Depends(keys.demand("events"))],
+        responses=described(400, 401, 403, 410, 422, 429, 503),
+    )  # fmt: skip
+    def events(given: EventRows) -> Accepted:
+        """Takes events in: they are on the disk when this answers, and the next score knows them.
+
+        Under a label rule about values, an event without a value is kept and is no example.
+        """
+        taken = service.take(row.model_dump() for row in given.events)
         count.events.inc(taken)
-        return {"accepted": taken}
+        return Accepted(accepted=taken)
 
-    @app.get("/versions", dependencies=[Depends(keys.demand("operate"))])
-    def list_versions() -> dict[str, Any]:
+    @app.delete(
+        "/users/{user:path}", status_code=202, dependencies=[Depends(keys.demand("privacy"))],
+        responses=described(401, 403, 404, 422, 429, 503),
+    )  # fmt: skip
+    def erase(user: User, request: Request) -> Erasing:
+        """Refuses a person from now on, and asks for their erasure: `regraft forget` does it."""
+        erasure, job = ask_to_forget(service.site, user, request.state.key)
+        service.look()
+        return Erasing(erasure=erasure.id, job=job.id, state="blocked")
+
+    @app.get("/versions", dependencies=[operates], responses=described(401, 403, 429))
+    def list_versions() -> Versions:
         """All versions and where the aliases point."""
         with transaction(service.site.engine) as connection:
             known = versions.listed(connection)
             aliases = {n: a.version for n in versions.ALIASES if (a := versions.alias(connection, n))}
-        return {
-            "serving": service.loaded.name, "arms": {arm: found.name for arm, found in service.others.items()},
-            "aliases": aliases,
-            "versions": [{"name": v.name, "contender": v.contender, "state": v.state} for v in known],
-        }  # fmt: skip
+        rows = [VersionRow(name=v.name, contender=v.contender, state=v.state) for v in known]
+        arms = {arm: found.name for arm, found in service.others.items()}
+        return Versions(serving=service.loaded.name, arms=arms, aliases=aliases, versions=rows)
 
-    @app.get("/healthz")
-    def healthz() -> dict[str, str]:
+    @app.get("/healthz", responses=described())
+    def healthz() -> Health:
         """The process answers."""
-        return {"status": "ok"}
+        return Health(status="ok")
 
-    @app.get("/readyz")
-    def readyz() -> JSONResponse:
+    @app.get("/readyz", responses=described())
+    def readyz() -> Ready:
         """A version is loaded."""
-        return JSONResponse({"status": "ready", "version": service.loaded.name})
+        return Ready(status="ready", version=service.loaded.name)
 
-    @app.get("/metrics", dependencies=[Depends(keys.demand("operate"))])
+    @app.get(
+        "/metrics", dependencies=[operates], responses=described(401, 403, 429), response_class=PlainTextResponse,
+    )  # fmt: skip
     def metrics() -> Response:
         """Counters for Prometheus."""
         return Response(count.text(), media_type=CONTENT_TYPE_LATEST)
 
     return app
-
-
-class Counted:
-    """Counters of one service; none of them carries a person's or an item's id."""
-
-    def __init__(self, service: Service) -> None:
-        self.service, self.registry = service, CollectorRegistry()
-        self.seconds = Histogram(
-            "regraft_request_seconds", "Seconds per request", ["route"], registry=self.registry,
-            buckets=(0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
-        )  # fmt: skip
-        self.events = Counter("regraft_events", "Events accepted", registry=self.registry)
-        self.failures = Gauge("regraft_version_load_failures", "Versions refused", registry=self.registry)
-        self.epoch = Gauge("regraft_champion_epoch", "Epoch of the champion served", registry=self.registry)
-
-    def timed(self, route: str) -> _Timer:
-        return _Timer(self.seconds.labels(route))
-
-    def text(self) -> bytes:
-        self.failures.set(self.service.failures)
-        self.epoch.set(self.service.loaded.epoch)
-        return generate_latest(self.registry)
-
-
-class _Timer:
-    def __init__(self, seconds: Any) -> None:
-        self.seconds = seconds
-
-    def __enter__(self) -> None:
-        self.began = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds.observe(time.perf_counter() - self.began)

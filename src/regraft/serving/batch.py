@@ -21,6 +21,7 @@ from regraft.data.pseudonyms import Key, load_key
 from regraft.data.store import sha256
 from regraft.errors import ConfigError, DataError
 from regraft.files import durable, remove, whole, write_text
+from regraft.release.blocked import block_returned
 from regraft.serving.loaded import Loaded
 from regraft.serving.ranking import ranked
 from regraft.serving.standing import Data, load, read_data, stamp
@@ -83,6 +84,7 @@ def recommend_all(
     `now` (ms) counts where the work begins anew. Raises DataError for a users' file that cannot be read.
     """
     suffix, parts, key = suffix_of(out), parts_of(out), load_key(site.folder)
+    block_returned(site)  # a restored backup must not bring anybody back
     question = _question(site, users, parts, n, now, at_once, tell)
     data = read_data(site)
     loaded = load(site, data, versions.Alias("champion", question.version, question.epoch))

@@ -6,11 +6,15 @@ Deny by default: a route that names no scope is not mounted.
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Engine
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +26,10 @@ from regraft.state.keys import ApiKey
 MOST_BYTES = 1 << 20  # of a body
 SECONDS = 10.0  # within which a body must have arrived
 REMEMBER = 5.0  # seconds for which a key that was looked up is believed
+Given = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Security(HTTPBearer(auto_error=False, description="A key made by regraft keys make")),
+]
 
 
 class Keys:
@@ -30,20 +38,20 @@ class Keys:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._known: dict[str, tuple[float, ApiKey | None]] = {}
+        self._counting = threading.Lock()
         self._used: defaultdict[str, deque[float]] = defaultdict(deque)
 
-    def demand(self, scope: str) -> Callable[[Request], ApiKey]:
+    def demand(self, scope: str) -> Callable[..., ApiKey]:
         """A dependency that lets through keys of this scope, as often as their quota says."""
 
-        def check(request: Request) -> ApiKey:
-            given = request.headers.get("authorization", "")
-            word, _, key = given.partition(" ")
-            found = self._found(key) if word.lower() == "bearer" and key else None
+        def check(request: Request, given: Given) -> ApiKey:
+            found = self._found(given.credentials) if given else None
             if found is None:
                 raise HTTPException(401, "needs a key: Authorization: Bearer KEY")
             if scope not in found.scopes:
                 raise HTTPException(403, f"the key '{found.name}' has no scope '{scope}'")
             self._count(found)
+            request.state.key = found.name
             return found
 
         return check
@@ -61,12 +69,16 @@ class Keys:
         return known
 
     def _count(self, key: ApiKey) -> None:
-        now, used = time.monotonic(), self._used[key.name]
-        while used and now - used[0] > 60:
-            used.popleft()
-        if len(used) >= key.per_minute:
-            raise HTTPException(429, f"the key '{key.name}' has used its {key.per_minute:,} requests of this minute")
-        used.append(now)
+        with self._counting:
+            now, used = time.monotonic(), self._used[key.name]
+            while used and now - used[0] > 60:
+                used.popleft()
+            if len(used) >= key.per_minute:
+                raise HTTPException(
+                    429, f"the key '{key.name}' has used its {key.per_minute:,} requests of this minute",
+                    {"Retry-After": str(math.ceil(60 - (now - used[0])))},
+                )  # fmt: skip
+            used.append(now)
 
 
 class BoundedBody:
@@ -82,7 +94,10 @@ class BoundedBody:
         try:
             body = await asyncio.wait_for(self._read(receive), self.seconds)
         except TimeoutError:
-            await problem(408, f"the body did not arrive within {self.seconds:g} s")(scope, receive, send)
+            said = f"the body did not arrive within {self.seconds:g} s"
+            await problem(408, said, {"Connection": "close"})(scope, receive, send)
+            return
+        except ConnectionError:
             return
         if body is None:
             await problem(413, f"the body is larger than {self.most:,} bytes")(scope, receive, send)
@@ -99,12 +114,12 @@ class BoundedBody:
         await self.app(scope, again, send)
 
     async def _read(self, receive: Receive) -> bytes | None:
-        """The body; None where it is too large."""
+        """The body; None where it is too large. ConnectionError where the client left."""
         parts, size, more = [], 0, True
         while more:
             message = await receive()
             if message["type"] != "http.request":
-                break
+                raise ConnectionError
             part = message.get("body", b"")
             size += len(part)
             if size > self.most:

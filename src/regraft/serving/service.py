@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from regraft.data.pseudonyms import Key, load_key
 from regraft.data.spool import Spool
 from regraft.errors import DataError, RegraftError
 from regraft.prompts.live import Live
+from regraft.release.blocked import block_returned
 from regraft.serving.candidates.protocol import Candidates
 from regraft.serving.loaded import Loaded
 from regraft.serving.ranking import Recommended, ranked
@@ -32,10 +33,21 @@ from regraft.state.database import transaction
 
 LOOK = 0.5  # seconds between looks at the database
 MOST = 500  # recommended items
+AHEAD = 10 * 60_000  # ms by which the clock of who reports an event may be ahead of ours
 
 
 class GoneError(DataError):
     """Of a person who is being erased."""
+
+
+class Tell(Protocol):
+    """Hears what the service does: a step, and facts about it in which no id of a person stands."""
+
+    def __call__(self, step: str, /, **facts: Any) -> object: ...
+
+
+def silent(step: str, /, **facts: Any) -> None:
+    """Tells nobody."""
 
 
 def wall_clock() -> int:
@@ -59,7 +71,7 @@ class Service:
     `clock` gives ms since 1970 UTC.
     """
 
-    def __init__(self, site: Site, tell: Callable[[str], object] = str, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(self, site: Site, tell: Tell = silent, clock: Callable[[], int] = wall_clock) -> None:
         self.site, self.tell, self.clock = site, tell, clock
         self.key: Key = load_key(site.folder)
         self.lists, self.events = Spool(site.spool / "lists"), Spool(site.spool / "events")
@@ -69,6 +81,7 @@ class Service:
         self._taking = threading.Lock()
         self._meanwhile: list[Mapping[str, Any]] | None = None  # events taken while the site is read anew
         self._stopped = threading.Event()
+        block_returned(site)  # a restored backup must not bring anybody back
         now, self._blocked = self._look_up()
         self._at = self._standing(now)
 
@@ -111,21 +124,21 @@ class Service:
             if now == self._at.stamp or now == self._refused:
                 return
             try:
+                if self._at.stamp.read != now.read:
+                    self._finish_segments()  # the next update takes them in and removes them, retention waits for them
                 before, self._at = self._at, self._standing(now)
-                if before.stamp.read != now.read:
-                    self._finish_segments()  # the next update takes them in and removes them
                 if _names(self._at) != _names(before):
-                    self.tell(f"now serving {_names(self._at)}")
+                    self.tell("swapped", version=_names(self._at), before=_names(before))
             except RegraftError as error:
                 self.failures, self._refused = self.failures + 1, now
-                self.tell(f"{now.alias.version} is refused, {self.loaded.name} stays: {error}")
+                self.tell("refused", version=now.alias.version, stays=self.loaded.name, reason=f"{error}")
 
     def _watch(self) -> None:
         while not self._stopped.wait(LOOK):
             try:
                 self.look()
             except Exception as error:  # the database may be away for a while: the last version serves on
-                self.tell(f"cannot look for new versions: {error}")
+                self.tell("cannot look for new versions", error=type(error).__name__)
 
     def _finish_segments(self) -> None:
         self.lists.finish()
@@ -176,7 +189,7 @@ class Service:
             except RegraftError as error:
                 self.failures += 1
                 stays = old.name if old else "the champion"
-                self.tell(f"{alias.version} is refused, {stays} serves the arm {arm}: {error}")
+                self.tell("refused", version=alias.version, arm=arm, stays=stays, reason=f"{error}")
                 found |= {arm: old} if old else {}
         return found
 
@@ -187,6 +200,7 @@ class Service:
 
     def recommend(self, user: str, n: int, now: int | None = None) -> Listed:
         """The `n` best items for a person, spooled before it is returned."""
+        began = time.perf_counter()
         at, now = self._at, self.clock() if now is None else now
         pseudonym, uid = self._who(user, at.data)
         arm, loaded, data = at.of(pseudonym)
@@ -197,7 +211,7 @@ class Service:
                 {
                     "request_id": listed.request_id, "pseudonym": pseudonym, "time": now, "arm": arm,
                     "version": listed.version, "items": [one.item for one in items],
-                    "facts_row": data.live.facts.rows,
+                    "facts_row": data.live.facts.rows, "seconds": round(time.perf_counter() - began, 6),
                 }
             ]
         )  # fmt: skip
@@ -216,14 +230,24 @@ class Service:
         return loaded.name, loaded.score(request)
 
     def take(self, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Spools events, durably, and moves facts on; how many there were."""
-        taken = []
-        for row in rows:
+        """Spools events, durably, and moves facts on; how many there were.
+
+        DataError, which says the row, where one lies in the future: facts would take it for now, and no day would
+        ever take it in.
+        """
+        taken, now = [], self.clock()
+        for number, row in enumerate(rows):
             pseudonym, _ = self._who(str(row["user_id"]), self._at.data)
+            happened = now if row.get("time") is None else row["time"]
+            if happened > now + AHEAD:
+                raise DataError(
+                    f"events.{number}.time", f"lies {(happened - now) / 1000:,.0f} s in the future",
+                    f"at most {AHEAD // 60_000} minutes ahead of this server's clock",
+                )  # fmt: skip
             taken.append(
                 {
                     "event_id": row.get("event_id") or uuid.uuid4().hex, "pseudonym": pseudonym,
-                    "item_id": row["item_id"], "time": row.get("time") or self.clock(), "event": row["event"],
+                    "item_id": row["item_id"], "time": happened, "event": row["event"],
                     "value": row.get("value"), "request_id": row.get("request_id"),
                 }
             )  # fmt: skip

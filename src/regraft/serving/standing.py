@@ -9,21 +9,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import polars as pl
 from sqlalchemy import Connection, func, select
 
+from regraft.data import store
 from regraft.data.assign import COMPARED, HOLDOUT, TREATMENT, Split
 from regraft.data.labels import LabelRule
 from regraft.data.sides import Side, hears
-from regraft.errors import StateError
+from regraft.errors import ModelError, RegraftError, StateError
 from regraft.plugins import names, plugin_class
-from regraft.prompts.live import Event, Live
+from regraft.prompts.live import Event, Live, Quiet
+from regraft.release import retention
 from regraft.serving.candidates.protocol import Candidates, Snapshot
 from regraft.serving.loaded import Loaded
 from regraft.setup.manifest import verify
 from regraft.setup.site import DAY, Site
-from regraft.state import erasures, files, pilots, vault, versions
+from regraft.state import erasures, files, objections, pilots, vault, versions
 from regraft.state.database import transaction
-from regraft.state.tables import batches, periods
+from regraft.state.tables import batches, ledger, periods
 from regraft.state.versions import Alias
 from regraft.workbench import Workbench
 
@@ -35,7 +38,7 @@ class Stamp:
     """By which a server sees that the site has moved on."""
 
     alias: Alias  # the champion's
-    data: tuple[int, ...]  # closes, batches out of use, erasures done: what facts are made from
+    data: tuple[int, ...]  # closes, batches out of use, erasures done, retentions, objections: what facts are made from
     split: Split
     others: tuple[tuple[str, Alias], ...]  # by arm, where another version than the champion is served
     sides: tuple[Side, ...] = ()  # of the control and of the treatment, where a pilot keeps what they do apart
@@ -108,7 +111,11 @@ def stamp(connection: Connection, holdout: float = 0.0) -> Stamp:
         select(func.coalesce(func.sum(batches.c.id), 0)).where(batches.c.state != files.ACCEPTED)
     ).scalar_one()
     done = len(erasures.erased(connection))
-    return Stamp(alias, (int(closes), int(out), done), *_arms(connection, holdout))
+    let_go = connection.execute(
+        select(func.count()).select_from(ledger).where(ledger.c.kind == retention.KIND)
+    ).scalar_one()
+    data = (int(closes), int(out), done, int(let_go), *objections.moves(connection))
+    return Stamp(alias, data, *_arms(connection, holdout))
 
 
 def _arms(
@@ -129,13 +136,22 @@ def read_data(site: Site, side: Side | None = None) -> Data:
     with transaction(site.engine) as connection:
         cuts, uids = site.closed_cuts(connection), vault.everybody(connection)
     stream, catalogue = site.stream(cuts, side=side), site.catalogue()
+    rule = LabelRule(site.options.data.label)
     bench = Workbench(site, stream, side)
     snapshot = Snapshot(stream, catalogue)
     sources: dict[str, Candidates] = {name: plugin_class("candidates", name)(snapshot) for name in names("candidates")}
     probe = catalogue["item_id"].head(3).to_list()
-    rule = LabelRule(site.options.data.label)
-    live = bench.live(stream, catalogue, site.shown_in_vain(stream) & (stream.time < cuts.end - REST))
+    rested = site.shown_in_vain(stream) & (stream.time < cuts.end - REST)
+    own = site.own_rows(cuts)
+    own = own.filter((own["event"] != store.IMPRESSION) | (own["known_at"].dt.epoch("ms") >= cuts.end - REST))
+    live = bench.live(stream, catalogue, rested, Quiet(site.objecting(), _events(own, rule)))
     return Data(bench, live, sources, uids, probe, cuts.end, rule, side)
+
+
+def _events(rows: pl.DataFrame, rule: LabelRule) -> list[Event]:
+    told = rows.select("uid", "item_id", pl.col("known_at").dt.epoch("ms"), "event", "value").iter_rows()
+    labelled = ((uid, item, time, rule.of(event, value)) for uid, item, time, event, value in told)
+    return [Event(uid, item, time, label) for uid, item, time, label in labelled if label is not None]
 
 
 def load(site: Site, data: Data, alias: Alias) -> Loaded:
@@ -144,6 +160,14 @@ def load(site: Site, data: Data, alias: Alias) -> Loaded:
         version = versions.version(connection, alias.version)
     folder = site.versions / alias.version
     verify(folder, version.manifest)
-    found = Loaded(alias.version, alias.epoch, data.bench.released(version), folder)
-    found.score(data.live.request("", data.probe, data.live.now))
+    try:
+        found = Loaded(alias.version, alias.epoch, data.bench.released(version), folder)
+        found.score(data.live.request("", data.probe, data.live.now))
+    except RegraftError:
+        raise
+    except Exception as error:  # numbers that are none may stop a contender in any way
+        raise ModelError(
+            f"version '{alias.version}'", f"fails when asked: {type(error).__name__}: {error}", "a score per item",
+            "Go back to another version with: regraft rollback SITE VERSION",
+        ) from error  # fmt: skip
     return found

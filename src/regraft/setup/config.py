@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -18,6 +18,7 @@ from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOpt
 from regraft.plugins import names, plugin_class
 from regraft.prompts.similarity.protocol import checked
 from regraft.rungs import RUNGS
+from regraft.setup.tune_options import TuneOptions
 
 SITE_FILE = "regraft.yaml"  # makes a folder a site
 
@@ -123,6 +124,7 @@ class ModelOptions(BaseModel):
     adapter: AdapterOptions = AdapterOptions()
     fit: FitOptions = FitOptions()
     cache: CacheOptions = CacheOptions()
+    tune: TuneOptions = TuneOptions()
 
     @field_validator("regime")
     @classmethod
@@ -216,7 +218,7 @@ class ArenaConfig(ModelOptions):
         return cls.parse(_placed(raw, path.parent), str(path))
 
     @classmethod
-    def parse(cls, raw: dict[str, Any], where: str = "configuration") -> ArenaConfig:
+    def parse(cls, raw: dict[str, Any], where: str = "configuration") -> Self:
         try:
             return cls.model_validate(raw)
         except ValidationError as error:

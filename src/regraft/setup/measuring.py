@@ -71,6 +71,9 @@ class PriceOptions(BaseModel):
     serving_hour: float = Field(0.10, ge=0, description="an hour of the machine that serves")
     storage_gb_month: float = Field(0.02, ge=0, description="a gigabyte (10^9 bytes) kept for 30 days")
     click: float = Field(0.0, ge=0, description="margin that one more click is worth")
+    lift: float = Field(
+        0.01, ge=0, description="share of clicks that 0.01 more AUC brings: an assumption, until a pilot has said it"
+    )
 
 
 def _meets(rules: tuple[str, ...]) -> pl.Expr:

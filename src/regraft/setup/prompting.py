@@ -157,5 +157,7 @@ def base_of(site: Site, stream: Stream) -> Path | None:
     if site.options.base.path:
         place = Path(site.options.base.path)
         return place if place.exists() else None
-    place, built = nano_place(site.cache / "work", site.options, stream, site.template(site.options.template))
+    place, built = nano_place(
+        site.cache / "work", site.options, site.base_stream(stream), site.template(site.options.template)
+    )
     return place if built else None

@@ -33,7 +33,8 @@ from regraft.errors import ConfigError, DataError, StateError
 from regraft.prompts.template import Template
 from regraft.setup.config import SITE_FILE, ContenderOptions, ModelOptions, explained, plugin
 from regraft.setup.measuring import MeasureOptions, PriceOptions
-from regraft.state import compactions, files, pilots, templates
+from regraft.setup.retention import Retention
+from regraft.state import compactions, files, objections, pilots, templates
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
 
@@ -72,14 +73,15 @@ class SiteOptions(ModelOptions):
     gate: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings of checks, by their name")
     eval_share: float = Field(0.1, gt=0, lt=0.5, description="share of the examples that nothing is trained on")
     feedback_delay: str = Field("1h", description="after which an item that was shown and not clicked counts as that")
+    measures: MeasureOptions = MeasureOptions()
+    prices: PriceOptions = PriceOptions()
     holdout: float = Field(
         0.0, ge=0, lt=0.5, description="share of the people who are always served the version behind the alias holdout"
     )
     pilot: dict[str, Any] = Field(default_factory=dict, description="settings of pilots: see regraft pilot plan")
-    measures: MeasureOptions = MeasureOptions()
-    prices: PriceOptions = PriceOptions()
     repeat: bool = Field(False, description="recommend items again that a person knows, as a grocer would")
     seed: int = Field(0, ge=0)
+    retention: Retention = Field(Retention(), description="how long each store is kept, and what for")
 
     @field_validator("feedback_delay")
     @classmethod
@@ -207,16 +209,18 @@ class Site:
         return found
 
     def stream(
-        self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None, side: Side | None = None
+        self, cuts: Cuts, held: bool = False, of: Collection[int] | None = None, side: Side | None = None,
+        everybody: bool = False,
     ) -> Stream:  # fmt: skip
-        """The accepted rows of the site up to the last of the cuts, as a stream.
+        """The accepted rows of the site up to the last of the cuts, as a stream; but those of people who object.
 
         With `held`, those that the gate holds too: what an update looks at. Or those `of` batches by number. Of a
-        pilot, what counts on one `side`.
+        pilot, what counts on one `side`. With `everybody`, those of people who object as well.
         """
         rows, items = self._read(held, of)
-        rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
-        rows = self.with_meaning(rows)
+        rows = self.with_meaning(rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end))
+        if not everybody:
+            rows = rows.filter(~pl.col("uid").is_in(list(self.objecting())))
         rule = LabelRule(self.options.data.label)
         if rule.about_events:
             rows = asked_when_shown(rows, rule.expression())
@@ -243,6 +247,26 @@ class Site:
             return None
         arm = {pilot.plan["control"]: CONTROL, pilot.plan["treatment"]: TREATMENT}.get(contender)
         return Side(arm, pilot.plan["slice"], pilot.begun) if arm else None
+
+    def base_stream(self, stream: Stream) -> Stream:
+        """As `stream`, with people who object since: a base model that was built from its warm-up is found again."""
+        if not self.objecting():
+            return stream
+        return self.stream(days_cuts(list(stream.cuts[:-1]), stream.cuts[-1]), everybody=True)
+
+    def objecting(self) -> set[str]:
+        """uids of people who are served and never learnt from."""
+        with transaction(self.engine) as connection:
+            return set(objections.objecting(connection))
+
+    def own_rows(self, cuts: Cuts) -> pl.DataFrame:
+        """Accepted rows up to the last of the cuts, of people who object: what they are answered from."""
+        people = self.objecting()
+        if not people:
+            return pl.DataFrame(schema=store.STORED)
+        rows, _ = self._read(False, None)
+        known = pl.col("known_at").dt.epoch("ms") < cuts.end
+        return self.with_meaning(rows).filter(known & pl.col("uid").is_in(list(people)))
 
     def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows that the label rule speaks of: all where it is about events; under others none that was shown only.

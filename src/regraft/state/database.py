@@ -52,6 +52,16 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def tidy(engine: Engine) -> None:
+    """SQLite gives back its free pages and empties its log; a PostgreSQL does so by itself, or by its keeper."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            raw = connection.connection.dbapi_connection
+            assert raw is not None
+            raw.execute("VACUUM")
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def journal_mode(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
     """WAL where this SQLite is free of its corruption, else DELETE."""
     return "WAL" if version >= SAFE_WAL else "DELETE"

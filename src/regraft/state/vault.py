@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, delete, insert, select
 
 from regraft.errors import StateError
-from regraft.state.tables import vault
+from regraft.state.tables import objections, vault
 
 AT_ONCE = 900  # pseudonyms per query: SQLite takes 999 parameters
 
@@ -43,6 +43,23 @@ def everybody(connection: Connection) -> dict[str, str]:
     return {row.pseudonym: row.uid for row in connection.execute(select(vault.c.pseudonym, vault.c.uid))}
 
 
+def pseudonyms(connection: Connection, of: Sequence[str]) -> dict[str, str]:
+    """Pseudonym by uid, of those of these uids that are here."""
+    parts = (of[first : first + AT_ONCE] for first in range(0, len(of), AT_ONCE))
+    found = (connection.execute(select(vault.c.uid, vault.c.pseudonym).where(vault.c.uid.in_(part))) for part in parts)
+    return {row.uid: row.pseudonym for rows in found for row in rows}
+
+
 def forget(connection: Connection, pseudonym: str) -> bool:
     """Deletes a person's row; whether there was one."""
     return connection.execute(delete(vault).where(vault.c.pseudonym == pseudonym)).rowcount == 1
+
+
+def forget_uids(connection: Connection, gone: Sequence[str]) -> int:
+    """Deletes the rows of these uids, but for people whose objection must be known when they come again; how many."""
+    kept = set(connection.execute(select(objections.c.uid)).scalars())
+    chosen = [one for one in gone if one not in kept]
+    return sum(
+        connection.execute(delete(vault).where(vault.c.uid.in_(chosen[first : first + AT_ONCE]))).rowcount
+        for first in range(0, len(chosen), AT_ONCE)
+    )

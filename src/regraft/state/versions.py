@@ -78,6 +78,12 @@ def alias(connection: Connection, name: str) -> Alias | None:
     return Alias(row.name, row.version, row.epoch) if row else None
 
 
+def in_use(connection: Connection) -> set[str]:
+    """Names of the versions behind an alias, and of the newest good one of each contender: updates go on from it."""
+    pointed = {found.version for name in ALIASES if (found := alias(connection, name))}
+    return pointed | set({v.contender: v.name for v in listed(connection) if v.state == GOOD}.values())
+
+
 def move(
     connection: Connection, name: str, to: str, expected: str | None, kind: str, details: Mapping[str, Any], at: int
 ) -> Alias:  # fmt: skip

@@ -5,13 +5,14 @@ People of a site are random uids in its rows already: nobody is named here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from regraft.errors import DataError
+from regraft.metrics.spending import cost_per_thousand
 from regraft.prompts.preview import Preview
 from regraft.setup.prompting import Desk
 
@@ -29,6 +30,8 @@ class Cost:
     history: int
     candidate: int
     seconds: float
+    hour: float | None = None  # price of an hour of the serving machine, where a site says one
+    currency: str = ""
 
     @property
     def per_list(self) -> int:
@@ -39,6 +42,11 @@ class Cost:
     def seconds_per_list(self) -> float:
         """At the pace of the pass, without what a warm history spares."""
         return self.seconds * self.per_list / max(1, self.history + self.candidate)
+
+    @property
+    def money(self) -> float | None:
+        """Of 1,000 lists; None where no price is known."""
+        return None if self.hour is None else cost_per_thousand(self.seconds_per_list, self.hour)
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,11 @@ def reading(desk: Desk, user: str | None = None, example: int | None = None, tok
     own = len(seen.tokens)
     if desk.template.kind == "timeline":
         own = int(shop.encoder.events(desk.stream, np.array([read.row])).lengths[0])
-    return Reading(read, who, number, seen, Cost(len(seen.tokens) - own, own, min(took)))
+    prices = getattr(desk.config, "prices", None)  # a site has them, a run has none
+    cost = Cost(len(seen.tokens) - own, own, min(took))
+    if prices is not None:
+        cost = replace(cost, hour=prices.serving_hour, currency=prices.currency)
+    return Reading(read, who, number, seen, cost)
 
 
 def people(desk: Desk, most: int = 20) -> list[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ Tell = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Tried:
-    """One template: AUC and log-loss with 95 % intervals, tokens that it reads per example, seconds that it took."""
+    """One template: AUC and log-loss with 95 % intervals, tokens per event, CPU seconds that its contender learnt."""
 
     template: str
     hash: str
@@ -83,6 +82,11 @@ class Trial:
             "open": f"No difference is shown: {number}. More examples would narrow the interval.",
         }[self.verdict]
 
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON can hold it; null where there is no interval."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)), parse_constant=lambda _: None)
+        return plain | {"verdict": self.verdict, "sentence": self.sentence}
+
 
 def trial(
     site: Site, draft: str, against: str | None = None, examples: int = EXAMPLES, use: str | None = None,
@@ -106,14 +110,13 @@ def trial(
     found, tried = [], []
     for text in texts:
         tell(f"{options.label} learns from {len(past):,} examples under {text.name} and foresees {rows:,}")
-        began = perf_counter()
         contender = _under(bench, text, options)
-        contender.renew(past)
+        took = contender.renew(past).cost.cpu_seconds
         scores = np.concatenate([contender.score(view) for view in cases])
         found.append(bootstrap(labels, scores, users, np.zeros(rows)))
         tokens = _tokens(bench, text, cases[-1])
         auc, loss = (found[-1].interval(name) for name in MEASURES)
-        tried.append(Tried(text.name, text.hash, auc, loss, tokens, perf_counter() - began))
+        tried.append(Tried(text.name, text.hash, auc, loss, tokens, took))
     done = Trial(
         tried[0], tried[1], {name: found[0].minus(found[1], name) for name in MEASURES}, options.label, rows,
         len(np.unique(users)), len(past), (_day(cases[0], 0), _day(cases[-1], -1)),
@@ -182,6 +185,5 @@ def _day(view: Stream, example: int) -> str:
 
 
 def _keep(site: Site, found: Trial) -> None:
-    said = {**asdict(found), "verdict": found.verdict, "sentence": found.sentence}
     place = site.reports / "prompts" / f"{found.draft.hash[:12]}-{found.against.hash[:12]}.json"
-    write_text(place, json.dumps(said, indent=2, ensure_ascii=False))
+    write_text(place, json.dumps(found.as_dict(), indent=2, ensure_ascii=False))

@@ -1,0 +1,266 @@
+"""A site in service, measured from outside: a day closed, requests, events taken in, a swap, memory.
+
+python bench/bench_site.py [--quick] [--minutes 10] [--base DIR] [--out docs/results]
+
+The log is a drift world of about 10,000 rows a day. The language model of the last rows is --base, else
+SmolLM2-135M-Instruct where it is at hand (make smollm2); the nano model is the one that a site builds of its own log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from bench_candidates import Pairs, score_pairs
+from common import Page, Row, a_real_base, arguments, gemm_probe, repeats, taken, write
+from week import Server, Story
+
+from regraft.data.drift_world import simulate
+from regraft.data.drift_world_settings import DAY, START, DriftWorld
+from regraft.data.pseudonyms import VARIABLE
+
+FIRST = 14  # days of the log that the site is made from
+CANDIDATES, BATCH, RATE = 100, 500, 20.0  # items of a request, events of a post, requests per second
+MOST = "the most that is allowed"
+
+
+def story(folder: Path, users: int, items: int, days: int) -> Story:
+    """A site that was made from the first days of a log, and the days that follow."""
+    world = simulate(DriftWorld(users=users, items=items, periods=FIRST + days, seed=0, taste_change_at=None))
+    rows = world.interactions.drop("line")
+    opens = datetime.fromtimestamp((START + FIRST * DAY) / 1000, UTC)
+    names = [f"{opens + timedelta(days=k):%Y-%m-%d}" for k in range(days)]
+    environment = os.environ | {VARIABLE: str(folder / "keys" / "vault.key")}
+    made = Story(folder, rows, world.items, names, None, environment)
+    log(made, "log", [day for day in sorted(rows["timestamp"].dt.strftime("%Y-%m-%d").unique()) if day < names[0]])
+    made.regraft("init", made.site, "--from", str(folder / "log" / "interactions.csv"))
+    return made
+
+
+def log(made: Story, name: str, days: list[str]) -> Path:
+    """A log of these days, with its items."""
+    folder = made.out / name
+    folder.mkdir(parents=True)
+    made.rows.filter(made.rows["timestamp"].dt.strftime("%Y-%m-%d").is_in(days)).write_csv(folder / "interactions.csv")
+    made.items.write_csv(folder / "items.csv")
+    return folder / "interactions.csv"
+
+
+def closed(made: Story, day: str) -> float:
+    """Seconds of the update that closes a day; whether the gate promotes its version does not matter here."""
+    made.regraft("ingest", made.site, str(log(made, day, [day])))
+    took = taken(lambda: made.regraft("update", made.site, "--json", code=None)).wall
+    newest = json.loads(made.regraft("versions", made.site, "--json"))[-1]
+    assert newest["saw nothing from"] > day, f"{day} was not closed: {newest}"
+    return took
+
+
+def settings(made: Story, **values: Any) -> None:
+    """Changes regraft.yaml."""
+    path = Path(made.site) / "regraft.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text(encoding="utf-8")) | values), encoding="utf-8")
+
+
+@contextmanager
+def serving(made: Story) -> Iterator[Server]:
+    server = Server(made)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def people(made: Story, n: int) -> list[str]:
+    return made.rows["user_id"].unique().sort().sample(n, seed=0).to_list()
+
+
+def asked(server: Server, users: list[str], seconds: float, each: Callable[[int], object] = int) -> np.ndarray:
+    """Seconds per request at RATE per second, from when each was due: a server that falls behind shows it."""
+    found, began = [], time.perf_counter()
+    for number in range(round(seconds * RATE)):
+        due = began + number / RATE
+        time.sleep(max(0.0, due - time.perf_counter()))
+        server("GET", f"/recommend/{users[number % len(users)]}?n=10")
+        found.append(time.perf_counter() - due)
+        each(number)
+    return np.array(found)
+
+
+def latency(server: Server, users: list[str], seconds: float) -> tuple[float, float]:
+    """(p50, p99) in ms; everybody was asked for once before."""
+    for user in users:
+        server("GET", f"/recommend/{user}?n=10")
+    took = asked(server, users, seconds) * 1000
+    return float(np.quantile(took, 0.5)), float(np.quantile(took, 0.99))
+
+
+def accepted(server: Server, made: Story, posts: int) -> float:
+    """Events per second, each on the disk before its post was answered."""
+    users, items = people(made, 100), made.items["item_id"].to_list()
+    rng, at = np.random.default_rng(0), START + FIRST * DAY
+    parts = [
+        [
+            {"user_id": users[u], "item_id": items[i], "event": "skip", "time": at}
+            for u, i in zip(rng.integers(0, len(users), BATCH), rng.integers(0, len(items), BATCH), strict=True)
+        ]
+        for _ in range(posts)
+    ]
+    took = taken(lambda: [server("POST", "/events", {"events": part}) for part in parts]).wall
+    return posts * BATCH / took
+
+
+def swap(made: Story, server: Server, to: str) -> float:
+    """Seconds from the moment at which the alias has moved until a request is answered by the version."""
+    made.regraft("promote", made.site, to, "--accept", "measured")
+    return server.waits_for(to)
+
+
+def memory(server: Server, users: list[str], items: list[str], minutes: float) -> tuple[float, float]:
+    """MiB that the server held after the first tenth of the time and at its end, asked and told all the while."""
+    held: list[float] = []
+
+    def tell(number: int) -> None:
+        if number % 5 == 0:
+            row = {"user_id": users[number % len(users)], "item_id": items[number % len(items)], "event": "click"}
+            server("POST", "/events", {"events": [row]})
+        if number % round(RATE * 2) == 0:
+            held.append(resident(server.process.pid))
+
+    asked(server, users, minutes * 60, tell)
+    tenth = max(1, len(held) // 10)
+    return statistics.mean(held[tenth : 2 * tenth] or held[:1]), statistics.mean(held[-tenth:])
+
+
+def resident(pid: int) -> float:
+    """MiB of a process that are in memory."""
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:")]
+    return int(line.split()[1]) / 1024
+
+
+def of_language_model(folder: Path, base: Path, quick: bool) -> Row:
+    """One request with a warm history against one prompt per candidate, in this process."""
+    from regraft.serving.service import Service
+    from regraft.setup.site import Site
+
+    made = story(folder, 40, 150, 1)
+    settings(made, base={"path": str(base.resolve())}, challengers=[{"use": "never"}])
+    closed(made, made.days[0])
+    version = json.loads(made.regraft("versions", made.site, "--json"))[-1]["version"]
+    made.regraft("promote", made.site, version, "--accept", "measured")
+    os.environ[VARIABLE] = made.environment[VARIABLE]
+    service = Service(Site.open(Path(made.site)))
+    live, items = service.live, made.items["item_id"].to_list()[:CANDIDATES]
+    user = service._who(busiest(made), service._at.data)[1]
+    request = live.request(user, items, live.now + 1)
+    contender: Any = service.loaded.contender
+    shop = contender.lab.workshop
+    pairs = Pairs.of(shop.encoder.encode_request(request))
+    contender.score_request(request)  # the history lies ready
+    times = 1 if quick else 5
+    ours = statistics.median(taken(lambda: contender.score_request(request)).wall for _ in range(times))
+    theirs = statistics.median(
+        taken(lambda: score_pairs(shop.base.model, shop.answers, pairs, 1)).wall for _ in range(times)
+    )
+    service.stop()
+    return Row(
+        f"s per warm request of {len(items)} candidates, {base.name}",
+        "one prompt per candidate",
+        ours,
+        theirs,
+        times,
+        20.0,
+    )
+
+
+def busiest(made: Story) -> str:
+    return str(made.rows.group_by("user_id").len().sort("len", "user_id")["user_id"][-1])
+
+
+def of_site(folder: Path, options: argparse.Namespace) -> list[Row]:
+    users, items = (150, 120) if options.quick else (2400, 400)
+    times, seconds = repeats(options), 3.0 if options.quick else 60.0
+    made = story(folder, users, items, times + 1)
+    rows_of_day = len(made.of(made.days[0]))
+    closing = statistics.median(closed(made, day) for day in made.days[:times])
+    crowd = people(made, 100 if options.quick else 500)
+    rows = [Row(f"s to close a day of {rows_of_day:,} rows, stack", MOST, closing, 20.0, times, 1.0)]
+    settings(made, challengers=[{"use": "fine-tune", "name": "nano"}])
+    closed(made, made.days[times])
+    stack, nano = [row["version"] for row in json.loads(made.regraft("versions", made.site, "--json"))[-2:]]
+    with serving(made) as server:
+        if server.version() != stack:
+            swap(made, server, stack)
+        p50, p99 = latency(server, crowd, seconds)
+        n = round(seconds * RATE)
+        rows += [
+            Row("ms per request, median, stack", MOST, p50, 10.0, n, 1.0),
+            Row("ms per request, p99, stack", MOST, p99, None, n),
+        ]
+        swaps = [swap(made, server, to) for to in [nano, stack] * times]
+        rows.append(Row("s until a swap is seen, longest", MOST, max(swaps), 1.0, len(swaps), 1.0))
+        swap(made, server, nano)
+        p50, p99 = latency(server, crowd, seconds)
+        rows += [
+            Row(f"ms per request, median, nano, {RATE:g} requests/s", MOST, p50, 30.0, n, 1.0),
+            Row(f"ms per request, p99, nano, {RATE:g} requests/s", MOST, p99, 120.0, n, 1.0),
+        ]
+        first, last = memory(server, crowd, made.items["item_id"].to_list(), options.minutes)
+        words = f"MiB of the server after {options.minutes:g} minutes"
+        rows.append(Row(words, "1.02 times those at the beginning", last, 1.02 * first, 1, 1.0, exact=True))
+        posts = 4 if options.quick else 40
+        rate = statistics.median(accepted(server, made, posts) for _ in range(times))
+        rows.append(
+            Row("events accepted durably per second", "the least that is asked", rate, 5000.0, posts * BATCH, 1.0,
+                more_is_better=True)
+        )  # fmt: skip
+    return rows
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--base", type=Path, default=None, help="a Hugging Face directory")
+    parser.add_argument(
+        "--minutes", type=float, default=None, help="for which memory is watched; default 10, quick 0.2"
+    )
+    options = parser.parse_args()
+    options.minutes = options.minutes or (0.2 if options.quick else 10.0)
+    before, base = gemm_probe(), a_real_base(options.base)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = of_site(Path(folder) / "site", options)
+    if base:
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(of_language_model(Path(folder) / "site", base, options.quick))
+    page = Page(
+        name="bench-site",
+        title="A site in service",
+        what="A drift world's log is made into a site, its days are closed by `regraft update`, and `regraft serve`, a process of its own, is asked "
+        "over HTTP. `theirs` is what is allowed, or asked for at least.",
+        how=[
+            "An update is the whole command, from the start of its process: rows in SQL and files, checks of the gate before and after, training, publishing.",
+            f"A request is GET /recommend?n=10: candidates of four sources, facts, scores, reasons, and the list on the disk. {RATE:g} requests per second, "
+            "timed from when each was due, on one connection; everybody was asked for once before.",
+            f"Events come {BATCH} to a post, one post after another, and are on the disk when each is answered. A swap is timed from the end of the command that "
+            "moves the alias until a request names the new version.",
+            "Memory is the server's resident set: the mean of the second tenth of the time against that of the last tenth, with a request in every "
+            f"{1000 / RATE:g} ms and an event with every fifth.",
+            f"One prompt per candidate: {CANDIDATES} prompts of the same tokens, padded, in batches, history read anew in each.",
+        ],
+        caveats=["Client and server share the machine.", "The disk decides how fast events are accepted."],
+        quick=options.quick,
+    )
+    write(page, rows, (before, gemm_probe()), options.out)
+
+
+if __name__ == "__main__":
+    main()
