@@ -32,7 +32,7 @@ def show(
     folder: Annotated[Path | None, typer.Argument(metavar="[SITE]", help="Folder of the site, made by `regraft init`.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Show a simulated site with a pilot in it, made in SITE (default: demo-site) where it is not there yet.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8100,
-    host: Annotated[str, typer.Option(help="Address to listen on. Beyond this machine, readers need a key as well.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on. Beyond this machine, readers need a key of the scope read.")] = "127.0.0.1",
     name: Annotated[list[str], typer.Option(metavar="NAME", help="Name that the page goes by beyond this machine, e.g. shop.example; repeatable.")] = [],  # noqa: B006
 ) -> None:  # fmt: skip
     """Serve the pages; `show` may be left out.
