@@ -34,6 +34,7 @@ COLUMNS = ("measure", "rate", "low", "high", "target", "met", "n")
 USERS, DAYS = 4000, 21  # of a simulated pilot, and in how many days they enter
 METRICS, SEGMENTS = ("visits", "ctr"), ("a", "b", "c")
 LIFT = {"visits": 0.3, "ctr": 0.01}  # of the known lift: 4 visits become 4.3, a click rate of 0.2 becomes 0.21
+LIFTED = 300  # seeds for which the known lift is tried, too
 SIZES = (2_000, 10_000, 50_000)  # users of a pilot whose assignment is broken
 BROKEN = 0.53  # share of the treatment, where it should be half
 MINIMUM_LIFT, MARGIN = 0.08, 0.07  # of ctr and of active_days, in the drift world
@@ -86,7 +87,7 @@ def users(seed: int, visits: float = 0.0, clicks: float = 0.0) -> pl.DataFrame:
 
 
 def peeked(seed: int) -> Counts:
-    """[found, 1] per metric: false alarms of an A/A pilot that is looked at every day, and bounds that miss a lift."""
+    """[found, 1] per metric: false alarms of an A/A pilot that is looked at every day; of some, bounds that miss a lift."""
     plan = Plan(primary="visits", others=("ctr",), minimum_lift=0.05, n=USERS // 2, weeks=DAYS // 7)
     same, better = users(seed), users(seed, LIFT["visits"], LIFT["ctr"])
     found: Counts = {}
@@ -94,6 +95,8 @@ def peeked(seed: int) -> Counts:
         days = over_time(same, plan, metric).drop_nans("low")
         found[f"alarm {metric}"] = [_outside(days, "", 0.0), 1]
         found[f"fixed {metric}"] = [_outside(days, "fixed_", 0.0), 1]
+        if seed >= LIFTED:
+            continue
         days = over_time(better, plan, metric).drop_nans("low")
         found[f"covers {metric}"] = [1 - _outside(days, "", LIFT[metric]), 1]
         found[f"sees {metric}"] = [int((days["low"] > 0).any()), 1]

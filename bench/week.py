@@ -5,7 +5,8 @@
 A site is made from the log up to the first day. Then, day by day, a server answers people and takes in what they did,
 through its API, and in the night `regraft update` closes the day. One night the update is killed; one day brings
 flipped and flooded events, which the gate holds, and the server is started anew; one night a worse model stands for
-election; and at the end the site goes back to an earlier version. Three days tell the story in short. Without LOG the people are simulated: they
+election; one night a person is erased; and at the end the site goes back to an earlier version, and lets go of what it
+may keep no longer. Three days tell the story in short. Without LOG the people are simulated: they
 see the lists that are served and click what they like. With LOG they do what the log says, whatever they are shown.
 """
 
@@ -34,6 +35,8 @@ from common import ROOT, data_file
 from regraft.data.drift_world_loop import ClosedLoop
 from regraft.data.drift_world_settings import DAY, START, DriftWorld
 from regraft.data.ingest import ingest
+from regraft.privacy.scan import scan
+from regraft.setup.site import Site
 
 CODES = {"promoted": 0, "kept": 10, "held": 30}
 
@@ -101,7 +104,7 @@ class Server:
             self.port = int(probe.getsockname()[1])
         self.key = story.regraft(
             "keys", "make", story.site, f"shop-{self.port}", "--scope", "recommend", "--scope", "events",
-            "--scope", "operate", "--per-minute", "1000000",
+            "--scope", "operate", "--scope", "privacy", "--per-minute", "1000000",
         ).strip()  # fmt: skip
         self.start()
 
@@ -136,7 +139,7 @@ class Server:
         assert self.process.wait(30) in (0, -signal.SIGTERM)
         self.log.close()
 
-    def __call__(self, method: str, path: str, body: Any = None, at: int = 0) -> Any:
+    def __call__(self, method: str, path: str, body: Any = None, at: int = 0, codes: tuple[int, ...] = (200, 202)) -> Any:
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", "Regraft-Time": str(at)}
         content = None if body is None else json.dumps(body)
         try:
@@ -146,7 +149,7 @@ class Server:
             self.asked.request(method, path, content, headers)
             answer = self.asked.getresponse()
         said = answer.read()
-        assert answer.status in (200, 202), f"{method} {path}: {answer.status} {said[:300]!r}"
+        assert answer.status in codes, f"{method} {path}: {answer.status} {said[:300]!r}"
         return json.loads(said)
 
     def version(self) -> str:
@@ -256,7 +259,7 @@ def settings(story: Story, **lines: str) -> Iterator[None]:
 
 def week(story: Story) -> None:
     nights = (
-        (_usual, _killed, _held, _usual, _worse, _usual, _usual) if len(story.days) > 3 else (_killed, _held, _worse)
+        (_usual, _killed, _held, _usual, _worse, _erased, _usual) if len(story.days) > 3 else (_killed, _held, _worse)
     )
     tell, first = story.tell, story.rows.filter(pl.col("timestamp").dt.strftime("%Y-%m-%d") < story.days[0])
     log = story.out / "log"
@@ -285,6 +288,8 @@ def week(story: Story) -> None:
             tell(f"  {lists:,} lists were served by {server.version()}, {events:,} events came in.")
             before = night(story, server)
         _rolled_back(story, server)
+        if _erased in nights:
+            _let_go(story, server)
         known = story.regraft("why", story.site, before)
         assert "batches" in known
         tell(f"At the end of the week {story.champion()} serves. Why it is as it is:")
@@ -339,6 +344,38 @@ def _worse(story: Story, server: Server) -> str:
     assert server.version() == before
     story.tell(f"  The night: popularity stood for election and was not promoted; {before} serves on.")
     return before
+
+
+def _erased(story: Story, server: Server) -> str:
+    person = story.rows["user_id"].mode().sort()[0]
+    uid = json.loads(story.regraft("export-person", story.site, person))["uid"]
+    assert scan(Site.open(Path(story.site)), [uid])["data"]
+    server("DELETE", f"/users/{person}")
+    server("GET", f"/recommend/{person}", codes=(410,))
+    story.tell("  In the evening a person asks to be erased, and is refused at once.")
+    began = time.monotonic()
+    story.regraft("forget", story.site)
+    assert not any(n for store, n in scan(Site.open(Path(story.site)), [uid]).items() if store != "state")
+    assert not json.loads(story.regraft("export-person", story.site, person))["rows"]
+    seconds = server.waits_for(story.champion())
+    story.tell(
+        f"  {time.monotonic() - began:.0f} s later they are in no file, the models are made again without them, and "
+        f"{story.champion()} serves {seconds:.1f} s after that."
+    )
+    return _usual(story, server)
+
+
+def _let_go(story: Story, server: Server) -> None:
+    last = datetime.fromisoformat(story.days[-1]) + timedelta(days=1)
+    first = last - timedelta(days=len(story.days))
+    with settings(story, retention=f"{{rows: {{keep: {len(story.days)}d}}, versions: {{keep: 2d}}}}"):
+        said = story.regraft("retention", "apply", story.site, "--as-of", f"{last:%Y-%m-%d}", "--json")
+    gone = ", ".join(f"{one['count']:,} {one['unit']}" for one in json.loads(said) if one["count"])
+    days = {path.parent.name for path in (Path(story.site) / "data").glob("2*/*.parquet")}
+    assert min(days) >= f"{first:%Y-%m-%d}", days
+    story.tell(f"What may be kept no longer is let go of: {gone}.")
+    server("GET", f"/recommend/{story.rows['user_id'][0]}", at=_ms(last))
+    assert "PROBLEM" not in story.regraft("doctor", story.site)
 
 
 def _rolled_back(story: Story, server: Server) -> None:

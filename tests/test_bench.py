@@ -514,3 +514,27 @@ def test_a_study_of_several_parts_is_one_page_with_their_kinds_and_goals(
         rows = list(csv.DictReader(file))
     assert [row["part"] for row in rows].count("classical") == 2 and len(rows) == 5
     assert {row["kind"] for row in rows} == {"baseline", "strategy"}
+
+
+def test_a_pilot_in_the_closed_loop_is_planned_from_the_past_and_decided_right(bench: Any) -> None:
+    counts = bench("bench_pilot").closed_loop(0)
+    assert [name for name, (found, _) in counts.items() if found and name != "reached"] == [
+        "a real lift: roll-out",
+        "no lift: stop",
+        "clicks up, return down: stop",
+    ]
+
+
+def test_the_page_of_a_pilots_statistics_has_a_row_for_every_rate(bench: Any) -> None:
+    module = bench("bench_pilot")
+    names = {"peeked": module.peeked, "split": module.split}
+    totals = {
+        part: {k: v for n, (f, c) in run(0).items() for k, v in ((n, f), (f"{n} n", c))} for part, run in names.items()
+    }
+    loop = {f"{s}: {d}": 1 for s in module.SCENARIOS for d in ("roll-out", "stop")} | {"reached": 1}
+    rows = module.rows_of(totals | {"loop": loop | {f"{name} n": 4 for name in loop}})
+    cells = [row.cells() for row in rows]
+    assert cells[-1] == ["the plan reaches lift and margin", "0.2500", "0.0063", "0.8059", "", "", "4"]
+    assert all(len(row) == len(module.COLUMNS) for row in cells)
+    assert {row[5] for row in cells} == {"", "yes", "no"}
+    assert module.page(rows).count("\n|") == len(rows) + 2

@@ -66,6 +66,7 @@ IMPORTS = {
         "assert all(len(plugins.plugins(kind)) > 2 for kind in plugins.KINDS)\n"
         "assert not [p for p in plugins.plugins('strategies') if p.module in sys.modules]"
     ),
+    "statistics of a pilot": "import regraft.pilot.analyse, regraft.pilot.power, regraft.pilot.verdict",
     "contract tests of readers and baselines": "import regraft.testing.check_reader, regraft.testing.check_baseline",
 }
 

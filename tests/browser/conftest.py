@@ -26,9 +26,9 @@ def chromium() -> Iterator[object]:
 
 @pytest.fixture(scope="session")
 def address(made: SiteWorld) -> Iterator[str]:
-    """A dashboard with half a year of numbers, two arms and two segments; nothing is changed in it."""
+    """A dashboard with nine weeks of numbers, of three arms and a segment; nothing is changed in it."""
     site = made.site
     arms = ("", "control", "treatment")
-    fill(site, made_up(180, arms, ("", "people=new")), staying(arms))
+    fill(site, made_up(63, arms), made_up(28, ("",), ("people=new",)), staying(arms))
     with serving(site) as found:
         yield found

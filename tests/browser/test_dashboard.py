@@ -17,6 +17,7 @@ from site_world import FIRST, SiteWorld
 
 MENU = [page.path for page in PAGES if page.group]
 LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
+DONE = 240_000  # ms within which a job must have ended, on a busy machine too
 OTHER = ["/versions/shop-v000001", "/versions/shop-v000009", "/sign-in", "/nowhere", "/jobs/77"]
 
 
@@ -107,6 +108,7 @@ def test_the_first_tab_stop_leads_to_the_content(chromium, address: str) -> None
     page.close()
 
 
+@pytest.mark.slow
 def test_an_engineer_puts_a_day_in_and_takes_it_back(chromium, world: SiteWorld) -> None:
     """Journey: sign in, close the next day, read why, go back to the version before."""
     world.ingest(world.of(world.days[FIRST]))
@@ -121,11 +123,11 @@ def test_an_engineer_puts_a_day_in_and_takes_it_back(chromium, world: SiteWorld)
         assert page.locator("h2", has_text="Close the next day").is_visible()
         assert "What is at risk" in page.locator("dl.facts").inner_text()
         page.get_by_role("button", name="Yes: Close the next day").click()
-        page.wait_for_selector("text=Exit code 0", timeout=120_000)
+        page.wait_for_selector("text=Exit code 0", timeout=DONE)
         page.get_by_role("link", name="Versions").click()
         page.locator("tr", has_text="shop-v000001").get_by_role("link", name="Go back to it").click()
         page.get_by_role("button", name="Yes: Go back to it").click()
-        page.wait_for_selector("text=Exit code 0", timeout=120_000)
+        page.wait_for_selector("text=Exit code 0", timeout=DONE)
         page.get_by_role("link", name="Versions").click()
         assert "regraft rollback" in page.locator("main").inner_text()
         assert said == []
@@ -159,7 +161,7 @@ def test_an_owner_reads_in_japanese_and_stops_a_pilot(chromium, world: SiteWorld
         page.get_by_label("鍵").fill(key)
         page.get_by_role("button", name="サインイン").click()
         page.get_by_role("button", name="はい：試験を終了する").click()
-        page.wait_for_selector("text=終了コード 0", timeout=120_000)
+        page.wait_for_selector("text=終了コード 0", timeout=DONE)
         assert said == []
         page.close()
     with transaction(site.engine) as connection:

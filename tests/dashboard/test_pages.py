@@ -11,6 +11,7 @@ from dashboard.conftest import HOST, Board
 from regraft.dashboard.app import make_app
 from regraft.dashboard.dashboard_words import WORDS
 from regraft.dashboard.pages import PAGES
+from regraft.release.cost import CURVE
 from regraft.state import files, ledger
 from regraft.state.aggregates import Aggregate, write
 from regraft.state.database import transaction
@@ -47,7 +48,7 @@ def test_a_number_is_shown_with_its_interval_and_the_people_behind_it(board: Boa
         write(connection, [Aggregate("2025-01-17", "ctr", 0.0312, 0.0287, 0.0338, 4321)])
     text = board.text("/")
     assert "3.12\u00a0%" in text and "[2.87\u00a0%, 3.38\u00a0%] · n = 4,321 people" in text
-    assert "Clicked items divided by shown items" in text
+    assert "Clicked items / shown items" in text
 
 
 def test_what_nine_people_did_is_hidden_and_so_is_their_number(board: Board) -> None:
@@ -134,3 +135,13 @@ def test_beyond_this_machine_pages_need_a_key(world: SiteWorld) -> None:
     for path in [*MENU, "/reports/arena.html", "/jobs/1"]:
         answer = client.get(path)
         assert (answer.status_code, answer.headers["location"][:8]) == (303, "/sign-in"), path
+
+
+def test_the_cost_page_says_which_update_frequency_pays_once_it_was_measured(board: Board) -> None:
+    assert "has not been measured on this site yet" in board.text("/cost")
+    place = board.world.site.reports / CURVE
+    place.parent.mkdir(parents=True)
+    place.write_text('[{"every": 1, "auc": 0.75, "seconds": 36}, {"every": 7, "auc": 0.75, "seconds": 6}]')
+    said = "Daily costs 0.000833 USD a day more than weekly and earns 0 USD more: it does not pay."
+    assert said in board.text("/cost")
+    assert "見合いません" in board.text("/cost?lang=ja")

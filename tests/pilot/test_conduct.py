@@ -18,6 +18,7 @@ from regraft.pilot.conduct import decide, extend, plan, ramp, start, stop
 from regraft.pilot.evidence import evidence_of
 from regraft.pilot.settings import Plan
 from regraft.pilot.terms import PilotOptions, Terms
+from regraft.release.promote import promote
 from regraft.release.update import update
 from regraft.serving.service import Service
 from regraft.setup.site import DAY, FILE, Site
@@ -187,6 +188,12 @@ def test_the_next_pilot_waits_for_a_day_of_its_own_and_a_stopped_one_is_never_st
     assert start(shop.site, "two", 0.05).state == "running"
     with pytest.raises(StateError, match="is stopped"):
         ramp(shop.site, "one", 1.0)
+
+
+def test_no_other_contender_is_promoted_by_hand_while_a_pilot_runs(shop: SiteWorld) -> None:
+    newest = evidence_of(shop.site).versions["treatment"][-1]
+    with pytest.raises(StateError, match="compares rates with stack"):
+        promote(shop.site, newest)
 
 
 def test_an_extension_moves_the_end_and_leaves_the_statistics(shop: SiteWorld) -> None:

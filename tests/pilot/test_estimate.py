@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pilot.worlds import people
+from regraft.errors import MissingExtraError
 from regraft.pilot.estimate import estimate
 from regraft.pilot.people import Values, linear, values
 from regraft.pilot.sequence import half_width, psi, tightest_rho
@@ -83,6 +86,15 @@ def test_a_covariate_never_widens_the_interval_of_a_ratio() -> None:
     with_it = values(frame, "ctr")
     adjusted, bare = (estimate(of, treated, 0.05, 2000) for of in (with_it, with_it._replace(before=None)))
     assert adjusted.sigma < 0.95 * bare.sigma
+
+
+def test_without_tea_tasting_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tea_tasting", "tea_tasting.aggr", "tea_tasting.metrics"):
+        monkeypatch.setitem(sys.modules, name, None)
+    treated, rng = arms(500)
+    with pytest.raises(MissingExtraError) as missing:
+        estimate(Values(rng.random(500), None, None), treated, 0.05, 500)
+    assert str(missing.value).startswith("the analysis of a pilot: needs the package 'tea-tasting', which is not inst")
 
 
 def test_equal_values_have_no_interval() -> None:

@@ -72,6 +72,16 @@ def test_a_broken_split_stops_whatever_the_numbers_say() -> None:
     ]
 
 
+def test_a_segment_that_loses_while_everybody_wins_is_named_where_the_correction_leaves_it() -> None:
+    gains = found((0.01, 0.09))
+    for adjusted, named in ((0.01, True), (0.2, False)):
+        loses = replace(effect("visits", -0.2, -0.1), segment="new", adjusted=adjusted)
+        said = verdict(replace(gains, effects=(*gains.effects, loses)))
+        assert said.decision == "roll-out"
+        sentence = "In the segment new visits is worse in the treatment: -15.0 % [-20.0 %, -10.0 %], corrected for all"
+        assert any(one.startswith(sentence) for one in said.sentences()) == named
+
+
 def test_before_a_whole_week_nothing_is_rolled_out_but_harm_stops() -> None:
     assert verdict(found((0.01, 0.09), days=6.9)).decision == "extend"
     assert verdict(found((-0.09, -0.01), days=6.9)).decision == "stop"

@@ -60,7 +60,7 @@ def test_a_person_is_gone_from_every_file_and_the_model_is_that_of_a_world_witho
     for one in (world, twin):
         one.ingest(one.of(one.days[FIRST]))
         if one is twin:
-            _never_there(one.site, uid)
+            never_there(one.site, uid)
         update(one.site)
     assert scan(world.site, [uid])["data"] > 0
     (path,) = forget(world.site, [user])
@@ -79,7 +79,7 @@ def test_a_person_is_gone_from_every_file_and_the_model_is_that_of_a_world_witho
         foresee(world.site, user)
 
 
-def _never_there(site: Site, uid: str) -> None:
+def never_there(site: Site, uid: str) -> None:
     """Makes the site what it would be had the person's rows never been there: the first close is done without them."""
     with transaction(site.engine) as connection:
         listed = [f for f in files.listed(connection) if f.day != store.ITEMS]

@@ -90,9 +90,20 @@ def test_an_objection_is_written_down_once_and_can_be_taken_back(world: SiteWorl
         assert [e.kind for e in ledger.entries(connection)][-2:] == ["objected", "objection taken back"]
 
 
+@pytest.mark.slow
 def test_who_is_erased_objects_no_longer(world: SiteWorld) -> None:
     site, person = world.site, busy(world)
     object_to(site, person)
     forget(site, [person])
     with transaction(site.engine) as connection:
         assert objections.objecting(connection) == {}
+
+
+def test_a_base_model_of_the_warm_up_is_found_again_when_somebody_objects(world: SiteWorld) -> None:
+    site = world.site
+    with transaction(site.engine) as connection:
+        cuts = site.closed_cuts(connection)
+    before = site.stream(cuts)
+    object_to(site, busy(world))
+    assert len(site.stream(cuts).warm_up()) < len(before.warm_up())
+    assert site.base_stream(site.stream(cuts)).warm_up().fingerprint == before.warm_up().fingerprint

@@ -57,6 +57,21 @@ def test_a_day_without_lists_has_foresight_returns_and_cost(world: SiteWorld) ->
     assert found["people"] == found["people"] | {"value": float(world.of(day)["user_id"].n_unique()), "day": day}
 
 
+def test_a_day_is_closed_although_its_numbers_cannot_be_written(
+    world: SiteWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    def broken(*_: object) -> object:
+        raise ZeroDivisionError("division by zero")
+
+    world.ingest(world.of(world.days[FIRST]))
+    said: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(daily, "person_days", broken)
+        assert update(world.site, tell=said.append).state == "promoted"
+    assert said[-1] == f"The numbers of {world.days[FIRST]} could not be written: division by zero"
+    assert daily.refresh(world.site)[-1] == world.days[FIRST]
+
+
 def test_person_days_count_what_the_declared_rules_say(world: SiteWorld) -> None:
     site, day = world.site, world.days[FIRST - 1]
     plain = person_days(site, date.fromisoformat(day), 3)

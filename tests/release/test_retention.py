@@ -17,7 +17,8 @@ import yaml
 
 from regraft.data import spool, store
 from regraft.data.pseudonyms import load_key
-from regraft.errors import DataError
+from regraft.errors import ConfigError, DataError
+from regraft.privacy.forget import forget
 from regraft.privacy.scan import scan
 from regraft.release import retention
 from regraft.release.recovery import working
@@ -147,7 +148,10 @@ def test_a_dry_run_changes_nothing_and_tell_deletes_nothing(world: SiteWorld) ->
     assert sorted(site.data.rglob("*")) == before
 
 
-@pytest.mark.parametrize("step", ["retain", "let go", "cleaned"])
+STEPS = ("retain", "let go", "cleaned")
+
+
+@pytest.mark.parametrize("step", [s if s == "let go" else pytest.param(s, marks=pytest.mark.slow) for s in STEPS])
 def test_a_killed_run_ends_where_an_unbroken_one_ends(world: SiteWorld, step: str) -> None:
     site, day = keep(world.site, rows="3d", aside="1d"), world.days[FIRST]
     command = [sys.executable, "-m", "regraft", "retention", "apply", str(site.folder), "--as-of", day]
@@ -169,6 +173,7 @@ def test_a_site_of_an_old_log_is_let_go_of_only_when_that_is_said(world: SiteWor
     retention.demand_rows_left(site, day_ms(world.days[FIRST]))
 
 
+@pytest.mark.slow
 def test_versions_in_use_stay_and_others_go(world: SiteWorld) -> None:
     for day in world.days[FIRST : FIRST + 2]:
         world.ingest(world.of(day))
@@ -185,3 +190,22 @@ def test_the_yaml_that_init_writes_says_all_of_it(world: SiteWorld) -> None:
     said = yaml.safe_load(Path(world.site.folder / "regraft.yaml").read_text())["retention"]
     assert said["rows"]["keep"] == "forever" and said["spool"]["keep"] == "90d"
     assert all(one["purpose"] for one in said.values())
+
+
+@pytest.mark.slow
+def test_a_person_can_be_erased_after_rows_have_left(world: SiteWorld) -> None:
+    site = keep(world.site, rows="5d")
+    world.ingest(world.of(world.days[FIRST]))
+    assert update(site).state == "promoted"
+    (proof,) = forget(site, [world.of(world.days[FIRST])["user_id"][0]])
+    assert proof.is_file()
+    world.ingest(world.of(world.days[FIRST + 1]))
+    assert update(site).state == "promoted"
+
+
+def test_rows_that_a_base_model_was_built_from_do_not_leave_unsaid(world: SiteWorld) -> None:
+    site = keep(world.site, rows="3d")
+    path = site.folder / "regraft.yaml"
+    path.write_text(path.read_text().replace("use: stack", "use: fine-tune"))
+    with pytest.raises(ConfigError, match="the base model was built from"):
+        retention.due(Site.open(site.folder), day_ms(world.days[FIRST]))

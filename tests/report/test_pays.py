@@ -1,9 +1,13 @@
 """When updates pay: by hand."""
 
+import json
+from pathlib import Path
+
 import polars as pl
 import pytest
 
 from regraft.errors import DataError
+from regraft.release.cost import curve_of
 from regraft.report.pays import Assumptions, balance, best, pairs, sensitivity
 from regraft.report.pays_words import in_words, what_tips
 
@@ -38,6 +42,8 @@ def test_an_interval_that_holds_both_answers_decides_nothing() -> None:
     (pair,) = pairs(rows, GIVEN)
     assert pair.pays is None
     assert in_words(pair, GIVEN).endswith("earns 0.4 USD [-0.1, 0.9] more: whether it pays cannot be told yet.")
+    sure = rows.with_columns(low=pl.Series([0.01, None]))
+    assert pairs(sure, GIVEN)[0].pays is True
 
 
 def test_sensitivity_names_the_value_at_which_the_choice_tips() -> None:
@@ -55,3 +61,23 @@ def test_sensitivity_names_the_value_at_which_the_choice_tips() -> None:
 def test_a_curve_of_one_frequency_is_refused() -> None:
     with pytest.raises(DataError, match="two or more different frequencies"):
         balance(CURVE[:1], GIVEN)
+
+
+def test_the_curve_of_a_tuning_is_that_of_the_contender_at_the_advised_history(tmp_path: Path) -> None:
+    def setting(every: int, auc: float, seconds: float, days: object = "all", contender: str = "stack") -> dict:
+        place = {"contender": contender, "share": None, "every": every, "days": days}
+        return {**place, "auc": {"all": {"estimate": auc}}, "seconds_per_period": seconds}
+
+    def advice(contender: str) -> dict:
+        place = {"contender": contender, "share": None, "every": 1, "days": "all"}
+        step = {"every": 1, "instead_of": 7, "gain": {"estimate": 0.01, "low": 0.005, "high": 0.015}}
+        return {"contender": contender, "advised": place, "break_even": [step]}
+
+    settings = [setting(1, 0.75, 60), setting(7, 0.74, 9), setting(1, 0.7, 5, 30), setting(1, 0.6, 1, "all", "rates")]
+    found = {"period_days": 2.0, "advice": [advice("rates"), advice("stack")], "settings": settings}
+    path = tmp_path / "tune.json"
+    path.write_text(json.dumps(found))
+    assert curve_of(path, "stack").rows() == [(2, 0.75, 30.0, 0.005, 0.015), (14, 0.74, 4.5, None, None)]
+    path.write_text(json.dumps({**found, "advice": []}))
+    with pytest.raises(DataError):
+        curve_of(path)

@@ -140,7 +140,7 @@ def test_who_asks_to_be_erased_is_refused_at_once_and_a_job_waits(api: Api) -> N
     with transaction(site.engine) as connection:
         (job,) = jobs.listed(connection)
         entry = ledger.entries(connection)[-1]
-    assert (job.kind, job.state, job.asked_by) == ("forget", "waiting", "privacy")
+    assert (job.kind, job.state, job.asked_by) == ("erase", "waiting", "privacy")
     assert entry.kind == "asked" and "u001" not in str(entry.details)
     api.service.stop()
     assert len(forget(site, [])) == 1

@@ -1,12 +1,15 @@
 """Two arms and a holdout on one server: everybody keeps their arm, and every list says what really served it."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from regraft.data import spool
-from regraft.data.assign import Split
+from regraft.data.assign import COMPARED, Split
+from regraft.data.pseudonyms import VARIABLE
 from regraft.release.promote import promote
 from regraft.release.update import update
 from regraft.serving.app import make_app
@@ -19,14 +22,27 @@ from site_world import FIRST, SiteWorld
 PEOPLE = [f"u{k:03d}" for k in range(1, 61)]
 
 
-@pytest.fixture
-def rival(world: SiteWorld) -> SiteWorld:
+@pytest.fixture(scope="module")
+def renewed(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> SiteWorld:
     """The site after a day that made the versions 2 (the champion, a stack) and 3 (the challenger, rates)."""
-    path = world.site.folder / FILE
+    folder = tmp_path_factory.mktemp("renewed") / "w"
+    shutil.copytree(made.folder, folder)
+    world = SiteWorld(folder, made.rows, made.items)
+    path = folder / "shop" / FILE
     path.write_text(path.read_text().replace("challengers: []", "challengers: [{use: rates}]") + "holdout: 0.2\n")
-    world.ingest(world.of(world.days[FIRST]))
-    update(world.site)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(folder / "vault.key"))
+        world.ingest(world.of(world.days[FIRST]))
+        update(world.site)
     return world
+
+
+@pytest.fixture
+def rival(renewed: SiteWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SiteWorld:
+    """A copy of it for every test."""
+    shutil.copytree(renewed.folder, tmp_path / "w")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "w" / "vault.key"))
+    return SiteWorld(tmp_path / "w", renewed.rows, renewed.items)
 
 
 @pytest.fixture
@@ -36,9 +52,9 @@ def service(rival: SiteWorld) -> Iterator[Service]:
     opened.stop()
 
 
-def piloted(world: SiteWorld, share: float = 1.0) -> None:
+def piloted(world: SiteWorld, share: float = 1.0, of: str = "shared") -> None:
     with transaction(world.site.engine) as connection:
-        pilots.add(connection, "one", {"treatment": "rates"}, at=1)
+        pilots.add(connection, "one", {"control": "stack", "treatment": "rates", "slice": of}, at=1)
         pilots.start(connection, "one", share, begun=1, at=1)
 
 
@@ -114,6 +130,26 @@ def test_a_newer_challenger_is_followed_and_the_champion_stays_loaded(service: S
     service.look()
     assert service.loaded is champion
     assert ("treatment", "shop-v000001") in served(service).values()
+
+
+def test_where_arms_are_kept_apart_what_one_does_moves_the_facts_of_its_own_side_alone(
+    service: Service, rival: SiteWorld
+) -> None:  # fmt: skip
+    piloted(rival, of="own")
+    service.look()
+    at = service._at
+    assert at.apart is not None and at.apart.live is not at.data.live
+    lists = [service.recommend(who, 1) for who in PEOPLE]
+    who = {arm: next(p for p, one in zip(PEOPLE, lists, strict=True) if one.arm == arm) for arm in COMPARED}
+    for arm, moved in (("control", (1, 0)), ("treatment", (0, 1))):
+        before = at.data.live.facts.rows, at.apart.live.facts.rows
+        unseen = sorted(set(at.data.live.catalogue["item_id"]) - at.data.live.seen(service._who(who[arm], at.data)[1]))
+        service.take([{"user_id": who[arm], "item_id": unseen[0], "event": "click"}])
+        assert (at.data.live.facts.rows - before[0], at.apart.live.facts.rows - before[1]) == moved
+    with transaction(rival.site.engine) as connection:
+        pilots.end(connection, "one", pilots.STOPPED, {}, ended=2, at=2)
+    service.look()
+    assert service._at.apart is None
 
 
 def test_the_api_says_arm_and_version_and_a_score_is_that_of_the_arm(service: Service, rival: SiteWorld) -> None:

@@ -124,7 +124,7 @@ class Tuning(Arena):
         return []
 
     def _asked_periods(self, cell: Cell) -> Iterator[tuple[int, bool]]:
-        """(period, whether only rows that nothing is trained on): those it serves, then, at the end, all before them."""
+        """(period, whether held-out rows only): those it serves, then, at the end of the run, all before them."""
         frequencies = self._frequencies_of(cell)
         for period in range(cell.update + 1, min(cell.update + max(frequencies), self.last + 1) + 1):
             yield period, False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -112,7 +113,7 @@ def break_even(settings: Sequence[Measured], advised: Measured, price_per_hour: 
     same = [s for s in settings if (s.setting.share, s.setting.days) == (mine.share, mine.days)]
     rising = sorted(same, key=lambda one: -one.setting.every)
     found = []
-    for rarer, oftener in zip(rising, rising[1:], strict=False):
+    for rarer, oftener in pairwise(rising):
         gain = oftener.quality[ALL_PERIODS].minus(rarer.quality[ALL_PERIODS], "auc")
         seconds = oftener.cost.seconds - rarer.cost.seconds
         money = seconds / 3600 * price_per_hour

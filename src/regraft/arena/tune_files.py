@@ -40,7 +40,9 @@ def write_all(found: Tuned, lang: str = "en") -> Path:
     """Writes tune.json, tune.csv, advice.yaml and tune.html into the folder of the run; gives the page."""
     folder, all_of_it = found.tuning.folder, described(found)
     write_text(folder / JSON, json.dumps(all_of_it, indent=2, ensure_ascii=False, default=str))
-    whole(folder / TABLE, pl.DataFrame([_flat(row) for row in all_of_it["settings"]], infer_schema_length=None).write_csv)
+    whole(
+        folder / TABLE, pl.DataFrame([_flat(row) for row in all_of_it["settings"]], infer_schema_length=None).write_csv
+    )
     write_text(folder / ADVICE, advice_yaml(all_of_it, lang))
     return write_page(all_of_it, folder / PAGE, lang)
 

@@ -65,9 +65,12 @@ class _Reader:
     def measured(self) -> Measured:
         t = self.tuning
         parts = {EARLIER: t.chosen_on, LATER: t.tested[len(t.chosen_on) :], ALL_PERIODS: t.tested}
-        quality = {name: _mean([self._quality(periods, seed) for seed in t.config.seeds]) for name, periods in parts.items()}
-        forgotten = _mean([self._served_then(seed) for seed in t.config.seeds]), _mean(
-            [self._asked_again(seed) for seed in t.config.seeds]
+        quality = {
+            name: _mean([self._quality(periods, seed) for seed in t.config.seeds]) for name, periods in parts.items()
+        }
+        forgotten = (
+            _mean([self._served_then(seed) for seed in t.config.seeds]),
+            _mean([self._asked_again(seed) for seed in t.config.seeds]),
         )
         line = t.line_of(self.setting)
         lost = forgotten[0].minus(forgotten[1], "auc") if forgotten[0].drawn_from[0] else NOTHING
@@ -110,9 +113,7 @@ class _Reader:
         updates = t.updates_of(self.setting.every)
         last = self._last(t.config.seeds[0])
         seeds = t.config.seeds if last.contender.kind == "strategy" else t.config.seeds[:1]
-        taken = [
-            Cell(last.contender, seed, update).cost(t.folder)[self._unit] for seed in seeds for update in updates
-        ]
+        taken = [Cell(last.contender, seed, update).cost(t.folder)[self._unit] for seed in seeds for update in updates]
         rows = self._rows(period, period)
         learnt = self._rows(t.first + 1 if self._goes_on(last) else last.update + 1, last.update + 1)
         if self._base_of_log:

@@ -36,7 +36,9 @@ def open_tuning(
         folder = out or RUNS / f"{Path(config.name).name or 'arena'}-tune"
     raw = config.model_dump(mode="json")
     known = {c.label: c for c in config.contenders}
-    raw["contenders"] = [known.get(name, ContenderOptions(use=name)) for name in dict.fromkeys(use)] or list(known.values())
+    raw["contenders"] = [known.get(name, ContenderOptions(use=name)) for name in dict.fromkeys(use)] or list(
+        known.values()
+    )
     raw["tune"] = raw["tune"] | (tune or {})
     config = ArenaConfig.parse(raw, str(path))
     may_write(folder, inputs(config, path))  # before the log is read

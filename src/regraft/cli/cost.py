@@ -8,18 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from regraft.cli.options import AsJson, Folder, Lang, Language
-from regraft.cli.show import say, say_json, show, size
+from regraft.cli.show import command, say, say_json, show, size
 
 
 def cost(
     folder: Folder,
-    curve: Annotated[Path | None, typer.Option(metavar="FILE", help="Measured AUC and seconds by update frequency; default: reports/frequency.json of the site.")] = None,
+    curve: Annotated[Path | None, typer.Option(metavar="FILE", help="Measured AUC and seconds by update frequency; default: what `regraft tune` found on the site's own past.")] = None,
     lang: Lang = Language.en,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Say what updates, lists and storage cost, and which update frequency pays.
 
-    Prices stand in regraft.yaml under `prices`. The curve is a JSON list with every (days), auc and seconds (per day) of each frequency that was tried on this site's own past.
+    Prices stand in regraft.yaml under `prices`. The curve is that of `regraft tune SITE`, or a JSON list with every (days), auc and seconds (per day) of each frequency.
     """
     from dataclasses import asdict
 
@@ -40,7 +40,7 @@ def cost(
     show([{"": name, "seconds": seconds, found.currency: price} for name, seconds, price in _lines(found)])
     say(f"In 30 days: {found.month:.4g} {found.currency}; stored: {size(found.storage_bytes) if found.days else '-'}")
     if measured is None:
-        say("\nWhich update frequency pays is told from a curve: --curve FILE")
+        say(f"\nWhich update frequency pays is told from a measured curve: {command('tune', folder)}")
         return
     say()
     if not given.click:

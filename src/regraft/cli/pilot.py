@@ -161,12 +161,15 @@ def _show(found: Evidence, lang: Language) -> None:
     analysis, pilot = found.analysis, found.pilot
     say(" ".join(found.verdict.sentences(lang.value)))
     say("")
-    show([_row(e) for e in analysis.effects if e.n_control + e.n_treatment])
+    if rows := [_row(e) for e in analysis.effects if e.n_control + e.n_treatment]:
+        show(rows)
     entered = ", ".join(f"{n:,} in {arm}" for arm, n in found.entered.items())
     say(f"{pilot.name} is {pilot.state}, {_parts(pilot.share)}; {found.days_left} days are left of its plan.")
     say(f"Entered: {entered}; windows of {len(found.people):,} have ended.")
     for arm, served in found.versions.items():
         say(f"Served to {arm}: {', '.join(served) or 'nothing yet'}")
+    kept = {"own": "its own people", "control-only": "people of the control", "shared": "everybody"}[found.terms.slice]
+    say(f"Each arm learns from {kept}: {found.contaminated:.0%} of the control's new rows are the treatment's.")
     for problem in _problems(found):
         say(problem)
 

@@ -180,7 +180,7 @@ LEVELS = (
     ("data", "data/readers", "prompts", "prompts/similarity", "metrics", "state"),
     ("baselines", "lm", "lm/tasks", "lm/trunk", "lm/fast"),
     ("strategies", "setup", "report"),
-    ("arena", "release", "release/checks", "serving", "serving/candidates", "testing"),
+    ("arena", "pilot", "release", "release/checks", "serving", "serving/candidates", "testing"),
     ("cli",),
 )
 

@@ -62,7 +62,10 @@ def tune(
     tuning = open_tuning(site or config, out, use, {k: v for k, v in own.items() if v is not None})  # type: ignore[arg-type]
     tuning.tell = lambda words: say(words, error=True)
     say(tuning.stream.describe(), error=True)
-    say(f"{len(tuning.settings)} settings in {len(tuning.cells())} cells; work that settings share is done once", error=True)
+    say(
+        f"{len(tuning.settings)} settings in {len(tuning.cells())} cells; work that settings share is done once",
+        error=True,
+    )
     if executor is Executor.ray:
         from regraft.arena.ray_executor import run_on_ray
 
@@ -78,7 +81,10 @@ def tune(
         say(f"\nReport: {page}")
     if not whole:
         given = [site] if site else ["-c", config]
-        say(f"The budget of {budget} is spent. Go on with: {command('tune', *given, '--out', tuning.folder)}", error=True)
+        say(
+            f"The budget of {budget} is spent. Go on with: {command('tune', *given, '--out', tuning.folder)}",
+            error=True,
+        )
 
 
 def _listed(given: str | None) -> list[Any] | None:

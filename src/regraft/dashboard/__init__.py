@@ -1,1 +1,1 @@
-"""The dashboard of a site: pages written by the server for the people who decide. Shows, asks and records; computes nothing."""
+"""The dashboard of a site: pages that the server writes for the people who decide. It shows, asks and records."""

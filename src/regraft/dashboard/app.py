@@ -26,8 +26,8 @@ from regraft.state.keys import ApiKey
 
 HERE = Path(__file__).parent
 STRICT = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 REPORT = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"  # a page of its own file
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store"}

@@ -15,7 +15,7 @@ from regraft.report.by_day import Day, Drawn, Line, by_day, share_of
 from regraft.state import aggregates
 
 NAN = float("nan")
-MOST_ROWS = 60  # of a table: on a longer axis it has one row a week
+MOST_ROWS, MOST_POINTS = 60, 200  # of a table and of a line: on a longer axis there is one a week
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,12 @@ def _latest(rows: pl.DataFrame, measure: str, percent: bool, words: DashboardWor
 
 def _days(rows: pl.DataFrame) -> list[Day]:
     ends = rows.select("day", "value", pl.col("low", "high").fill_null(NAN))
-    return [Day(*row) for row in ends.iter_rows()]
+    return [Day(*row) for row in weekly(ends, MOST_POINTS).iter_rows()]
+
+
+def weekly(rows: pl.DataFrame, most: int) -> pl.DataFrame:
+    """The rows; of more than `most`, every seventh, counted from the newest: the last day of each week."""
+    return rows if len(rows) <= most else rows.reverse().gather_every(7).reverse()
 
 
 def _table(
@@ -105,10 +110,10 @@ def _table(
     for day in days:
         cells = []
         for line in lines:
-            point = by.get((line.name, day))
-            cells.append(
-                f"{words.value(point.value, percent)} {words.ends(point.low, point.high, percent, measure)} n {n[day, line.name]:,}"
-                if point else "–"
-            )  # fmt: skip
+            if point := by.get((line.name, day)):
+                ends = words.ends(point.low, point.high, percent, measure)
+                cells.append(f"{words.value(point.value, percent)} {ends} n {n[day, line.name]:,}")
+            else:
+                cells.append("–")
         found.append(Row(day, round(share_of(day, span), 4), tuple(cells)))
     return tuple(found)

@@ -330,6 +330,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "as it is": ("as it is", "現在"),
     "doubled": ("doubled", "2 倍"),
     "frequency title": ("How often should it be updated?", "更新の頻度"),
+    "frequency note": ("Earnings follow from an assumption, the share of clicks that better foresight brings, and from prices in regraft.yaml; a pilot can measure it. What would have to change:", "収入は、予測の改善がもたらすクリックの割合という仮定と regraft.yaml の価格から計算します。仮定はパイロットで測れます。何が変われば結論が変わるか："),
     "frequency none": ("The worth of updating less often has not been measured on this site yet.", "更新頻度を下げた場合の価値は、このサイトではまだ測っていません。"),
     # prompts
     "title prompts": ("Prompts", "プロンプト"),
@@ -412,6 +413,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "followed": ("Followed to the end", "観察を終えた人"),
     "followed cell": ("{n} of {entered} who entered", "参加した {entered} 人中 {n} 人"),
     "arms": ("Arms", "群"),
+    "slice": ("Arms learn from", "各群の学習データ"),
+    "slice own": ("their own people's rows: fair, but each learns from less", "自分の群のデータだけ（公平だがデータは少ない）"),
+    "slice control-only": ("the control's rows: the challenger leaves no trace in what is learnt", "対照群のデータだけ（挑戦者の影響は学習に入らない）"),
+    "slice shared": ("everybody's rows: what one arm does reaches the other, so that a difference looks smaller than it is", "全員のデータ（互いの影響が混ざり、差は実際より小さく見えます）"),
     "served to": ("Served to {arm}", "{arm} に使われた版"),
     "curve title": ("How long would it take?", "どれだけかかるか"),
     "curve weeks": ("Weeks", "週"), "curve n": ("People per arm", "各群の人数"), "curve lift": ("Lift that can be seen", "捉えられる改善"),

@@ -1,4 +1,4 @@
-"""What a page shows of a site: language, whole weeks, segment and arm. It is all in the address, so a view is a link."""
+"""What a page shows of a site: language, whole weeks, segment and arm. All is in the address: a view is a link."""
 
 from __future__ import annotations
 

@@ -4,6 +4,9 @@
     control-only  both learn from all but the treatment's people, whose events are history of the treatment alone
     shared        both learn from everybody: as cheap as no pilot, and contaminated
 
+In the drift world `own` shows the true lift and `shared` none of it; under `control-only` a challenger that gains by
+what it tries out itself cannot show that (docs/results/contamination.md).
+
 Under `own` both arms learn from equally many examples of the pilot: of a day, the arm that has more leaves some out,
 drawn by row id. People who are in neither arm count in both: they are served what the control is.
 """

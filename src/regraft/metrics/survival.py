@@ -8,6 +8,7 @@ at a time that does not depend on the person, as Kaplan and Meier ask.
 from __future__ import annotations
 
 from datetime import date, timedelta
+from warnings import catch_warnings
 
 import numpy as np
 import polars as pl
@@ -58,7 +59,8 @@ def staying(people: pl.DataFrame, horizon: int = HORIZON) -> pl.DataFrame:
     curve = ecdf(CensoredData(uncensored=stayed[gone], right=stayed[~gone])).sf
     low = high = np.full(len(after), NAN)
     if len(people) >= FEW_USERS and gone.any():
-        band = curve.confidence_interval(LEVEL, method="log-log")
+        with catch_warnings(action="ignore", category=RuntimeWarning):  # no band where nobody has left, or all have
+            band = curve.confidence_interval(LEVEL, method="log-log")
         low, high = band.low.evaluate(after), band.high.evaluate(after)
     value = curve.evaluate(after)
     risk = [int((stayed > d).sum()) for d in after]

@@ -10,6 +10,7 @@ import polars as pl
 
 from regraft.data.assign import COMPARED, TREATMENT
 from regraft.data.labels import LabelRule
+from regraft.data.sides import SHARED, contaminated
 from regraft.errors import StateError
 from regraft.pilot.analyse import Analysis, analyse
 from regraft.pilot.sample_ratio import SampleRatio, sample_ratio
@@ -36,6 +37,7 @@ class Evidence:
     in_both: int  # seen in both arms, and left out
     versions: Mapping[str, tuple[str, ...]]  # by arm: what really served it, oldest first
     fallen_back: int  # lists of the treatment that the control's version served
+    contaminated: float  # share of the rows since it began, as the control learns from them, by the treatment's people
 
     @property
     def analysis(self) -> Analysis:
@@ -75,6 +77,7 @@ def evidence_of(site: Site, name: str | None = None) -> Evidence:
         pilot, terms, until, people(rows, entered, until, terms.plan.window_days),
         {arm: int((entered["arm"] == arm).sum()) for arm in COMPARED}, seen_in_both(rows, pilot.begun, until),
         {arm: _versions(served.filter(pl.col("arm") == arm)) for arm in COMPARED}, _fallen_back(served),
+        contaminated(rows, pilot.begun) if terms.slice == SHARED else 0.0,
     )  # fmt: skip
 
 
@@ -99,7 +102,8 @@ def snapshot(of: Evidence) -> dict[str, Any]:
         "ended": of.pilot.ended, "until": of.until, "days_left": of.days_left,
         "terms": of.terms.model_dump(mode="json"),
         "entered": dict(of.entered), "followed": len(of.people), "sample_ratio_p": of.sample_ratio.p,
-        "in_both": of.in_both, "fallen_back": of.fallen_back, "versions": {a: list(v) for a, v in of.versions.items()},
+        "in_both": of.in_both, "contaminated": of.contaminated, "fallen_back": of.fallen_back,
+        "versions": {arm: list(served) for arm, served in of.versions.items()},
         "decision": said.decision, "sentences": said.sentences(), "effects": _plain(analysis.frame()),
     }  # fmt: skip
 

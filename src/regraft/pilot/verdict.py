@@ -65,6 +65,7 @@ def verdict(analysis: Analysis) -> Verdict:
     checks = [check(analysis.effect(metric), plan) for metric in (plan.primary, *plan.guardrails)]
     primary, guardrails = checks[0], checks[1:]
     said = [(_primary(primary, plan), _values(primary, plan)), *((_guardrail(g), _values(g, plan)) for g in guardrails)]
+    said += [("segment worse", _values(one, plan) | {"segment": one.effect.segment}) for one in _losing(analysis)]
 
     def so(decision: Decision, *more: tuple[str, dict[str, Any]]) -> Verdict:
         return Verdict(decision, (*said, *more))
@@ -83,6 +84,13 @@ def verdict(analysis: Analysis) -> Verdict:
     if n > FURTHEST * plan.n:
         return so("stop", ("needs too many", {"n": plan.n}), ("change stop size", {}))
     return so("extend", ("needs", {"n": round(n), "weeks": _weeks(analysis, n - analysis.n)}))
+
+
+def _losing(analysis: Analysis) -> list[Check]:
+    """Where a segment loses in a metric that decides, whatever everybody gains; corrected for all that was compared."""
+    plan = analysis.plan
+    inside = [check(e, plan) for e in analysis.effects if e.segment and e.role != "other"]
+    return [one for one in inside if one.effect.adjusted <= plan.alpha and one.estimate < 0]
 
 
 def check(effect: Effect, plan: Plan) -> Check:

@@ -53,6 +53,12 @@ PHRASES: dict[str, tuple[str, str]] = {
         "Whether {metric} keeps its margin is not clear yet: {lift} {interval}, at most {margin} may be lost.",
         "{metric} が許容範囲内かは、まだ分かりません（{lift} {interval}、許容される低下は {margin} まで）。",
     ),
+    "segment worse": (
+        "In the segment {segment} {metric} is worse in the treatment: {lift} {interval}, corrected for all that was "
+        "compared.",
+        "セグメント {segment} では、{metric} は処置群の方が悪くなりました（{lift} {interval}、"
+        "比較した数に応じて補正済み）。",
+    ),
     "no variation": (
         "All users have the same value of {metric} so far, so nothing can be said about it.",
         "{metric} は今のところ全利用者で同じ値のため、何も言えません。",

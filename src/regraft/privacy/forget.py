@@ -91,7 +91,7 @@ def forget(site: Site, users: list[str], tell: Tell = str) -> list[Path]:
         proofs = [_Forgetting(site, held, one, tell).run() for one in waiting]
         with transaction(site.engine) as connection:
             for job in asked:
-                jobs.put(connection, job.id, jobs.DONE, {"proofs": [path.name for path in proofs]})
+                jobs.put(connection, job.id, jobs.DONE, {"lines": [path.name for path in proofs], "code": 0})
         return proofs
 
 

@@ -49,12 +49,18 @@ def retrain(site: Site, version: Version, staging: Path, tell: Tell = str) -> Re
         side = Side(**link.lineage["side"]) if link.lineage.get("side") else None
         bench = Workbench(then, then.stream(cuts, of=batches, side=side), side)
         for number in numbers:
+            if not len(bench.past(number)):  # its rows were kept no longer
+                continue
             work = [close.Work(contender, None, parent)]
             close.judge(bench, work, number)
             place = staging / f"{number}"
             took = close.renew(bench, work, number, place, tell)[contender.label]
             parent = place / contender.label / CONTENDER
-    assert parent is not None
+    if parent is None:
+        raise StateError(
+            f"version '{version.name}'", "cannot be made again: all of its rows have left", "rows to learn from",
+            "Point its alias to another version with: regraft promote SITE VERSION --alias NAME",
+        )  # fmt: skip
     return Remade(parent.parent, took)
 
 

@@ -48,14 +48,23 @@ def refresh(site: Site, tell: Tell = str) -> list[str]:
         found = [outcome_of(row) for row in connection.execute(query)]
         made = {v.name: v for v in versions.listed(connection)}
     todo = [_closed(one, made) for one in found if one.date not in known]
-    for closed in todo:
+    written = [closed.day for closed in todo if _write(site, closed, tell)]
+    if written:
+        tell(f"Numbers of {len(written)} day(s) are written, the last is {written[-1]}")
+    return written
+
+
+def _write(site: Site, closed: Closed, tell: Tell) -> bool:
+    """Whether a day's numbers could be written. It is closed whatever happens here: the next update tries again."""
+    try:
         rows = [row for row in numbers(site, closed) if row.n or row.measure == MARK]
         with transaction(site.engine) as connection:
             aggregates.write(connection, rows)
             aggregates.drop_before(connection, STAYING, closed.day)
-    if todo:
-        tell(f"Numbers of {len(todo)} day(s) are written")
-    return [one.day for one in todo]
+    except Exception as error:
+        tell(f"The numbers of {closed.day} could not be written: {error}")
+        return False
+    return True
 
 
 def _closed(outcome: Outcome, made: Mapping[str, Version]) -> Closed:

@@ -21,7 +21,7 @@ from regraft.state.erasures import Erasure
 from regraft.state.jobs import Job
 
 BLOCKED = "blocked"  # the step
-JOB = "forget"  # kind of the job, and the command that does it
+JOB, COMMAND = "erase", "forget"  # kind of the job, and what does it
 
 
 class NobodyError(DataError):
@@ -61,8 +61,9 @@ def ask_to_forget(site: Site, user: str, asked_by: str) -> tuple[Erasure, Job]:
     uid, pseudonym = known(site, user, named=True)
     with transaction(site.engine) as connection:
         erasure = _block(connection, user, uid, pseudonym)
-        waiting = waiting_jobs(connection)
-        return erasure, waiting[-1] if waiting else jobs.ask(connection, JOB, (JOB, str(site.folder)), asked_by, now())
+        if waiting := waiting_jobs(connection):
+            return erasure, waiting[-1]
+        return erasure, jobs.ask(connection, JOB, (COMMAND, str(site.folder)), asked_by, now())
 
 
 def waiting_jobs(connection: Connection) -> list[Job]:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -17,7 +18,7 @@ from regraft.setup.site import Site
 from regraft.state import aggregates
 from regraft.state.database import transaction
 
-CURVE = "frequency.json"  # in the site's folder reports/
+CURVE = Path("tune", "tune.json")  # in the site's folder reports/: what `regraft tune` found on its own past
 DAYS = 28  # that means are of
 READ = (
     "update_seconds",
@@ -72,12 +73,35 @@ def assumptions(site: Site, found: Spent) -> Assumptions:
     return Assumptions(prices.update_hour, lists, clicks, prices.lift, prices.click, prices.currency)
 
 
-def curve_of(path: Path) -> pl.DataFrame:
-    """The curve in a JSON file: a list of objects with `every`, `auc`, `seconds`, and `low` and `high` where known."""
+def curve_of(path: Path, contender: str = "") -> pl.DataFrame:
+    """The curve that `regraft tune` measured, in days, or a JSON list of objects with `every`, `auc` and `seconds`.
+
+    Of a tuning: that of the contender, else of the first one that got an advice, at the history and replay that were
+    advised. DataError where there is none.
+    """
     try:
-        found = pl.DataFrame(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return checked(pl.DataFrame(_tuned(found, contender) if isinstance(found, dict) else found))
+    except (OSError, ValueError, TypeError, KeyError, pl.exceptions.PolarsError) as error:
         raise DataError(
-            f"curve '{path}'", f"cannot be read: {error}", 'a JSON list of {"every": 1, "auc": 0.75, "seconds": 60.0}'
-        ) from error
-    return checked(found)
+            f"curve '{path}'", f"cannot be read: {error}", "what regraft tune wrote, or a JSON list such as "
+            '[{"every": 1, "auc": 0.75, "seconds": 60.0}, {"every": 7, "auc": 0.74, "seconds": 9.0}]',
+        ) from error  # fmt: skip
+
+
+def _tuned(found: dict[str, Any], contender: str) -> list[dict[str, Any]]:
+    """Rows of the curve from tune.json."""
+    if not found["advice"]:
+        return []
+    advice = next((one for one in found["advice"] if one["contender"] == contender), found["advice"][0])
+    wanted = {name: advice["advised"][name] for name in ("contender", "share", "days")}
+    gains = {step["every"]: step["gain"] for step in advice["break_even"]}
+    period = float(found["period_days"])
+    return [
+        {
+            "every": max(1, round(one["every"] * period)), "auc": one["auc"]["all"]["estimate"],
+            "seconds": one["seconds_per_period"] / period,
+            **{end: gains.get(one["every"], {}).get(end) for end in ("low", "high")},
+        }
+        for one in found["settings"] if all(one[name] == value for name, value in wanted.items())
+    ]  # fmt: skip

@@ -17,7 +17,7 @@ from regraft.release.evidence import Finding
 from regraft.release.runs import Outcome, date_of, now
 from regraft.setup.manifest import verify
 from regraft.setup.site import DAY, Site
-from regraft.state import lease, ledger, versions
+from regraft.state import lease, ledger, pilots, versions
 from regraft.state.database import transaction
 from regraft.state.versions import Version
 from regraft.workbench import Workbench
@@ -71,6 +71,13 @@ def _demand_fit(
         raise StateError(
             f"alias '{alias}'", f"points to {version.name} already: nothing would change", "another version"
         )
+    pilot = pilots.running(connection)
+    if pilot and alias == "champion" and version.contender != pilot.plan["control"]:
+        raise StateError(
+            f"pilot '{pilot.name}'", f"compares {pilot.plan['treatment']} with {pilot.plan['control']}, now champion",
+            f"a version of {pilot.plan['control']} while it runs",
+            f"End it first: regraft pilot decide {site.folder}, or stop",
+        )  # fmt: skip
     if version.state != "good" and not (version.state == "rejected" and accept):
         raise StateError(
             f"version '{version.name}'", f"is {version.state}", "a good version, or a reason for a rejected one",

@@ -36,8 +36,9 @@ def rollback(site: Site, to: str | None = None, batch: bool = False, alias: str 
 
 
 def _before(connection: Connection, site: Site, now_at: Alias | None) -> versions.Version:
-    """The version that the alias pointed to before the one it points to now."""
-    earlier = [a.version for a in versions.history(connection, now_at.name)] if now_at else []
+    """The version that the alias pointed to before the one it points to now; destroyed ones are passed over."""
+    left = {v.name for v in versions.listed(connection) if v.state != versions.DESTROYED}
+    earlier = [a.version for a in versions.history(connection, now_at.name) if a.version in left] if now_at else []
     while earlier and now_at and earlier[-1] == now_at.version:
         earlier.pop()
     if not earlier:

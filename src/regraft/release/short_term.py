@@ -88,7 +88,7 @@ def retained(day: str, outcome: Outcome, people: int) -> Iterator[Aggregate]:
     """What the new version still knows of older rows, as the gate found it."""
     for finding in outcome.findings:
         if finding.check in RETAINED and "difference" in finding.values:
-            value, low, high = (finding.values[name] for name in ("difference", "low", "high"))
+            value, low, high = (finding.values.get(name, NAN) for name in ("difference", "low", "high"))
             yield row(day, RETAINED[finding.check], Estimate(value, low, high, people))
 
 

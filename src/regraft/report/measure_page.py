@@ -57,7 +57,7 @@ def _meanings(measures: list[Measure], lang: Lang) -> Iterator[str]:
             yield f"{PAGE[lang]['computed']} `{measure.source}`\n"
 
 
-def told(measure: Measure, lang: Lang) -> tuple[str, str, str]:
+def told(measure: Measure, lang: str) -> tuple[str, str, str]:
     """Title, unit and meaning."""
     if lang == "ja":
         return JAPANESE[measure.name]

@@ -2,7 +2,7 @@
 
 A curve has one row per update frequency: `every` (periods from update to update), `auc` (mean over the same rows of
 the same periods), `seconds` (of updating, per period), and, where they were measured, `low` and `high`: the 95 %
-interval of AUC minus that of the rarest frequency.
+interval of AUC minus that of the next rarer frequency.
 
     cost(every)   = seconds / 3600 x update_hour
     earned(every) = lists x clicks x lift x (auc - auc of the rarest) / 0.01 x click
@@ -94,17 +94,13 @@ def best(curve: pl.DataFrame, given: Assumptions) -> int:
 
 
 def pairs(curve: pl.DataFrame, given: Assumptions) -> list[Pair]:
-    """Each frequency against the next rarer one, most frequent first.
-
-    An interval is of the difference to the rarest, so that it is known of the last pair alone; of the others it is
-    told only where the rarer one of the two is the rarest.
-    """
+    """Each frequency against the next rarer one, most frequent first."""
     rows, money = checked(curve).rows(named=True), balance(curve, given).rows(named=True)
     per_auc = given.lists * given.clicks * given.lift * given.click / POINT
     found = []
     for k in range(len(rows) - 1):
-        known = k == len(rows) - 2 and rows[k]["low"] is not None and rows[k]["high"] is not None
-        low, high = (rows[k][side] * per_auc if known else math.nan for side in ("low", "high"))
+        ends = (rows[k]["low"], rows[k]["high"])
+        low, high = (math.nan if None in ends else end * per_auc for end in ends)
         costs, earns = (money[k][name] - money[k + 1][name] for name in ("cost", "earned"))
         found.append(Pair(rows[k]["every"], rows[k + 1]["every"], costs, earns, low, high))
     return found

@@ -1,4 +1,4 @@
-"""The curves of a tuning: AUC over one axis of the grid, and against what it asks for. The advised setting is filled."""
+"""The curves of a tuning: AUC over one axis of the grid, and against what it takes. The advised setting is filled."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from regraft.report.drawing import MARKS, MUTED, PAPER, canvas, svg
 from regraft.report.figures import limits
 
 SIZE = (430, 290)  # pixels
+FAR = 30  # times the least: then an axis is logarithmic
 LEAST = 1e-4  # seconds: where something that took no measurable time stands on a log axis
 AXES = ("share", "every", "days")
 Row = dict[str, Any]
 
 
-def curve(rows: Sequence[Row], advised: Row, axis: str, by: str, name: str, label: str, ticks: dict[Any, str]) -> Markup:
+def curve(
+    rows: Sequence[Row], advised: Row, axis: str, by: str, name: str, label: str, ticks: dict[Any, str]
+) -> Markup:
     """AUC over the values of `axis`, a line for each value of `by`; what is neither is as advised.
 
     `ticks` are the words of the axis' values, in their order; `rows` are settings of one contender.
@@ -48,8 +51,10 @@ def cloud(rows: Sequence[Row], advised: Row, x: str, name: str, label: str) -> M
             at = [max(row[x], LEAST) for row in mine]
             _line(axes, at, mine, mark._replace(dash="none"))
             _point(axes, advised, mine, at, mark)
-        if x.startswith("seconds"):
+        taken = [max(row[x], LEAST) for row in rows]
+        if max(taken) > FAR * min(taken):
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_formatter(NullFormatter())
         else:
             axes.set_xlim(left=0)
@@ -59,7 +64,7 @@ def cloud(rows: Sequence[Row], advised: Row, x: str, name: str, label: str) -> M
 
 
 def forgotten(rows: Sequence[Row], advised: Row, name: str, label: str, ticks: dict[Any, str]) -> Markup:
-    """AUC that the last model lost on rows of earlier periods, over the share of replay; frequency and days as advised."""
+    """AUC that the last model lost on rows of earlier periods, over the share of replay; all else as advised."""
     shown = sorted(
         (row for row in rows if all(row[k] == advised[k] for k in ("every", "days"))), key=lambda row: row["share"]
     )
@@ -77,7 +82,9 @@ def forgotten(rows: Sequence[Row], advised: Row, name: str, label: str, ticks: d
 def _line(axes: Any, x: Sequence[float], rows: Sequence[Row], mark: Any) -> None:
     values = np.array([_values(row["auc"]["all"]) for row in rows])
     axes.vlines(x, values[:, 1], values[:, 2], color=mark.color, lw=1.4, alpha=0.5)
-    axes.plot(x, values[:, 0], ls=mark.dash, marker=mark.marker, ms=7, mfc=PAPER, mec=mark.color, mew=1.5, color=mark.color)
+    axes.plot(
+        x, values[:, 0], ls=mark.dash, marker=mark.marker, ms=7, mfc=PAPER, mec=mark.color, mew=1.5, color=mark.color
+    )
 
 
 def _point(axes: Any, advised: Row, rows: Sequence[Row], x: Sequence[float], mark: Any) -> None:
@@ -95,5 +102,3 @@ def _values(one: Row) -> tuple[float, float, float]:
 def _finish(axes: Any, rows: Sequence[Row], label: str) -> None:
     axes.set(xlabel=label, ylabel="AUC", ylim=limits(np.array([_values(row["auc"]["all"]) for row in rows])))
     axes.yaxis.set_major_locator(MaxNLocator(6))
-
-

@@ -44,8 +44,20 @@ def _contenders(found: dict[str, Any], w: TuneWords) -> Iterator[dict[str, Any]]
             for row in rows
         ]  # fmt: skip
         every = sorted({row["every"] for row in rows})
-        legend = [(w.every(k), swatch(MARKS[i % len(MARKS)], f"key-{number}-{i}", w.every(k))) for i, k in enumerate(every)]
-        yield {"advice": advice, "rows": table, "legend": legend, "figures": _figures(rows, advice["advised"], number, w)}
+        legend = [
+<<<<<<< HEAD
+            (w.every(k), swatch(MARKS[i % len(MARKS)], f"key-{number}-{i}", w.every(k))) for i, k in enumerate(every)
+=======
+            (w.frequency(k), swatch(MARKS[i % len(MARKS)], f"key-{number}-{i}", w.frequency(k)))
+            for i, k in enumerate(every)
+>>>>>>> tune
+        ]
+        yield {
+            "advice": advice,
+            "rows": table,
+            "legend": legend,
+            "figures": _figures(rows, advice["advised"], number, w),
+        }
 
 
 def _key(setting: dict[str, Any]) -> tuple[Any, ...]:

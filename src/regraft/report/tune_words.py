@@ -13,6 +13,8 @@ TUNE: dict[str, tuple[str, str]] = {
         "{name}：{days}を保持し、{every}更新してください{share}。データが使われる人は {people} 人中 {exposed} 人です。",
     ),
     "replay": (", replay {share} old examples per new one", "（新しい例 1 件につき過去の例 {share} 件）"),
+    "no replay": (", replay nothing", "（リプレイなし）"),
+    "frequency": ("updated every {every}", "{every}更新"),
     "days": ("{n} days of history", "{n} 日分の履歴"),
     "all": ("all history", "すべての履歴"),
     "period": ("period", "期間ごとに"),
@@ -33,6 +35,10 @@ TUNE: dict[str, tuple[str, str]] = {
     "undecided": (
         "Whether the {n} settings that ask for less would do cannot be told; the least of them: {least}, {gap} {interval}.",
         "より控えめな {n} 個の設定で足りるかどうかは判断できません。最も控えめなのは {least}：{gap} {interval}。",
+    ),
+    "held best": (
+        "On the later periods {checked} it was the best setting too.",
+        "後の期間 {checked} でも最も良い設定でした。",
     ),
     "held yes": (
         "On the later periods {checked} the advice held: {gap} {interval} against the best there.",
@@ -116,12 +122,16 @@ class TuneWords(Words):
     def every(self, every: int) -> str:
         return self.tune("period") if every == 1 else self.tune("periods", n=every)
 
+    def frequency(self, every: int) -> str:
+        return self.tune("frequency", every=self.every(every))
+
     def place(self, setting: dict[str, Any]) -> str:
         """A setting in few words."""
-        return self.days(setting["days"]) + " · " + self.every(setting["every"]) + self.replay(setting)
+        return f"{self.days(setting['days'])}, {self.frequency(setting['every'])}{self.replay(setting)}"
 
     def replay(self, setting: dict[str, Any]) -> str:
-        return "" if setting["share"] is None else self.tune("replay", share=f"{setting['share']:g}")
+        share = setting["share"]
+        return "" if share is None else self.tune("replay", share=f"{share:g}") if share else self.tune("no replay")
 
     def gap(self, difference: dict[str, Any]) -> dict[str, str]:
         """`gap` and `interval` of a difference."""
@@ -159,7 +169,8 @@ def _of_contender(found: dict[str, Any], advice: dict[str, Any], w: TuneWords) -
     if less := advice["undecided"]:
         said.append(w.tune("undecided", n=len(less), least=w.place(less[0]), **w.gap(less[0]["gap"])))
     later = w.gap(advice["later"]["gap"])
-    said.append(w.tune(f"held {advice['held']}", best=w.place(advice["best_later"]), **spans, **later))
+    held = "best" if _same(advice["best_later"], advised) else advice["held"]
+    said.append(w.tune(f"held {held}", best=w.place(advice["best_later"]), **spans, **later))
     return said + [_step(step, found["price_per_hour"], w) for step in advice["break_even"]]
 
 

@@ -21,6 +21,7 @@ SAID = {
     400: "the body is no text",
     401: "no key, or one that is not known",
     403: "the key has not the scope",
+    404: "nobody of this id is known",
     408: "the body came too slowly",
     410: "the person is being erased",
     413: "the body is too large",

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select
 
 from regraft.state.tables import aggregates
 
 HIDE = 10  # people: what fewer of them did is not shown
-AT_ONCE = 100  # rows per statement: SQLite takes 999 parameters
+KEY = ("day", "measure", "arm", "segment")
 READ = pl.Schema(
     {
         "day": pl.String,
@@ -49,12 +49,11 @@ class Aggregate:
 def write(connection: Connection, rows: Iterable[Aggregate]) -> int:
     """Writes the rows in the place of those with the same day, measure, arm and segment; how many."""
     listed = [{**vars(row), **{name: _number(getattr(row, name)) for name in ("value", "low", "high")}} for row in rows]
-    key = tuple_(aggregates.c.day, aggregates.c.measure, aggregates.c.arm, aggregates.c.segment)
-    for first in range(0, len(listed), AT_ONCE):
-        part = listed[first : first + AT_ONCE]
-        keys = [(row["day"], row["measure"], row["arm"], row["segment"]) for row in part]
-        connection.execute(delete(aggregates).where(key.in_(keys)))
-        connection.execute(insert(aggregates), part)
+    if listed:
+        same = [aggregates.c[name] == bindparam(f"of_{name}") for name in KEY]
+        old = [{f"of_{name}": row[name] for name in KEY} for row in listed]
+        connection.execute(delete(aggregates).where(*same), old)
+        connection.execute(insert(aggregates), listed)
     return len(listed)
 
 
@@ -82,7 +81,7 @@ def newest(
     chosen = _chosen(measures, arm, segment)
     what = [aggregates.c[name] for name in ("measure", "arm", "segment")]
     last = select(*what, func.max(aggregates.c.day).label("day")).where(*chosen).group_by(*what).subquery()
-    same = [aggregates.c[name] == last.c[name] for name in ("day", "measure", "arm", "segment")]
+    same = [aggregates.c[name] == last.c[name] for name in KEY]
     return _shown(connection.execute(_rows().join_from(aggregates, last, and_(*same))).all())
 
 
@@ -109,8 +108,8 @@ def _chosen(measures: Sequence[str] | None, arm: str | None, segment: str | None
 
 
 def _rows() -> Any:
-    order = (aggregates.c.day, aggregates.c.measure, aggregates.c.arm, aggregates.c.segment)
-    return select(*(aggregates.c[name] for name in READ if name != "hidden")).order_by(*order)
+    told = (aggregates.c[name] for name in READ if name != "hidden")
+    return select(*told).order_by(*(aggregates.c[name] for name in KEY))
 
 
 def _shown(rows: Sequence[Any]) -> pl.DataFrame:

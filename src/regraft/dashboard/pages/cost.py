@@ -10,6 +10,10 @@ from regraft.dashboard.charts import charts
 from regraft.dashboard.dashboard_words import SPENT, DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import View
+from regraft.errors import DataError
+from regraft.release import cost
+from regraft.report import pays
+from regraft.report.pays_words import in_words, what_tips
 from regraft.setup.site import Site
 from regraft.state import aggregates
 from regraft.state.database import transaction
@@ -28,8 +32,23 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
     return {
         "charts": drawn, "money": money, "currency": prices.currency, "filters": True, "span": view.days(now.newest),
         "prices": {name: getattr(prices, name) for name in ("update_hour", "serving_hour", "storage_gb_month")},
-        "sensitivity": _sensitivity(money),
+        "sensitivity": _sensitivity(money), "frequency": _frequency(site, words),
     }  # fmt: skip
+
+
+def _frequency(site: Site, words: DashboardWords) -> tuple[list[str], list[str]] | None:
+    """What updating more often costs and earns, and where the choice tips; None where it was not measured."""
+    path = site.reports / cost.CURVE
+    if not path.is_file():
+        return None
+    try:
+        curve = cost.curve_of(path, site.options.champion.label)
+    except DataError:
+        return None
+    given = cost.assumptions(site, cost.spent(site))
+    best, swings = pays.best(curve, given), pays.sensitivity(curve, given)
+    told = [in_words(pair, given, words.lang) for pair in pays.pairs(curve, given)]
+    return told, [what_tips(swing, best, given, words.lang) for swing in swings]
 
 
 def _of_month(rows: pl.DataFrame) -> dict[str, float | None]:

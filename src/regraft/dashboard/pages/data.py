@@ -38,10 +38,15 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
     return {
         "rows": sum(row.rows for row in days), "bytes": sum(row.bytes for row in stored), "n_days": len(days),
         "oldest": days[0].day if days else "", "newest": days[-1].day if days else "",
-        "people": people if people >= HIDE else None, "objected": objected if objected >= HIDE or not objected else None,
+        "people": _told(people), "objected": _told(objected),
         "batches": [{**row._mapping, "day": date_of(row.at)} for row in came],
         "erasures": [_erasure(row) for row in asked], "drawn": _drawn(days, words), "last_days": days[-MOST:][::-1],
     }  # fmt: skip
+
+
+def _told(people: int) -> int | None:
+    """A count of people; None where it would tell of few."""
+    return None if 0 < people < HIDE else people
 
 
 def _erasure(row: Any) -> dict[str, Any]:

@@ -47,8 +47,8 @@ def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart
     latest = []
     for arm, _ in curves:
         last = told.filter(pl.col("arm") == arm).row(-1, named=True)
-        ends = words.ends(last["low"], last["high"], True)
-        latest.append(Latest(words.value(last["value"], True), ends, f"{last['n']:,}", last["day"]))
+        interval = words.ends(last["low"], last["high"], True)
+        latest.append(Latest(words.value(last["value"], True), interval, f"{last['n']:,}", last["day"]))
     names = tuple(words.arm(arm) for arm, _ in curves)
     return Chart(STAYING, "long_term", "", tuple(latest), drawn, names, _rows(told, curves, words))
 

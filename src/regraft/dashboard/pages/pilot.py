@@ -63,9 +63,8 @@ def _funnel(rows: list[dict[str, Any]], pilot: Pilot, now: Standing, words: Dash
     if not told:
         return Chart("funnel", "pilot", "few")
     days = [_day(row["until"] - 1) for row in told]
-    line = Line("", tuple(
-        Day(day, row["relative"], row["relative_low"], row["relative_high"]) for day, row in zip(days, told, strict=True)
-    ))  # fmt: skip
+    ends = ("relative", "relative_low", "relative_high")
+    line = Line("", tuple(Day(day, *(row[end] for end in ends)) for day, row in zip(days, told, strict=True)))
     lift = float(pilot.plan["plan"]["minimum_lift"])
     label = f"{words('m funnel')}: {days[0]} – {days[-1]}"
     drawn = by_day((line,), now.live_days, "pilot-funnel", label, True, days[0], days[-1], (0.0, lift))

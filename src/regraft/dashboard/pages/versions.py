@@ -24,8 +24,8 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
     pointed = {v.name: [a.name for a in aliases if a.version == v.name] for v in known}
     rows = [
         {
-            "name": v.name, "contender": v.contender, "state": v.state, "cut": date_of(v.cut), "aliases": pointed[v.name],
-            "was_live": v.name in earlier,
+            "name": v.name, "contender": v.contender, "state": v.state, "cut": date_of(v.cut),
+            "aliases": pointed[v.name], "was_live": v.name in earlier,
         }
         for v in known[::-1][:MOST]
     ]  # fmt: skip
@@ -45,5 +45,5 @@ def _about(details: Any) -> str:
         return f"{details.get('by', '')}: {' '.join(command)}"
     if "to" in details:
         return f"{details.get('alias', '')}: {details.get('from') or '–'} → {details['to']}"
-    plain = {k: v for k, v in details.items() if isinstance(v, str | int | float) and v != "" and k != "run"}
+    plain = {k: v for k, v in details.items() if isinstance(v, str | float) and v != "" and k != "salt"}
     return ", ".join(f"{key} {value}" for key, value in list(plain.items())[:4])

@@ -53,9 +53,28 @@ function inserter(button) {
   });
 }
 
-document.querySelectorAll("button.insert").forEach(inserter);
-document.querySelectorAll("figure.by-day").forEach(reader);
-if (navigator.clipboard) document.querySelectorAll("button.copy").forEach(copier);
-document.querySelectorAll(".with-script").forEach((element) => { element.hidden = false; });
-const seconds = Number(document.body.dataset.refresh);
-if (seconds) setTimeout(() => location.reload(), 1000 * seconds);
+function enhance(part) {
+  part.querySelectorAll("figure.by-day").forEach(reader);
+  part.querySelectorAll("button.insert").forEach(inserter);
+  if (navigator.clipboard) part.querySelectorAll("button.copy").forEach(copier);
+  part.querySelectorAll(".with-script").forEach((element) => { element.hidden = false; });
+}
+
+// While a job runs, the content is asked for again; what has the focus outside of it keeps it.
+async function renew() {
+  try {
+    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+    document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
+    enhance(document.querySelector("main"));
+    renewIn(Number(page.body.dataset.refresh ?? 0));
+  } catch {
+    renewIn(5);
+  }
+}
+
+function renewIn(seconds) {
+  if (seconds) setTimeout(renew, 1000 * seconds);
+}
+
+enhance(document);
+renewIn(Number(document.body.dataset.refresh ?? 0));
