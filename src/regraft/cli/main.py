@@ -33,11 +33,7 @@ from regraft.cli import (
     site,
     studio,
     tune,
-<<<<<<< HEAD
-)  # fmt: skip
-=======
 )
->>>>>>> studio
 from regraft.cli.net import COULD_NOT, caught
 from regraft.cli.show import say
 
