@@ -45,12 +45,8 @@ def _contenders(found: dict[str, Any], w: TuneWords) -> Iterator[dict[str, Any]]
         ]  # fmt: skip
         every = sorted({row["every"] for row in rows})
         legend = [
-<<<<<<< HEAD
-            (w.every(k), swatch(MARKS[i % len(MARKS)], f"key-{number}-{i}", w.every(k))) for i, k in enumerate(every)
-=======
             (w.frequency(k), swatch(MARKS[i % len(MARKS)], f"key-{number}-{i}", w.frequency(k)))
             for i, k in enumerate(every)
->>>>>>> tune
         ]
         yield {
             "advice": advice,
