@@ -84,7 +84,9 @@ def ml_1m() -> tuple[ArenaConfig, Stream]:
     part = next(p for p in PARTS if p.name == "ml-1m")
     path = data_file("ml-1m.zip")
     data = {"path": str(path), "periods": {"by": "calendar", "every": "2w", "warm_up": 0.3}}
-    config = ArenaConfig.parse(json.loads(part.config.model_dump_json()) | {"data": data, "first_update": 3, "last_update": 10})
+    config = ArenaConfig.parse(
+        json.loads(part.config.model_dump_json()) | {"data": data, "first_update": 3, "last_update": 10}
+    )
     log = ingest(path)
     users = log.interactions["user_id"].unique().sort()
     mine = users.filter(pl.Series(uniform(users.cast(pl.Int64).to_numpy(), 0) < ML_USERS))
@@ -100,7 +102,9 @@ def opened(part: Part, runs: Path) -> Tuning:
 def run(part: Part, runs: Path, budget: float | None) -> None:
     """Runs what is missing of a part, and writes its files where it is whole."""
     tuning = opened(part, runs)
-    print(part.name, tuning.stream.describe(), f"{len(tuning.settings)} settings, {len(tuning.cells())} cells", flush=True)
+    print(
+        part.name, tuning.stream.describe(), f"{len(tuning.settings)} settings, {len(tuning.cells())} cells", flush=True
+    )
     for cell, renewal in tuning.run(budget):
         if renewal is not None:
             print(f"  {cell}: {renewal.cost.cpu_seconds:.2f} CPU s", flush=True)
@@ -144,12 +148,22 @@ def _span(periods: list[int]) -> str:
 
 def write(runs: Path, out: Path) -> None:
     """The page and the table of all parts that are whole."""
-    found = {p: json.loads((runs / p.name / "tune.json").read_text()) for p in PARTS if (runs / p.name / "tune.json").is_file()}
-    held = [[p.name, a["contender"], a["told_apart"], a["held"], a["advised"]] for p, one in found.items() for a in one["advice"]]
+    found = {
+        p: json.loads((runs / p.name / "tune.json").read_text())
+        for p in PARTS
+        if (runs / p.name / "tune.json").is_file()
+    }
+    held = [
+        [p.name, a["contender"], a["told_apart"], a["held"], a["advised"]]
+        for p, one in found.items()
+        for a in one["advice"]
+    ]
     lines = ["| part | contender | advice | told apart | held on later periods |", "|---|---|---|---|---|"]
     for name, contender, told, kept, a in held:
         share = "" if a["share"] is None else f", replay {a['share']:g}"
-        lines.append(f"| {name} | {contender} | {a['days']} days, every {a['every']}{share} | {'yes' if told else 'no'} | {kept} |")
+        lines.append(
+            f"| {name} | {contender} | {a['days']} days, every {a['every']}{share} | {'yes' if told else 'no'} | {kept} |"
+        )
     page = [
         "# Tuning", f"`{' '.join(['python bench/bench_tune.py', *typed()])}`",
         "What `regraft tune` advises, chosen on earlier periods and checked on later ones. In the drift worlds what drifts is known. "
