@@ -29,7 +29,8 @@ def renewed(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> SiteWo
     shutil.copytree(made.folder, folder)
     world = SiteWorld(folder, made.rows, made.items)
     path = folder / "shop" / FILE
-    path.write_text(path.read_text().replace("challengers: []", "challengers: [{use: rates}]") + "holdout: 0.2\n")
+    text = path.read_text().replace("challengers: []", "challengers: [{use: rates}]")
+    path.write_text(text.replace("holdout: 0.0", "holdout: 0.2"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(folder / "vault.key"))
         world.ingest(world.of(world.days[FIRST]))
