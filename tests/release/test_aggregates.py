@@ -108,6 +108,22 @@ def test_kinds_of_people_by_their_earlier_days() -> None:
     assert dict(kinds(days, date(2025, 1, 10)).iter_rows()) == {"a": "new", "b": "light", "c": "heavy"}
 
 
+def test_what_is_hidden_cannot_be_worked_out_from_the_rest() -> None:
+    def kept(**people: int) -> set[str]:
+        rows = [
+            Aggregate("2025-01-06", "clicks", 1.0, 0.0, 2.0, n, segment=f"people={kind}") for kind, n in people.items()
+        ]
+        everybody = Aggregate("2025-01-06", "clicks", 1.0, 0.0, 2.0, sum(people.values()))
+        found = daily.guarded([everybody, *rows])
+        assert found[0] == everybody
+        return {row.segment.removeprefix("people=") for row in found[1:]}
+
+    assert kept(new=20, light=30, heavy=40) == {"new", "light", "heavy"}
+    assert kept(new=5, light=30, heavy=40) == {"new", "heavy"}
+    assert kept(new=5, light=6, heavy=40) == {"new", "light", "heavy"}  # eleven people together
+    assert kept(new=5) == {"new"}
+
+
 def test_what_was_forgotten_is_told_without_an_interval_where_people_are_too_few() -> None:
     finding = Finding("trusted", "pass", "older held-out rows", {"difference": -0.02, "n": 120})
     other = Finding("volume", "pass", "as ever", {"difference": 1.0})
