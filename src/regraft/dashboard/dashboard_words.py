@@ -338,6 +338,9 @@ WORDS: dict[str, tuple[str, str]] = {
     # prompts
     "title prompts": ("Prompts", "プロンプト"),
     "title prompt": ("Template", "テンプレート"),
+    "title prompt_of": ("Template", "テンプレート"),
+    "lists cost": ("1,000 lists cost about {money} {currency}.", "1,000 リストの費用は約 {money} {currency}。"),
+    "other people": ("The prompt of another person:", "ほかの人のプロンプト："),
     "shelf title": ("Templates of this site", "このサイトのテンプレート"),
     "no templates": ("Nobody has saved a template yet; in use is {name}.", "保存されたテンプレートはまだありません。使用中：{name}"),
     "in use": ("In use: {name}", "使用中：{name}"),
