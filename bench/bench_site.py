@@ -195,7 +195,7 @@ def of_site(folder: Path, options: argparse.Namespace) -> list[Row]:
     closing = statistics.median(closed(made, day) for day in made.days[:times])
     crowd = people(made, 100 if options.quick else 500)
     rows = [Row(f"s to close a day of {rows_of_day:,} rows, stack", MOST, closing, 20.0, times, 1.0)]
-    settings(made, challengers=[{"use": "fine_tune", "name": "nano"}])
+    settings(made, challengers=[{"use": "fine-tune", "name": "nano"}])
     closed(made, made.days[times])
     stack, nano = [row["version"] for row in json.loads(made.regraft("versions", made.site, "--json"))[-2:]]
     with serving(made) as server:

@@ -139,7 +139,9 @@ class Server:
         assert self.process.wait(30) in (0, -signal.SIGTERM)
         self.log.close()
 
-    def __call__(self, method: str, path: str, body: Any = None, at: int = 0, codes: tuple[int, ...] = (200, 202)) -> Any:
+    def __call__(
+        self, method: str, path: str, body: Any = None, at: int = 0, codes: tuple[int, ...] = (200, 202)
+    ) -> Any:
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", "Regraft-Time": str(at)}
         content = None if body is None else json.dumps(body)
         try:

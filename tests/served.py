@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 REGRAFT = [sys.executable, "-m", "regraft"]
-SCOPES = ("recommend", "events", "operate")
+SCOPES = ("recommend", "events", "operate", "privacy")
 
 
 @dataclass
@@ -95,18 +95,16 @@ def serving(site: Path, log: Path, *options: str) -> Iterator[Server]:
     try:
         _wait(server)
         yield server
-    finally:
         for client in server.clients:
             client.close()
         process.send_signal(signal.SIGTERM)
-        try:
-            assert process.wait(20) == 0
-        except subprocess.TimeoutExpired:
+        assert process.wait(60) == 0, server.said()
+    finally:
+        if process.poll() is None:
             process.kill()
-            raise
 
 
-def _wait(server: Server, seconds: float = 90.0) -> None:
+def _wait(server: Server, seconds: float = 200.0) -> None:
     """Until the server answers."""
     until, ask = time.monotonic() + seconds, Client(server.port, server.key)
     while True:

@@ -538,3 +538,28 @@ def test_the_page_of_a_pilots_statistics_has_a_row_for_every_rate(bench: Any) ->
     assert all(len(row) == len(module.COLUMNS) for row in cells)
     assert {row[5] for row in cells} == {"", "yes", "no"}
     assert module.page(rows).count("\n|") == len(rows) + 2
+
+
+def test_a_source_is_credited_with_what_nobody_else_found_and_with_its_part_in_the_list(bench: Any) -> None:
+    found = bench("bench_sources").Found()
+    proposed = {"near": ["a", "b"], "newest": ["c", "d"]}
+    found.add(proposed, wanted={"a", "c"}, fresh={"c"}, offered=8)
+    found.served(proposed, ["a", "b", "c", "x"])
+    assert found.recall == {"near": 0.5, "newest": 0.5, "all": 1.0, "all but near": 0.5, "all but newest": 0.5}
+    assert (found.fresh_recall["near"], found.fresh_recall["newest"]) == (0.0, 1.0)
+    assert (found.chance["near"], found.chance["all"]) == (0.25, 0.5)
+    assert found.overlap == {"near": 0.5, "newest": 0.25}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("name", "measure"), [("bench_sources", "overlap@10"), ("bench_site", "events accepted")])
+def test_a_benchmark_of_a_site_runs_on_a_small_one(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, measure: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--quick", "--out", str(tmp_path)])
+    bench(name).main()
+    with (tmp_path / f"{name.replace('_', '-')}.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert any(row["measure"].startswith(measure) for row in rows)
+    assert all(float(row["ours"]) >= 0 for row in rows)

@@ -24,7 +24,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 GUIDES = [*sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "privacy.md"]
-LONG = ("operate", "privacy")  # a site's days take a while to close
+TAKES_A_WHILE = (pytest.mark.slow, pytest.mark.timeout(900))
+LONG = {"operate": TAKES_A_WHILE, "privacy": TAKES_A_WHILE}  # days of a site take a while to close
 PORT = "8321"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -137,7 +138,7 @@ def followed() -> Iterator[Any]:
     for path in GUIDES:
         if retold(path):
             continue
-        yield pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else [])
+        yield pytest.param(path, id=path.stem, marks=LONG.get(path.stem, ()))
 
 
 @pytest.mark.parametrize("path", followed())

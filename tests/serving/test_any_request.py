@@ -77,7 +77,7 @@ def slow_ones(server: Server, each: int) -> dict[str, list[Slow]]:
     return {kind: [Slow(server, start) for _ in range(each)] for kind, start in first.items()}
 
 
-def schemathesis(server: Server, *options: str) -> str:
+def schemathesis(server: Server, *options: str) -> None:
     """Asks what the API's description allows and what it forbids; fails on an answer that it does not describe.
 
     One check is left out: that all data of the right form are accepted. Which items there are is not in the form.
@@ -92,7 +92,8 @@ def schemathesis(server: Server, *options: str) -> str:
         capture_output=True, text=True, cwd=server.log.parent,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    paths = server.client()("GET", "/openapi.json").json()["paths"]
+    assert f"Tested: {sum(map(len, paths.values()))}" in done.stdout
 
 
 def held(server: Server, slow: dict[str, list[Slow]]) -> None:
@@ -108,13 +109,13 @@ def held(server: Server, slow: dict[str, list[Slow]]) -> None:
 
 def test_whatever_is_asked_has_an_answer_that_is_described_while_slow_clients_hold_connections(server: Server) -> None:
     slow = slow_ones(server, 10)
-    assert "Tested: 7" in schemathesis(server, "--phases", "coverage")
+    schemathesis(server, "--phases", "coverage")
     held(server, slow)
 
 
 @pytest.mark.slow
 def test_thousands_of_requests_of_all_kinds_break_nothing(server: Server) -> None:
-    assert "Tested: 7" in schemathesis(server, "-n", "400", "--phases", "examples,coverage,fuzzing,stateful")
+    schemathesis(server, "-n", "400", "--phases", "examples,coverage,fuzzing,stateful")
     assert not [line for line in server.told("request") if line["status"] >= 500]
 
 

@@ -74,8 +74,12 @@ def by_day(
             axes.axhline(level, color=MUTED, lw=1.1, ls=dash)
         _date_axis(axes, begin, end)
         axes.yaxis.set_major_locator(MaxNLocator(4))
-        if percent:
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
+        axes.yaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: f"{100 * value:.4g} %" if percent else plain(value))
+        )
+        bottom, top = axes.get_ylim()
+        if top - bottom < 1e-6 * abs(top):  # all the same: rounding is no news
+            axes.set_ylim(bottom - 0.1 * abs(bottom), top + 0.1 * abs(top))
         left, right = EDGES.left * TEXT / SIZE[0], 1 - EDGES.right * TEXT / SIZE[0]
         air = (right - left) * AIR / (1 + 2 * AIR)
         return Drawn(svg(figure, name, label), round(left + air, 4), round(right - air, 4))
@@ -84,6 +88,13 @@ def by_day(
 def place(day: str) -> int:
     """Where a day stands on the axis."""
     return date.fromisoformat(day).toordinal()
+
+
+def plain(value: float, digits: int = 4) -> str:
+    """0.000027 or 12,300: so many digits that count, and no power of ten."""
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    return str(np.format_float_positional(value, precision=digits, fractional=False, trim="-"))
 
 
 def share_of(day: str, days: Sequence[str]) -> float:

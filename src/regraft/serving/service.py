@@ -189,7 +189,7 @@ class Service:
             except RegraftError as error:
                 self.failures += 1
                 stays = old.name if old else "the champion"
-                self.tell(f"{alias.version} is refused, {stays} serves the arm {arm}: {error}")
+                self.tell("refused", version=alias.version, arm=arm, stays=stays, reason=f"{error}")
                 found |= {arm: old} if old else {}
         return found
 

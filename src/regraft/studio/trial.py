@@ -82,7 +82,6 @@ class Trial:
             "open": f"No difference is shown: {number}. More examples would narrow the interval.",
         }[self.verdict]
 
-
     def as_dict(self) -> dict[str, Any]:
         """As JSON can hold it; null where there is no interval."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)), parse_constant=lambda _: None)
