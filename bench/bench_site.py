@@ -24,7 +24,7 @@ import numpy as np
 import yaml
 from bench_candidates import Pairs, score_pairs
 from common import Page, Row, a_real_base, arguments, gemm_probe, repeats, taken, write
-from week import Server, Story
+from week import CODES, Server, Story
 
 from regraft.data.drift_world import simulate
 from regraft.data.drift_world_settings import DAY, START, DriftWorld
@@ -42,7 +42,7 @@ def story(folder: Path, users: int, items: int, days: int) -> Story:
     opens = datetime.fromtimestamp((START + FIRST * DAY) / 1000, UTC)
     names = [f"{opens + timedelta(days=k):%Y-%m-%d}" for k in range(days)]
     environment = os.environ | {VARIABLE: str(folder / "keys" / "vault.key")}
-    made = Story(folder, rows, world.items, names, None, environment)
+    made = Story(folder, rows, world.items, names, environment=environment)
     log(made, "log", [day for day in sorted(rows["timestamp"].dt.strftime("%Y-%m-%d").unique()) if day < names[0]])
     made.regraft("init", made.site, "--from", str(folder / "log" / "interactions.csv"))
     return made
@@ -60,7 +60,7 @@ def log(made: Story, name: str, days: list[str]) -> Path:
 def closed(made: Story, day: str) -> float:
     """Seconds of the update that closes a day; whether the gate promotes its version does not matter here."""
     made.regraft("ingest", made.site, str(log(made, day, [day])))
-    took = taken(lambda: made.regraft("update", made.site, "--json", code=None)).wall
+    took = taken(lambda: made.regraft("update", made.site, "--json", code=set(CODES.values()))).wall
     newest = json.loads(made.regraft("versions", made.site, "--json"))[-1]
     assert newest["saw nothing from"] > day, f"{day} was not closed: {newest}"
     return took

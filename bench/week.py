@@ -158,7 +158,7 @@ class Server:
     def version(self) -> str:
         return str(self("GET", "/readyz")["version"])
 
-    def waits_for(self, version: str, seconds: float = 30.0) -> float:
+    def waits_for(self, version: str, seconds: float = 120.0) -> float:
         """Seconds until this version serves."""
         began = time.monotonic()
         while self.version() != version:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from regraft.data.build import build_stream
@@ -563,3 +564,15 @@ def test_a_benchmark_of_a_site_runs_on_a_small_one(
         rows = list(csv.DictReader(file))
     assert any(row["measure"].startswith(measure) for row in rows)
     assert all(float(row["ours"]) >= 0 for row in rows)
+
+
+def test_contamination_learns_each_night_from_what_counts_on_a_side(bench: Any) -> None:
+    module = bench("contamination")
+    rows = pl.DataFrame({"item": [0, 0, 0, 1, 2, 2], "click": [True, True, False, True, False, False]})
+    assert module.best(rows, module.control, 4)[:2].tolist() == [0, 1]  # clicked most often
+    assert module.best(rows, module.treatment, 4)[:3].tolist() == [1, 0, 3]  # most per time shown, 3 never was
+
+
+def test_contamination_writes_a_mean_with_its_interval(bench: Any) -> None:
+    row = bench("contamination")._row("error", np.array([1.0, 2.0, 3.0]))
+    assert row == ["error", "2.0", "-0.5", "4.5", "3"]

@@ -61,7 +61,7 @@ def test_every_command_of_the_readme_exists() -> None:
 
     known = set(commands())
     for line in re.findall(r"^ +(regraft [a-z]+(?: [a-z]+)?)", README, re.MULTILINE):
-        assert line in known, line
+        assert line in known or line.rsplit(" ", 1)[0] in known, line
 
 
 def test_every_target_of_the_readme_is_in_the_makefile() -> None:

@@ -1,4 +1,4 @@
-"""How much history, how often, how much replay: known answers in worlds whose drift is known, and what a run holds to."""
+"""How much history, how often, how much replay: known answers where the drift is known, and what a run holds to."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CALM = {
 DRIFTS: dict[str, dict[str, Any]] = {
     "none": {},
     "wording turns": {"words": 1.5, "taste_change_at": 6, "changed_share": 0.0},
-    "items come and go": {"shelf_life": 2.0, "from_start": 0.1, "items": 120},
+    "items come and go": {"shelf_life": 1.5, "from_start": 0.1, "items": 200, "users": 300},
 }
 DAY = 86_400_000
 
@@ -76,9 +76,10 @@ def test_where_nothing_drifts_history_is_worth_keeping_and_updates_may_be_rare(t
 
 
 def test_where_items_come_and_go_counts_must_be_renewed_often(tmp_path: Path) -> None:
-    (advice,) = run(tmp_path / "run", config("items come and go", ["popularity"])).advice
-    assert advice.advised.setting.every == 1
-    assert {c.status for c in advice.earlier if c.measured.setting.every == 2} == {"worse"}
+    tune = {"every": [1, 4], "days": [30], "price_per_hour": 3.6}
+    (advice,) = run(tmp_path / "run", config("items come and go", ["popularity"], tune=tune)).advice
+    assert advice.advised.setting == Setting("popularity", None, 1, 30)  # nothing older is on the shelf
+    assert {c.status for c in advice.earlier if c.measured.setting.every == 4} == {"worse"}
     (step,) = advice.break_even
     assert step.gain.low > 0
     assert step.worth is not None
@@ -146,7 +147,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_scores(turned: Tuned, tmp_pa
 def test_settings_wait_for_their_cells_and_get_no_advice(turned: Tuned, tmp_path: Path) -> None:
     tuning = Tuning(tuned(config("wording turns")), tmp_path / "run")
     cells = tuning.run()
-    for _ in range(7):
+    for _ in range(8):
         next(cells)
     found = found_by(tuning)
     assert [m.setting.days for m in found.settings] == [None, None]
@@ -162,15 +163,15 @@ def test_replay_falls_away_where_nothing_is_replayed() -> None:
     assert labels[:2] == ["stack keeping all", "stack keeping 30 days"]
     assert "replay share 0.3 every 2 keeping 30 days" in labels
     assert len([one for one in labels if one.startswith("replay")]) == 4 * 2 * 2
-    assert [one for one in labels if one.startswith("fine-tune")][0] == "fine-tune every 1 keeping all"
+    assert next(one for one in labels if one.startswith("fine-tune")) == "fine-tune every 1 keeping all"
     assert not [one for one in labels if one.startswith("never")]
 
 
 def test_what_the_stream_cannot_compare_is_left_out_in_words(tmp_path: Path) -> None:
-    tune = {"every": [1, 4], "days": [5, 30, 400]}
+    tune = {"every": [1, 5], "days": [5, 30, 400]}
     tuning = Tuning(tuned(config(contenders=["rates", "fine-tune"], tune=tune)), tmp_path)
     assert tuning.left_out == [
-        "every 4 periods: only 7 periods are tested",
+        "every 5 periods: only 8 periods are tested",
         "400 days: the log is not longer, it is the same as keeping all",
         "5 days: less than the longest period has",
     ]
@@ -181,7 +182,7 @@ def test_too_few_periods_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         Tuning(tuned(config(first_update=12)), tmp_path)
     assert str(caught.value) == (
-        "regraft tune: has 2 periods to test on\nExpected at least 4, half of them to choose on and half to check on\n"
+        "regraft tune: has 3 periods to test on\nExpected at least 4, half of them to choose on and half to check on\n"
         "Set first_update to an earlier period"
     )
 
@@ -193,15 +194,14 @@ def test_too_few_periods_are_refused(tmp_path: Path) -> None:
 def draws(value: float, noise: float, seed: int) -> Bootstrap:
     drawn = value + noise * np.random.default_rng(seed).standard_normal(DRAWS + 1)
     drawn[0] = value
-    return Bootstrap({"auc": drawn}, {"auc": 1000}, (1000, 100, 0), {"auc": 100})
+    parts = ("earlier", "later", "all")
+    return Bootstrap(dict.fromkeys(parts, drawn), dict.fromkeys(parts, 1000), (1000, 100, 0), dict.fromkeys(parts, 100))
 
 
 def measured(days: int | None, auc: float, noise: float, every: int = 1) -> Measured:
     boot = draws(auc, noise, days or 1000 * every)
     cost = Cost(1.0 / every, 0, 0, 0, 0, 0)
-    return Measured(
-        Setting("x", None, every, days), "rates", dict.fromkeys(("earlier", "later", "all"), boot), NOTHING, cost
-    )
+    return Measured(Setting("x", None, every, days), "rates", boot, NOTHING, cost)
 
 
 def advice(*settings: Measured) -> Advice:

@@ -163,6 +163,7 @@ def test_a_roll_out_against_the_numbers_needs_a_reason_and_moves_the_alias(shop:
         assert pilots.running(connection) is None
 
 
+@pytest.mark.slow
 def test_updates_after_a_roll_out_renew_the_contender_that_won(shop: SiteWorld) -> None:
     decide(shop.site, against="roll-out", reason="why not")
     close(shop, FIRST + 3)
@@ -178,6 +179,7 @@ def test_nobody_s_id_is_in_the_ledger(shop: SiteWorld) -> None:
     assert not [uid for uid in uids if uid in text]
 
 
+@pytest.mark.slow
 def test_the_next_pilot_waits_for_a_day_of_its_own_and_a_stopped_one_is_never_started_again(shop: SiteWorld) -> None:
     stop(shop.site, None, "enough")
     with transaction(shop.site.engine) as connection:
@@ -213,6 +215,28 @@ def test_a_plan_from_a_past_that_is_too_short_or_too_small_says_what_it_needs(sh
         plan(shop.site, "two", "stack")
     with pytest.raises(ConfigError, match="'sales'"):
         PilotOptions.of(shop.site, primary="sales")
+
+
+def test_the_command_plans_from_the_past(shop: SiteWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 600  # people who clicked 0 to 3 times, each a past of their own
+    past = pl.DataFrame(
+        {
+            "uid": [f"p{k}" for k in range(n)], "entered": [k * DAY // 40 for k in range(n)],
+            "clicks": [float(k % 4) for k in range(n)], "returned": [float(k % 3 > 0) for k in range(n)],
+            "active_days": [float(k % 5) for k in range(n)],
+        }
+    )  # fmt: skip
+    monkeypatch.setattr("regraft.pilot.terms.past_people", lambda *_: past)
+    said = CliRunner().invoke(app, ["pilot", "plan", str(shop.site.folder), "two", "--lift", "0.4"])
+    assert said.exit_code == 0, said.output
+    header = [part.strip() for part in said.output.splitlines()[1].split("  ") if part.strip()]
+    assert header == [
+        "weeks", "people per arm", "lift that can be seen", "margin of active_days", "margin of returned",
+    ]  # fmt: skip
+    with transaction(shop.site.engine) as connection:
+        planned = Terms.model_validate(pilots.named(connection, "two").plan)
+    assert planned.designed in said.output.replace("\n", " ") and planned.plan.n == planned.curve[0]["n"]
+    assert [type(row["n"]) for row in planned.curve] == [int] * len(planned.curve)
 
 
 def test_the_command_tells_verdict_numbers_and_versions(shop: SiteWorld) -> None:

@@ -45,15 +45,22 @@ def settled(folder: Path, challengers: tuple[str, ...], users: int) -> SiteWorld
 
 
 def newest(site: Site) -> dict[str, dict[str, bytes]]:
-    """Files of the newest version of every contender."""
+    """Files of the newest version of every contender, whichever folder the site lies in.
+
+    PEFT writes the path of the base model beside the weights, and a manifest holds the hash of what it writes.
+    """
     with transaction(site.engine) as connection:
         good = {
             v.contender: site.versions / v.name / CONTENDER for v in versions.listed(connection) if v.state == "good"
         }
+    here = str(site.folder.resolve()).encode()
     return {
-        name: {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+        name: {
+            str(p.relative_to(folder)): p.read_bytes().replace(here, b"SITE")
+            for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "manifest.json"
+        }
         for name, folder in good.items()
-    }
+    }  # fmt: skip
 
 
 def twins(folder: Path, challengers: tuple[str, ...], users: int, place: float) -> None:

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,12 +11,13 @@ from sqlalchemy import select
 from regraft.data import store
 from regraft.errors import DataError, ModelError, StateError
 from regraft.release.held import skip
+from regraft.release.ingest import ingest
 from regraft.release.rollback import rollback
 from regraft.release.update import catch_up, look, update
 from regraft.release.why import why
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
-from regraft.state import files, ledger, versions
+from regraft.state import files, lease, ledger, versions
 from regraft.state.database import transaction
 from regraft.state.tables import periods
 from regraft.workbench import CONTENDER, Workbench
@@ -188,3 +190,14 @@ def test_a_killed_update_ends_where_an_unbroken_one_ends(world: SiteWorld, step:
     for version in known:
         verify(site.versions / version.name, version.manifest)
     assert sorted(p.name for p in site.versions.iterdir() if not p.name.startswith(".")) == [v.name for v in known]
+
+
+def test_a_day_s_log_without_an_item_file_leaves_titles_as_they_are_known(world: SiteWorld, tmp_path: Path) -> None:
+    before = world.site.catalogue()
+    alone = tmp_path / "alone" / "interactions.csv"
+    alone.parent.mkdir()
+    world.of(world.days[FIRST]).drop("line").write_csv(alone)
+    site = world.site
+    with lease.holding(site.engine, site.lease_name) as held:
+        assert ingest(site, alone, held).accepted > 0
+    assert site.catalogue().equals(before)

@@ -3,11 +3,13 @@
 import re
 
 import pytest
+import yaml
 
 from regraft.metrics.measures import BY_NAME, MEASURES
 from regraft.release import long_term, short_term
 from regraft.report.measure_page import measure_page, title
-from regraft.report.measure_words import JAPANESE
+from regraft.report.measure_words import DECLARED, JAPANESE
+from regraft.setup.site import SiteOptions
 
 
 def test_every_measure_has_japanese_words_and_no_words_are_left_over() -> None:
@@ -38,3 +40,10 @@ def test_the_page_names_every_measure_under_its_term(lang: str) -> None:
 def test_the_meaning_of_a_measure_is_its_docstring() -> None:
     assert "Clicked items / shown items" in measure_page("en", "")
     assert title("ctr", "en") == "Click-through rate" and title("unknown", "ja") == "unknown"
+
+
+def test_the_declarations_that_the_page_shows_can_be_read() -> None:
+    shown = yaml.safe_load(DECLARED)
+    options = SiteOptions.model_validate(shown)
+    assert options.measures.worth == {"purchase": "value"} and options.prices.currency == "JPY"
+    assert DECLARED in measure_page("ja", "")

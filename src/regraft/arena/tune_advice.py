@@ -90,9 +90,9 @@ def advise(settings: Sequence[Measured], margin: float, price_per_hour: float) -
 
 def against_best(settings: Sequence[Measured], part: str, margin: float) -> tuple[Compared, ...]:
     """Every setting against the best one of those periods, which is near itself."""
-    best = _best(settings, part).quality[part]
-    gaps = [one.quality[part].minus(best, "auc") for one in settings]
-    others = [i for i, one in enumerate(settings) if one.quality[part] is not best]
+    best = _best(settings, part).quality
+    gaps = [one.quality.minus(best, part) for one in settings]
+    others = [i for i, one in enumerate(settings) if one.quality is not best]
     p = np.full(len(settings), np.nan)
     p[others] = holm([gaps[i].p for i in others])
     return tuple(
@@ -114,7 +114,7 @@ def break_even(settings: Sequence[Measured], advised: Measured, price_per_hour: 
     rising = sorted(same, key=lambda one: -one.setting.every)
     found = []
     for rarer, oftener in pairwise(rising):
-        gain = oftener.quality[ALL_PERIODS].minus(rarer.quality[ALL_PERIODS], "auc")
+        gain = oftener.quality.minus(rarer.quality, ALL_PERIODS)
         seconds = oftener.cost.seconds - rarer.cost.seconds
         money = seconds / 3600 * price_per_hour
         worth = money / (100 * gain.estimate) if gain.low > 0 else None
@@ -123,4 +123,4 @@ def break_even(settings: Sequence[Measured], advised: Measured, price_per_hour: 
 
 
 def _best(settings: Sequence[Measured], part: str) -> Measured:
-    return max(settings, key=lambda one: np.nan_to_num(one.quality[part].values["auc"][0], nan=-1.0))
+    return max(settings, key=lambda one: np.nan_to_num(one.quality.values[part][0], nan=-1.0))

@@ -98,7 +98,7 @@ def _setting(one: Measured, price_per_hour: float) -> dict[str, Any]:
     return {
         **one.setting.as_dict(),
         "rung": one.rung,
-        "auc": {part: _interval(boot.interval("auc")) for part, boot in one.quality.items()},
+        "auc": {part: _interval(one.quality.interval(part)) for part in one.quality.values},
         "forgetting": _difference(one.forgetting),
         "seconds_per_period": seconds,
         "money_per_period": seconds / 3600 * price_per_hour,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ import polars as pl
 from regraft.arena.cell import CONTENDER, Cell
 from regraft.arena.tune import Tuning
 from regraft.arena.tune_grid import Setting
-from regraft.metrics.intervals import Bootstrap, Difference, bootstrap
+from regraft.metrics.intervals import Bootstrap, Difference
+from regraft.metrics.parts import auc_of_parts
 
 DRAWS = 1000  # resamples of users
 BLEND = "blend"  # folder of it in a saved strategy
@@ -35,11 +35,11 @@ class Cost:
 
 @dataclass(frozen=True)
 class Measured:
-    """One setting: `quality` by the part of the periods, `forgetting` the AUC that the last model lost on old rows."""
+    """One setting: AUC by the part of the periods, `forgetting` the AUC that the last model lost on old rows."""
 
     setting: Setting
     rung: str
-    quality: Mapping[str, Bootstrap]
+    quality: Bootstrap
     forgetting: Difference
     cost: Cost
 
@@ -63,48 +63,39 @@ class _Reader:
 
     @property
     def measured(self) -> Measured:
-        t = self.tuning
+        t, seeds = self.tuning, self.tuning.config.seeds
         parts = {EARLIER: t.chosen_on, LATER: t.tested[len(t.chosen_on) :], ALL_PERIODS: t.tested}
-        quality = {
-            name: _mean([self._quality(periods, seed) for seed in t.config.seeds]) for name, periods in parts.items()
-        }
-        forgotten = (
-            _mean([self._served_then(seed) for seed in t.config.seeds]),
-            _mean([self._asked_again(seed) for seed in t.config.seeds]),
-        )
-        line = t.line_of(self.setting)
-        lost = forgotten[0].minus(forgotten[1], "auc") if forgotten[0].drawn_from[0] else NOTHING
-        return Measured(self.setting, t.rungs[line.options.label], quality, lost, self._cost())
+        quality = _mean([self._auc(self._served(t.tested, seed), parts) for seed in seeds])
+        rung = t.rungs[t.line_of(self.setting).options.label]
+        return Measured(self.setting, rung, quality, self._forgetting(), self._cost())
 
     # -- scores ----------------------------------------------------------------------------------
 
-    def _quality(self, periods: Sequence[int], seed: int) -> Bootstrap:
-        frames = [_scores(self.tuning.cell_of(self.setting, p, seed), self.tuning.folder, p) for p in periods]
-        return self._boot(pl.concat(frames))
+    def _served(self, periods: Sequence[int], seed: int) -> pl.DataFrame:
+        """Scores of the periods' cases by the models that served them."""
+        cells = ((p, self.tuning.cell_of(self.setting, p, seed)) for p in periods)
+        return pl.concat([c.scores(self.tuning.folder).filter(pl.col("period") == p).sort("case") for p, c in cells])
 
-    def _boot(self, frame: pl.DataFrame) -> Bootstrap:
+    def _auc(self, frame: pl.DataFrame, parts: Mapping[str, Sequence[int]]) -> Bootstrap:
         stream, case = self.tuning.stream, frame["case"].to_numpy()
-        users, periods = stream.user[case], frame["period"].to_numpy()
-        return bootstrap(stream.label[case], frame["score"].to_numpy(), users, periods, DRAWS)
+        scores, periods = frame["score"].to_numpy(), frame["period"].to_numpy()
+        return auc_of_parts(stream.label[case], scores, stream.user[case], periods, parts, DRAWS)
+
+    def _forgetting(self) -> Difference:
+        """AUC on rows that nothing is trained on: as they were scored when served, minus by the last model."""
+        t, then, now = self.tuning, [], []
+        old = [p for p in t.tested if p <= t.updates_of(self.setting.every)[-1]]
+        if not old or not t.config.eval_share:
+            return NOTHING
+        for seed in t.config.seeds:
+            served = self._served(old, seed)
+            then.append(self._auc(served.filter(t.eval_rows[served["case"].to_numpy()]), {ALL_PERIODS: old}))
+            again = self._last(seed).scores(t.folder).filter(pl.col("period") <= old[-1])
+            now.append(self._auc(again.sort("period", "case"), {ALL_PERIODS: old}))
+        return _mean(then).minus(_mean(now), ALL_PERIODS)
 
     def _last(self, seed: int) -> Cell:
         return self.tuning.cell_of(self.setting, self.tuning.tested[-1], seed)
-
-    def _asked_again(self, seed: int) -> Bootstrap:
-        """The last model on rows of the periods before it that nothing was trained on."""
-        last = self._last(seed)
-        scores = last.scores(self.tuning.folder)
-        return self._boot(scores.filter(pl.col("period") <= last.update).sort("period", "case"))
-
-    def _served_then(self, seed: int) -> Bootstrap:
-        """The same rows as they were scored when they were served."""
-        tested = [p for p in self.tuning.tested if p <= self._last(seed).update]
-        frames = [_scores(self.tuning.cell_of(self.setting, p, seed), self.tuning.folder, p) for p in tested]
-        if not frames:
-            return self._asked_again(seed)
-        frame = pl.concat(frames)
-        held = self.tuning.eval_rows[frame["case"].to_numpy()] & bool(self.tuning.config.eval_share)
-        return self._boot(frame.filter(held).sort("period", "case"))
 
     # -- what it takes ---------------------------------------------------------------------------
 
@@ -169,10 +160,6 @@ def _origin(lineage: Mapping[str, Any]) -> dict[str, Any]:
 
 def _people(tuning: Tuning, rows: np.ndarray) -> int:
     return len(np.unique(tuning.stream.user[rows]))
-
-
-def _scores(cell: Cell, folder: Path, period: int) -> pl.DataFrame:
-    return cell.scores(folder).filter(pl.col("period") == period).sort("case")
 
 
 NOTHING = Difference(*(float("nan"),) * 4, 0)

@@ -9,7 +9,8 @@ import typer
 from typer.core import TyperGroup
 
 from regraft.cli.options import Folder, Force, Lang, Language
-from regraft.cli.show import command, say
+from regraft.cli.show import command, say, tell
+from regraft.errors import ConfigError
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -28,9 +29,10 @@ app = typer.Typer(help="Look at a site in a browser: is it well, does it pay, wh
 
 @app.command()
 def show(
-    folder: Annotated[Path, typer.Argument(metavar="[SITE]", help="Folder of the site, made by `regraft init`.")] = Path("demo-site"),
+    folder: Annotated[Path | None, typer.Argument(metavar="[SITE]", help="Folder of the site, made by `regraft init`.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Show a simulated site with a pilot in it, made in SITE (default: demo-site) where it is not there yet.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8100,
-    host: Annotated[str, typer.Option(help="Address to listen on. Beyond this machine, readers need a key as well.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on. Beyond this machine, readers need a key of the scope read.")] = "127.0.0.1",
     name: Annotated[list[str], typer.Option(metavar="NAME", help="Name that the page goes by beyond this machine, e.g. shop.example; repeatable.")] = [],  # noqa: B006
 ) -> None:  # fmt: skip
     """Serve the pages; `show` may be left out.
@@ -42,11 +44,29 @@ def show(
     from regraft.dashboard.app import LOOPBACK, make_app
     from regraft.setup.site import Site
 
+    if demo:
+        folder = _demo(folder or Path("demo-site"))
+    elif folder is None:
+        raise ConfigError(
+            "regraft dashboard",
+            "was given no site",
+            "a folder made by regraft init",
+            "Without one, look at a simulated site: regraft dashboard --demo",
+        )
     local = host in LOCAL
     application = make_app(Site.open(folder), open_to_all=local, hosts=(*LOOPBACK, *name, *([] if local else [host])))
     say(f"Dashboard of {folder}: http://{host}:{port}   (Ctrl-C ends it)", error=True)
     say(f"To change something: {command('keys', 'make', folder, 'NAME', '--scope', 'operate')}", error=True)
     uvicorn.run(application, host=host, port=port, log_level="warning", access_log=False)
+
+
+def _demo(folder: Path) -> Path:
+    from regraft.dashboard.demo import SITE, make_demo
+
+    if not (folder / SITE).is_dir():
+        say(f"Simulating a site with a pilot in {folder}; that takes a few minutes, once.", error=True)
+        make_demo(folder, tell)
+    return folder / SITE
 
 
 @app.command()
@@ -60,7 +80,6 @@ def export(
     """Write all pages into one file that needs no server."""
     from regraft.dashboard.export import export as write
     from regraft.dashboard.view import WEEKS, View
-    from regraft.errors import ConfigError
     from regraft.setup.site import Site
 
     if weeks not in WEEKS:

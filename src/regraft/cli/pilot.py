@@ -22,9 +22,6 @@ Name = Annotated[str | None, typer.Argument(metavar="PILOT", help="Its name; by 
 Share = Annotated[float, typer.Option(min=0.01, max=1, help="Of the people; half of them are served the challenger.")]
 
 
-_COLUMNS = {"weeks": "weeks", "n": "people per arm", "lift": "lift that can be seen"}
-
-
 class Decision(StrEnum):
     """What a person can decide."""
 
@@ -56,7 +53,10 @@ def plan_pilot(
     if as_json:
         say_json({"pilot": pilot.name, "terms": pilot.plan, "reached": design.reached})
         return
-    show([{_COLUMNS.get(k, f"{k}: margin"): _share(v) for k, v in row.items()} for row in pilot.plan["curve"]])
+    curve = pilot.plan["curve"]
+    show(
+        [_size(row) for before, row in zip([None, *curve], curve, strict=False) if not before or row["n"] > before["n"]]
+    )
     say(design.sentence(lang.value))
     say(f"Start it with a few people: {command('pilot', 'start', folder, name)}")
 
@@ -182,6 +182,8 @@ def _problems(found: Evidence) -> list[str]:
         )
     if found.in_both:
         problems.append(f"Unhealthy: {found.in_both:,} people were served in both arms; they are left out.")
+    if found.contaminated:
+        problems.append("What one arm discovers helps the other: a true lift is larger than what is shown here.")
     if found.fallen_back:
         problems.append(f"{found.fallen_back:,} lists of the treatment were served by the control's version.")
     return problems
@@ -199,9 +201,13 @@ def _row(effect: Any) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _share(value: float | None) -> str | int:
-    if isinstance(value, int):
-        return value
+def _size(row: dict[str, Any]) -> dict[str, object]:
+    """One size of a pilot, and what can be told with it."""
+    seen = {f"margin of {name}": _share(row[name]) for name in row if name not in ("weeks", "n", "lift")}
+    return {"weeks": row["weeks"], "people per arm": row["n"], "lift that can be seen": _share(row["lift"]), **seen}
+
+
+def _share(value: float | None) -> str:
     return "too few" if value is None else f"{value:.1%}"
 
 

@@ -60,7 +60,7 @@ def recommend(
 def make_key(
     folder: Folder,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
-    scope: Annotated[list[str], typer.Option(help="recommend, events, operate or privacy; repeatable.")] = ["recommend"],  # noqa: B006
+    scope: Annotated[list[str], typer.Option(help="recommend, events, read, operate or privacy; repeatable.")] = ["recommend"],  # noqa: B006
     per_minute: Annotated[int, typer.Option(min=1, help="Requests that it may make.")] = 6000,
 ) -> None:  # fmt: skip
     """Make a key and print it; it is told this once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from regraft.metrics.measures import BY_NAME
+from regraft.report.by_day import plain
 from regraft.report.measure_page import told
 from regraft.report.report_words import LANGUAGES, PHRASES, Words
 
@@ -110,6 +111,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "{day} waits for a person: the gate holds its data. See Updates.",
         "{day} は人の判断を待っています（ゲートがデータを保留）。「更新」を見てください。",
     ),
+    "news pilot": ("The pilot “{name}”: {decision}. {metric} {lift} {interval} against the control.", "試験「{name}」：{decision}。{metric} は対照群に対して {lift} {interval}。"),
+    "news pilot early": ("The pilot “{name}” runs with {share} of the people; it is too early to say anything.", "試験「{name}」は利用者の {share} で実施中です。まだ判断できません。"),
     "news kept": (
         "On {day} the new version was not promoted ({reason}).",
         "{day} の新しいバージョンは公開されませんでした（{reason}）。",
@@ -335,6 +338,9 @@ WORDS: dict[str, tuple[str, str]] = {
     # prompts
     "title prompts": ("Prompts", "プロンプト"),
     "title prompt": ("Template", "テンプレート"),
+    "title prompt_of": ("Template", "テンプレート"),
+    "lists cost": ("1,000 lists cost about {money} {currency}.", "1,000 リストの費用は約 {money} {currency}。"),
+    "other people": ("The prompt of another person:", "ほかの人のプロンプト："),
     "shelf title": ("Templates of this site", "このサイトのテンプレート"),
     "no templates": ("Nobody has saved a template yet; in use is {name}.", "保存されたテンプレートはまだありません。使用中：{name}"),
     "in use": ("In use: {name}", "使用中：{name}"),
@@ -377,10 +383,10 @@ WORDS: dict[str, tuple[str, str]] = {
     # pilot
     "title pilot": ("Pilot", "試験"),
     "no pilot": ("There is no pilot yet: nobody is served a challenger.", "試験はまだありません。挑戦者は誰にも使われていません。"),
-    "pilot planned": ("{name} is planned; nobody is in it yet.", "{name} は計画済みです。まだ誰も参加していません。"),
-    "pilot running": ("{name} is running with {share} of the people, half of them served the challenger; {days} days are left of its plan.", "{name} は利用者の {share} で実施中（半数に挑戦者を使用）。計画の残りは {days} 日です。"),
-    "pilot stopped": ("{name} was stopped undecided; it can still be decided on.", "{name} は決定せずに終了しました。今からでも決定できます。"),
-    "pilot decided": ("{name} is decided.", "{name} は決定済みです。"),
+    "pilot planned": ("“{name}” is planned; nobody is in it yet.", "「{name}」は計画済みです。まだ誰も参加していません。"),
+    "pilot running": ("“{name}” is running with {share} of the people, half of them served the challenger; {days} days are left of its plan.", "「{name}」は利用者の {share} で実施中（半数に挑戦者を使用）。計画の残りは {days} 日です。"),
+    "pilot stopped": ("“{name}” was stopped undecided; it can still be decided on.", "「{name}」は決定せずに終了しました。今からでも決定できます。"),
+    "pilot decided": ("“{name}” is decided.", "「{name}」は決定済みです。"),
     "roll-out": ("Roll out", "展開"),
     "extend": ("Extend", "継続"),
     "stop": ("Stop", "終了"),
@@ -482,7 +488,7 @@ class DashboardWords(Words):
         if percent:
             return f"{100 * value:.2f}\u00a0%"
         if value and abs(value) < 0.01:
-            return f"{value:.2g}"
+            return plain(value, 2)
         return self.number(value, 0 if abs(value) >= 1000 or value == round(value) else 3 if abs(value) < 10 else 1)
 
     def signed(self, share: float | None) -> str:

@@ -15,13 +15,14 @@ import polars as pl
 
 from regraft.data.drift_world_loop import ClosedLoop
 from regraft.data.drift_world_settings import DAY, START, DriftWorld
-from regraft.files import write_text
+from regraft.files import whole_folder, write_text
 from regraft.pilot.conduct import plan, ramp, start
 from regraft.release.init import init
 from regraft.release.update import update
 from regraft.serving.service import Service
 from regraft.setup.site import Site
 
+SITE = "site"  # the folder in the folder
 PAST, BEFORE, PILOT = 16, 2, 9  # days: in the log, served before the pilot, in the pilot
 FIRST_DAYS = 2  # of the pilot, with a quarter of the people
 SHOWN = 8  # items of a list
@@ -40,8 +41,16 @@ SETTINGS = {
 }  # fmt: skip
 
 
-def make_demo(folder: Path, tell: Callable[[str], object]) -> Site:
-    """Makes the site, serves its people day after day, and pilots a challenger; takes a few minutes."""
+def make_demo(folder: Path, tell: Callable[[str], object]) -> None:
+    """Makes the site in folder/site, serves its people day after day, and pilots a challenger; takes a few minutes.
+
+    The folder appears when all is done: a call that was stopped leaves nothing.
+    """
+    with whole_folder(folder) as staging:
+        _make(staging, tell)
+
+
+def _make(folder: Path, tell: Callable[[str], object]) -> None:
     midnight = int(time.time() * 1000) // DAY * DAY
     shift = midnight - (START + WORLD.periods * DAY)
     loop = ClosedLoop(WORLD, PAST + 1)
@@ -49,9 +58,9 @@ def make_demo(folder: Path, tell: Callable[[str], object]) -> Site:
     rows = loop.history.interactions.drop("line").with_columns(pl.col("timestamp") + pl.duration(milliseconds=shift))
     write_text(log / "interactions.csv", rows.write_csv())
     write_text(log / "items.csv", loop.history.items.write_csv())
-    write_text(folder / "site" / "regraft.yaml", json.dumps(SETTINGS, indent=2))
+    write_text(folder / SITE / "regraft.yaml", json.dumps(SETTINGS, indent=2))
     tell(f"A site with a log of {PAST} days")
-    site, _ = init(folder / "site", log / "interactions.csv")
+    site, _ = init(folder / SITE, log / "interactions.csv")
     service = Service(site)
     for day in range(BEFORE + PILOT):
         if day == BEFORE:
@@ -61,7 +70,7 @@ def make_demo(folder: Path, tell: Callable[[str], object]) -> Site:
             ramp(site, "first", 1.0)
         lists = _live(site, service, loop, shift)
         tell(f"Day {day + 1} of {BEFORE + PILOT}: {lists} lists, and an update")
-    return site
+    site.engine.dispose()
 
 
 def _live(site: Site, service: Service, loop: ClosedLoop, shift: int) -> int:

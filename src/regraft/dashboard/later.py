@@ -16,8 +16,8 @@ _known: dict[str, Future[Any]] = {}
 _lock = Lock()
 
 
-def later(key: str, work: Callable[[], Found]) -> Found | None:
-    """What `work` gives, None while it is at it; what it raises is raised here."""
+def later(key: str, work: Callable[[], Found], wait: float = WAIT) -> Found | None:
+    """What `work` gives, None where it takes longer than `wait` seconds; what it raises is raised here."""
     with _lock:
         if len(_known) > MOST:
             _known.clear()
@@ -25,6 +25,6 @@ def later(key: str, work: Callable[[], Found]) -> Found | None:
             _known[key] = _pool.submit(work)
         found = _known[key]
     try:
-        return found.result(WAIT)
+        return found.result(wait)
     except TimeoutError:
         return None

@@ -65,10 +65,13 @@ def without_markup(text: str) -> str:
     return text if without == text else " ".join(without.split())
 
 
+NAMELESS = "item "  # stands before the id of an item without a title
+
+
 def clean_items(items: pl.DataFrame) -> pl.DataFrame:
     """The same rows with clean text in every column but `item_id`; an item without a title is called by its id."""
     if "title" not in items.columns:
         items = items.with_columns(pl.lit(None, dtype=pl.String).alias("title"))
     texts = {c: [clean(t or "") for t in items[c].cast(pl.String)] for c in items.columns if c != "item_id"}
-    texts["title"] = [t or f"item {i}" for t, i in zip(texts["title"], items["item_id"], strict=True)]
+    texts["title"] = [t or NAMELESS + i for t, i in zip(texts["title"], items["item_id"], strict=True)]
     return items.with_columns(pl.Series(c, values, dtype=pl.String) for c, values in texts.items())

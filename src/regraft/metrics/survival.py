@@ -78,9 +78,8 @@ def lifetime_value(people: pl.DataFrame, horizon: int = HORIZON, resamples: int 
         return NOTHING
     if not people["gone"].all() and int(people["stayed"].to_numpy().max()) <= horizon:
         return Estimate(NAN, NAN, NAN, n)
-    cells, resampler = _cells(people, horizon), Resampler(np.arange(n) % min(n, BUCKETS), resamples, seed)
-    grouped = np.zeros((resampler.n_users, cells.shape[1]))
-    np.add.at(grouped, resampler.codes, cells)
+    groups = min(n, BUCKETS)
+    grouped, resampler = _sums(people, groups, horizon), Resampler(np.arange(groups), resamples, seed)
     value = float(_worth(grouped.sum(axis=0, keepdims=True), horizon)[0])
     if n < FEW_USERS:
         return Estimate(value, NAN, NAN, n)
@@ -89,16 +88,15 @@ def lifetime_value(people: pl.DataFrame, horizon: int = HORIZON, resamples: int 
     return Estimate(value, max(value - width, 0.0), value + width, n)
 
 
-def _cells(people: pl.DataFrame, horizon: int) -> np.ndarray:
-    """[people, 2 (horizon + 2) + 2] that add up: gone after t days, observed for t days, worth, days of stay."""
-    stayed, gone = people["stayed"].to_numpy(), people["gone"].to_numpy()
-    row, size = np.arange(len(stayed)), horizon + 2
-    at = np.minimum(stayed, horizon + 1)
-    cells = np.zeros((len(stayed), 2 * size + 2))
-    cells[row, at] = gone & (stayed <= horizon)
-    cells[row, size + at] = 1.0
-    cells[:, -2], cells[:, -1] = people["worth"].to_numpy(), stayed
-    return cells
+def _sums(people: pl.DataFrame, groups: int, horizon: int) -> np.ndarray:
+    """[groups, 2 (horizon + 2) + 2] that add up: gone after t days, observed for t days, worth, days of stay."""
+    stayed, gone, worth = (people[name].to_numpy() for name in ("stayed", "gone", "worth"))
+    group, size = np.arange(len(stayed)) % groups, horizon + 2
+    at = group * size + np.minimum(stayed, horizon + 1)
+    left = at[gone & (stayed <= horizon)]
+    counts = [np.bincount(places, minlength=groups * size).reshape(groups, size) for places in (left, at)]
+    totals = [np.bincount(group, weights=weights, minlength=groups)[:, None] for weights in (worth, stayed)]
+    return np.concatenate([*counts, *totals], axis=1, dtype=np.float64)
 
 
 def _worth(sums: np.ndarray, horizon: int) -> np.ndarray:

@@ -72,7 +72,7 @@ class Terms(BaseModel):
     plan: Plan  # fixed: the intervals are only valid for a size fixed in advance
     more_weeks: int = Field(0, ge=0)  # by which the pilot was extended
     designed: str  # the design in a sentence
-    curve: tuple[dict[str, float | None], ...] = ()  # rows of Design.curve; null where there are too few users
+    curve: tuple[dict[str, int | float | None], ...] = ()  # rows of Design.curve; null where there are too few users
 
     def ends(self, begun: int) -> int:
         """When the last window ends, ms: users enter for whole weeks, then the last are followed."""

@@ -17,6 +17,7 @@ from regraft.data.ingest import ingest as read_log
 from regraft.data.periods import Cuts
 from regraft.data.pseudonyms import Key, load_key, new_uid
 from regraft.data.store import DayFile
+from regraft.data.text import NAMELESS
 from regraft.release.journal import boundary
 from regraft.release.runs import date_of
 from regraft.setup.site import Site
@@ -121,9 +122,17 @@ def _known(events: pl.DataFrame, closed: int | None) -> pl.DataFrame:
 
 
 def _changed(items: pl.DataFrame, known: pl.DataFrame, closed: int | None) -> pl.DataFrame:
-    """Items that are new or have other texts than before, valid from the last cut on."""
+    """Items that are new or have other texts than before, valid from the last cut on.
+
+    A log that says nothing of an item, as one without an item file, leaves it as it is known.
+    """
     texts = items.select(pl.all().cast(pl.String))
     newest = known.unique("item_id", keep="last", maintain_order=True)
+    said = [name for name in texts.columns if name not in ("item_id", "title")]
+    nameless = (pl.col("title") == NAMELESS + pl.col("item_id")) & pl.all_horizontal(
+        pl.lit(True), *(pl.col(name).is_null() | (pl.col(name) == "") for name in said)
+    )
+    texts = texts.filter(~(nameless & pl.col("item_id").is_in(newest["item_id"].implode())))
     for name in (*texts.columns, *newest.columns):
         texts = texts if name in texts.columns or name == "known_at" else texts.with_columns(_empty(name))
         newest = newest if name in newest.columns else newest.with_columns(_empty(name))

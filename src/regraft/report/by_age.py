@@ -15,7 +15,7 @@ Point = tuple[int, float, float, float]  # days, share, low, high
 @lru_cache(maxsize=64)
 def by_age(curves: tuple[tuple[str, tuple[Point, ...]], ...], name: str, label: str, axis: str) -> Drawn:
     """The curves of all arms on one pair of axes from 0 to 100 %; `axis` names the days."""
-    width, height = SIZE[0] * 1.5, SIZE[1] * 1.35
+    width, height = SIZE[0], SIZE[1] * 1.2
     edges = EDGES._replace(bottom=3.3)
     longest = max(point[0] for _, points in curves for point in points)
     with one_at_a_time, canvas(width, height, TEXT, edges) as (figure, axes):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from regraft.metrics.measures import BY_NAME, MEASURES, Measure
-from regraft.report.measure_words import JAPANESE, PAGE
+from regraft.report.measure_words import DECLARED, JAPANESE, PAGE
 
 Lang = Literal["en", "ja"]
 TERMS = ("short", "long", "cost")
@@ -32,6 +32,7 @@ def measure_page(lang: Lang, made: str) -> str:
     """Markdown; `made` is the line that says that the page is generated."""
     words: dict[str, Any] = PAGE[lang]
     parts = [f"# {words['title']}\n", made, f"{words['intro']}\n"]
+    parts.append(f"{words['declared']}\n\n```yaml\n{DECLARED}```\n")
     for term in TERMS:
         own = [measure for measure in MEASURES if measure.term == term]
         head, about = words[term]

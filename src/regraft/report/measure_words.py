@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+DECLARED = """measures:
+  conversion: event == "purchase"        # what a list should lead to in the end
+  satisfied: ["rating >= 4"]             # any of these; rules about values speak of the event rating
+  dissatisfied: ["rating <= 2", 'event == "return"', 'event == "complaint"']
+  worth: {purchase: value}               # what an event earns; empty: a day with activity counts 1
+  quiet: 14                              # days of silence after which a person counts as gone
+prices:
+  currency: JPY
+  update_hour: 30                        # an hour of the machine that updates
+  serving_hour: 20
+  storage_gb_month: 3
+  click: 4                               # margin that one more click is worth
+  lift: 0.01                             # share of clicks that 0.01 more AUC brings: an assumption, until a pilot says it
+"""
+
 PAGE = {
     "en": {
         "title": "Which measure means what",
@@ -23,6 +38,7 @@ PAGE = {
             "Cost",
             "Prices are those of the section `prices` of regraft.yaml; events and what they earn are declared under `measures`.",
         ),
+        "declared": "What counts, and what things cost, is declared in regraft.yaml. These are examples; what is left out has a default (`regraft schema`).",
         "table": ("measure", "name", "unit", "better"),
         "better": {"higher": "higher", "lower": "lower", "one": "near 1", "": ""},
         "computed": "Computed by",
@@ -40,6 +56,7 @@ PAGE = {
         "short": ("短期", "その日のうちに分かります。何を表示し、すぐに何が起きたかを示します。"),
         "long": ("長期", "数日から数週間後に分かります。人が残るか、満足しているか、リストが多様なままかを示します。"),
         "cost": ("費用", "単価は regraft.yaml の `prices`、行動の意味と価値は `measures` で宣言します。"),
+        "declared": "何を数え、何がいくらかかるかは regraft.yaml で宣言します。以下は例で、書かないものには既定値があります（`regraft schema`）。",
         "table": ("指標", "名前", "単位", "望ましい向き"),
         "better": {"higher": "大きいほど良い", "lower": "小さいほど良い", "one": "1 に近いほど良い", "": ""},
         "computed": "計算",
@@ -56,7 +73,7 @@ JAPANESE = {
     "ctr": (
         "クリック率（CTR）",
         "割合",
-        "クリックされた項目 ÷ 表示された項目。区間は人を単位とするデルタ法（Deng ほか 2018）。",
+        "クリックされた項目 ÷ 表示された項目。一日を締めた後に届いた反応は数えません。区間は人を単位とするデルタ法（Deng ほか 2018）。",
     ),
     "conversion": (
         "コンバージョン率",

@@ -44,10 +44,8 @@ def _contenders(found: dict[str, Any], w: TuneWords) -> Iterator[dict[str, Any]]
             for row in rows
         ]  # fmt: skip
         every = sorted({row["every"] for row in rows})
-        legend = [
-            (w.frequency(k), swatch(MARKS[i % len(MARKS)], f"key-{number}-{i}", w.frequency(k)))
-            for i, k in enumerate(every)
-        ]
+        names = [w.frequency(k) for k in every]
+        legend = [(n, swatch(MARKS[i % len(MARKS)], f"key-{number}-{i}", n)) for i, n in enumerate(names)]
         yield {
             "advice": advice,
             "rows": table,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select
 from regraft.errors import StateError
 from regraft.state.tables import keys
 
-SCOPES = ("recommend", "events", "operate", "privacy")
+SCOPES = ("recommend", "events", "read", "operate", "privacy")  # read: the dashboard, beyond its machine
 PREFIX = "rg_"
 
 

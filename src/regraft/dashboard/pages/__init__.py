@@ -46,6 +46,7 @@ PAGES = (
     Page("data", "/data", ENGINEER, data.content),
     Page("version", "/versions/{version}", NO_MENU, version.content),
     Page("prompt", "/prompts/{number}", NO_MENU, prompt.content),
+    Page("prompt_of", "/prompts/{number}/of/{user}", NO_MENU, prompt.content),
     Page("job", "/jobs/{number}", NO_MENU, job.content),
 )
 

@@ -13,12 +13,16 @@ from regraft.errors import RegraftError, StateError
 from regraft.prompts.lint import Finding, lint
 from regraft.setup.prompting import Desk
 from regraft.setup.site import Site
-from regraft.studio.reading import Reading, reading
+from regraft.studio.reading import Reading, people, reading
 from regraft.studio.shelf import diff, shelf
 from regraft.studio.trial import kept
 
+PEOPLE = 6  # of whom a preview is offered
 
-def content(site: Site, view: View, words: DashboardWords, now: Standing, number: str) -> dict[str, Any]:
+
+def content(
+    site: Site, view: View, words: DashboardWords, now: Standing, number: str, user: str = ""
+) -> dict[str, Any]:  # fmt: skip
     one = next((one for one in shelf(site) if str(one.saved.id) == number), None)
     if one is None:
         raise StateError(f"template '{number[:40]}'", "is not known", "a number that the page Prompts lists")
@@ -26,17 +30,19 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing, number
     found: dict[str, Any] = {
         "one": listed(one), "source": saved.source, "name": saved.name, "chips": fields(site, now),
         "diff": diff(site, number), "trials": [t for t in kept(site) if t["draft"]["hash"] == saved.hash][:5],
-        "read": None, "findings": [], "error": None, "title": f"{words('title prompt')} {saved.id} · {saved.name}",
+        "read": None, "findings": [], "error": None, "people": [],
+        "title": f"{words('title prompt')} {saved.id} · {saved.name}",
     }  # fmt: skip
     try:
-        seen = later(f"prompt {site.folder} {saved.hash} {now.newest}", lambda: _looked_at(site, number))
+        seen = later(f"prompt {site.folder} {saved.hash} {now.newest} {user}", lambda: _looked_at(site, number, user))
     except RegraftError as error:
         return {**found, "error": error}
     if seen is None:
         return {**found, "refresh": 2}
-    return {**found, "read": seen[0], "findings": seen[1]}
+    return {**found, "read": seen[0], "findings": seen[1], "people": seen[2]}
 
 
-def _looked_at(site: Site, number: str) -> tuple[Reading, list[Finding]]:
+def _looked_at(site: Site, number: str, user: str) -> tuple[Reading, list[Finding], list[str]]:
     desk = Desk.of_site(site, number)
-    return reading(desk, tokens=desk.base is not None), lint(desk.template, desk.stream.items, [desk.stream])
+    read = reading(desk, user or None, tokens=desk.base is not None)
+    return read, lint(desk.template, desk.stream.items, [desk.stream]), people(desk, PEOPLE)
