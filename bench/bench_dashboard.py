@@ -67,7 +67,7 @@ def main() -> None:
         os.environ[VARIABLE] = str(Path(folder) / "vault.key")
         site = large_site(Path(folder), 60 if given.quick else DAYS, 10_000 if given.quick else PEOPLE)
         client = TestClient(make_app(site), base_url="http://127.0.0.1:8100")
-        found = [timed(client, path, 3 if given.quick else 15) for path in paths()]
+        found = [timed(client, path, 3 if given.quick else 7) for path in paths()]
         size = export(site, Path(folder) / "board.html", View(weeks=104)).stat().st_size
     write(found, size, given.out, given.quick)
 

@@ -25,7 +25,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 GUIDES = [*sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "privacy.md"]
 TAKES_A_WHILE = (pytest.mark.slow, pytest.mark.timeout(900))
-LONG = dict.fromkeys(("operate", "pilot", "privacy"), TAKES_A_WHILE)  # days of a site take a while to close
+LONG = dict.fromkeys(("operate", "pilot", "privacy", "templates-for-staff"), TAKES_A_WHILE)  # days of a site take time
 PORT = "8321"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 README = (ROOT / "README.md").read_text(encoding="utf-8")

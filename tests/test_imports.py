@@ -67,6 +67,7 @@ IMPORTS = {
         "assert not [p for p in plugins.plugins('strategies') if p.module in sys.modules]"
     ),
     "statistics of a pilot": "import regraft.pilot.analyse, regraft.pilot.power, regraft.pilot.verdict",
+    "the dashboard": "import regraft.dashboard.app, regraft.dashboard.export",
     "contract tests of readers and baselines": "import regraft.testing.check_reader, regraft.testing.check_baseline",
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ import yaml
 from typer.testing import CliRunner
 
 from arena.small_runs import SMALL_BASE
+from crash.killed_runs import killed_at
+from regraft.arena.collect import versions
+from regraft.arena.ray_executor import Worker
 from regraft.arena.tune import Tuning
 from regraft.arena.tune_advice import Advice, advise
 from regraft.arena.tune_files import Tuned
@@ -21,6 +26,7 @@ from regraft.arena.tune_grid import tuned
 from regraft.arena.tune_measures import DRAWS, NOTHING, Cost, Measured, Setting
 from regraft.arena.tune_run import conclude, found_by, open_tuning
 from regraft.cli.main import app
+from regraft.data.periods import Periods
 from regraft.errors import ConfigError
 from regraft.metrics.intervals import Bootstrap
 from regraft.setup.config import ArenaConfig
@@ -131,17 +137,29 @@ def test_people_and_rows_are_counted_as_they_were_kept(turned: Tuned) -> None:
     assert everything.storage > 3 * cost.storage
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_scores(turned: Tuned, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    cells = Tuning(tuned(config("wording turns")), folder).run()
-    for _ in range(5):
-        next(cells)
-    del cells
-    again = Tuning(tuned(config("wording turns")), folder)
+def test_a_run_killed_in_the_middle_of_a_cell_goes_on_to_the_same_scores(turned: Tuned, tmp_path: Path) -> None:
+    found = tuned(config("wording turns"))
+    child = os.fork()
+    if not child:
+        killed_at("open cost.json 4")
+        list(Tuning(found, tmp_path / "run").run())
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    again = Tuning(found, tmp_path / "run")
     there = [renewal is None for _, renewal in again.run()]
-    assert there == [True] * 5 + [False] * (len(there) - 5)
+    assert there == [True] * 3 + [False] * (len(there) - 3)
     for cell in again.cells():
-        assert cell.scores(folder).equals(cell.scores(turned.tuning.folder))
+        assert cell.scores(again.folder).equals(cell.scores(turned.tuning.folder))
+
+
+def test_a_worker_of_a_cluster_works_out_the_same_cell(turned: Tuned, tmp_path: Path) -> None:
+    t = turned.tuning
+    (tmp_path / "run").mkdir()
+    worker = Worker(t.config, [tmp_path / "run"], t.stream, versions(), type(t))
+    cell = t.cells()[-1]
+    worker.one(cell)
+    assert cell.scores(tmp_path / "run").equals(cell.scores(t.folder))
 
 
 def test_settings_wait_for_their_cells_and_get_no_advice(turned: Tuned, tmp_path: Path) -> None:
@@ -270,7 +288,8 @@ def test_the_command_prints_the_advice(turned: Tuned, tmp_path: Path) -> None:
 def test_a_language_model_learns_from_all_that_came_since_its_last_update(tmp_path: Path) -> None:
     own = {**SMALL_BASE, "tune": {"share": [0, 1], "every": [1, 2], "days": [60]}}
     found = config(contenders=["replay"], first_update=9, **own)
-    data = found.data.model_copy(update={"drift_world": CALM | {"users": 60}})
+    periods = Periods(by="calendar", every="10d", warm_up=0.2)
+    data = found.data.model_copy(update={"drift_world": CALM | {"users": 60, "periods": 18}, "periods": periods})
     tuning = Tuning(tuned(found.model_copy(update={"data": data})), tmp_path / "run")
     rare = [c for c in tuning.cells() if tuning.lines[c.contender.label].every == 2]
     newest, _ = tuning.learns(rare[1]).split_last()

@@ -10,7 +10,7 @@ from dashboard.conftest import Board
 from regraft.dashboard import worker
 from regraft.dashboard.actions import ACTIONS
 from regraft.errors import ConfigError
-from regraft.state import jobs, keys, ledger, versions
+from regraft.state import jobs, keys, ledger, templates, versions
 from regraft.state.database import transaction
 from site_world import FIRST
 
@@ -118,3 +118,44 @@ def test_a_job_whose_process_is_gone_is_told_so(board: Board) -> None:
         jobs.put(connection, job.id, jobs.RUNNING, {"pid": 2**22 + 1, "lines": ["half done"]})
     text = board.text(f"/jobs/{job.id}")
     assert "ended without a word" in text and "half done" in text
+
+
+TEXT = (
+    "{% block head %}Judge <b>items</b>.\n{% endblock %}{% block event %}{{ item.title }}{% endblock %}"
+    "{% block yes %} Yes\n{% endblock %}{% block no %} No\n{% endblock %}"
+)
+
+
+def test_a_text_written_on_the_page_is_a_draft_of_whoever_is_signed_in(board: Board) -> None:
+    board.sign_in(board.key("operate"))
+    form = {
+        "token": board.token("/prompts"),
+        "name": "mine",
+        "source": TEXT.replace("\n", "\r\n"),
+        "by": "somebody else",
+    }
+    answer = board.client.post("/prompts/save", data=form)
+    assert answer.headers["location"].startswith("/prompts/1?")
+    with transaction(board.world.site.engine) as connection:
+        saved = templates.template(connection, 1)
+    assert (saved.source, saved.state, saved.author) == (TEXT, "draft", "owner")
+    page = board.text("/prompts/1")
+    assert "Judge &lt;b&gt;items&lt;/b&gt;." in page and "<b>items</b>" not in page
+    assert f"regraft prompt approve {board.world.site.folder} 1 --by=owner" in board.text(
+        "/act/approve?template=1&by=x"
+    )
+
+
+def test_a_text_that_cannot_be_rendered_is_refused_with_its_cause(board: Board) -> None:
+    board.sign_in(board.key("operate"))
+    form = {"token": board.token("/prompts"), "name": "mine", "source": "{% block head %}{{ ''.__class__ }}"}
+    answer = board.client.post("/prompts/save", data=form)
+    assert answer.status_code == 409 and "Cause" in answer.text
+    with transaction(board.world.site.engine) as connection:
+        assert templates.listed(connection) == []
+
+
+def test_a_text_from_elsewhere_is_refused(board: Board) -> None:
+    assert board.client.post("/prompts/save", data={"name": "x", "source": TEXT}).status_code == 303
+    board.sign_in(board.key("operate"))
+    assert board.client.post("/prompts/save", data={"name": "x", "source": TEXT}).status_code == 403

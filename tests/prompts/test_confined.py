@@ -14,7 +14,7 @@ import regraft
 from prompts.jinja_attacks import ENDLESS, PUBLISHED
 from prompts.test_template import ENDLESS as REFUSED_AT_ONCE
 from prompts.test_template import ESCAPES
-from regraft.errors import TemplateError
+from regraft.errors import RegraftError, TemplateError
 from regraft.prompts.confined import Confined, Limits
 from regraft.prompts.template import Template, library
 
@@ -114,6 +114,13 @@ def test_a_process_lives_no_longer_than_its_template() -> None:
     process = template._process
     del template
     assert process.wait(5) is not None
+
+
+def test_a_process_that_cannot_start_is_no_fault_of_the_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regraft.prompts.confined.START", "raise SystemExit(3)")
+    with pytest.raises(RegraftError, match="process of a template: did not start: exit code 3") as caught:
+        Confined.load("judge-brief")
+    assert not isinstance(caught.value, TemplateError)
 
 
 # What the process could still do if Jinja2's sandbox were open: Python code, run where a template would be.

@@ -1,6 +1,7 @@
 """Numbers of days that are closed, held or skipped, and what the commands tell of them."""
 
 import json
+import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,8 +12,10 @@ from typer.testing import CliRunner
 from regraft.cli.main import app
 from regraft.release import aggregates as daily
 from regraft.release.cost import assumptions, spent
+from regraft.release.evidence import Finding
 from regraft.release.held import skip
 from regraft.release.person_days import by_arm, kinds, person_days
+from regraft.release.runs import Outcome
 from regraft.release.update import update
 from regraft.setup.measuring import MeasureOptions
 from regraft.state import aggregates
@@ -103,6 +106,30 @@ def test_kinds_of_people_by_their_earlier_days() -> None:
         schema={"uid": pl.String, "day": pl.Int64}, orient="row",
     ).with_columns(day=pl.date(2025, 1, pl.col("day")))  # fmt: skip
     assert dict(kinds(days, date(2025, 1, 10)).iter_rows()) == {"a": "new", "b": "light", "c": "heavy"}
+
+
+def test_what_is_hidden_cannot_be_worked_out_from_the_rest() -> None:
+    def kept(**people: int) -> set[str]:
+        rows = [
+            Aggregate("2025-01-06", "clicks", 1.0, 0.0, 2.0, n, segment=f"people={kind}") for kind, n in people.items()
+        ]
+        everybody = Aggregate("2025-01-06", "clicks", 1.0, 0.0, 2.0, sum(people.values()))
+        found = daily.guarded([everybody, *rows])
+        assert found[0] == everybody
+        return {row.segment.removeprefix("people=") for row in found[1:]}
+
+    assert kept(new=20, light=30, heavy=40) == {"new", "light", "heavy"}
+    assert kept(new=5, light=30, heavy=40) == {"new", "heavy"}
+    assert kept(new=5, light=6, heavy=40) == {"new", "light", "heavy"}  # eleven people together
+    assert kept(new=5) == {"new"}
+
+
+def test_what_was_forgotten_is_told_without_an_interval_where_people_are_too_few() -> None:
+    finding = Finding("trusted", "pass", "older held-out rows", {"difference": -0.02, "n": 120})
+    other = Finding("volume", "pass", "as ever", {"difference": 1.0})
+    (row,) = daily.short_term.retained("2025-01-06", Outcome(1, "2025-01-06", "kept", (finding, other)), 40)
+    assert (row.measure, row.value, row.n) == ("retained", -0.02, 40)
+    assert math.isnan(row.low) and math.isnan(row.high)
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ def test_a_changed_ledger_is_a_problem_and_the_rest_is_looked_at_all_the_same(wo
         "versions",
         "key",
         "spool",
+        "erased",
     }
 
 

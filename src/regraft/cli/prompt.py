@@ -80,7 +80,7 @@ def preview(
         raise ConfigError("prompt preview", "--example and --user are both given", "one of them")
     desk = Desk.at(config, template)
     of_site = config.is_dir()
-    desk = replace(desk, base=base or (desk.base if of_site else None))
+    desk = replace(desk, base=base or desk.base)
     read = reading(desk, user, example if example is not None or of_site or user else 0)
     shown = f"{len(read.preview.history)} events of history"
     say(f"example {read.example:,} of {len(desk.stream):,}: user {read.user}, {shown}\n")

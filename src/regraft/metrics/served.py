@@ -13,7 +13,8 @@ from regraft.metrics.estimate import Estimate, ratio, share
 def click_rate(shown: pl.DataFrame) -> Estimate:
     """Clicked items / shown items (CTR), 0 to 1; an item of a list is clicked once at most.
 
-    Interval: delta method over people, who see many items each (Deng et al. 2018, arXiv 1803.06336).
+    Answers that were not known when the day was closed do not count. Interval: delta method over people, who see
+    many items each (Deng et al. 2018, arXiv 1803.06336).
     """
     people = shown.group_by("uid").agg(pl.col("clicked").sum(), shown=pl.len())
     return ratio(people["clicked"], people["shown"], highest=1.0)

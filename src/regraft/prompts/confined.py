@@ -55,7 +55,7 @@ class Confined(Template):
         self._lock = Lock()  # threads may share a template
         self._process = _started(limits)
         weakref.finalize(self, _end, self._process)
-        self._answer(STARTING)
+        self._wait_for_it()
         found = self._ask({"source": source, "name": name})
         self.kind, self.yes, self.no, self.head = found["kind"], found["yes"], found["no"], found["head"]
         for known in ("facts", "fields", "unknown_names", "written"):  # what the class would look up in the source
@@ -84,6 +84,15 @@ class Confined(Template):
         _end(self._process)
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _wait_for_it(self) -> None:
+        try:
+            self._answer(STARTING)
+        except TemplateError as error:
+            raise RegraftError(
+                "process of a template", f"did not start: exit code {self._process.poll()}",
+                "one that starts within a minute", "Look for what is wrong here with: regraft doctor",
+            ) from error  # fmt: skip
 
     def _ask(self, question: Mapping[str, Any]) -> Any:
         with self._lock:

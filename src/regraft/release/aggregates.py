@@ -6,7 +6,8 @@ gets its numbers with the next one. The same day again gives the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -27,6 +28,7 @@ from regraft.state.tables import runs
 from regraft.state.versions import Version
 
 MARK = "promoted"  # stands on every closed day: 1 where the day's version went live, else 0
+PARTS = ("people", "version")  # segments that everybody is in one of
 Tell = Callable[[str], object]
 
 
@@ -57,7 +59,7 @@ def refresh(site: Site, tell: Tell = str) -> list[str]:
 def _write(site: Site, closed: Closed, tell: Tell) -> bool:
     """Whether a day's numbers could be written. It is closed whatever happens here: the next update tries again."""
     try:
-        rows = [row for row in numbers(site, closed) if row.n or row.measure == MARK]
+        rows = guarded(row for row in numbers(site, closed) if row.n or row.measure == MARK)
         with transaction(site.engine) as connection:
             aggregates.write(connection, rows)
             aggregates.drop_before(connection, STAYING, closed.day)
@@ -65,6 +67,27 @@ def _write(site: Site, closed: Closed, tell: Tell) -> bool:
         tell(f"The numbers of {closed.day} could not be written: {error}")
         return False
     return True
+
+
+def guarded(rows: Iterable[Aggregate]) -> list[Aggregate]:
+    """The rows, but those from which a hidden one could be worked out: everybody's less the other parts.
+
+    Where the hidden kinds of people (or versions) of a measure are fewer than ten people together, the smallest of
+    the others is left out, too. Arms are left as they are: a pilot is decided by them, and chance chose who is in one.
+    """
+    kept, parts = [], defaultdict(list)
+    for row in rows:
+        name = row.segment.partition("=")[0]
+        if name in PARTS and not row.arm:
+            parts[row.day, row.measure, name].append(row)
+        else:
+            kept.append(row)
+    for part in parts.values():
+        part.sort(key=lambda row: row.n)
+        few = [row.n for row in part if row.n < aggregates.HIDE]
+        left_out = len(few) if few and sum(few) < aggregates.HIDE else -1
+        kept += [row for k, row in enumerate(part) if k != left_out]
+    return kept
 
 
 def _closed(outcome: Outcome, made: Mapping[str, Version]) -> Closed:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -17,6 +17,7 @@ from regraft.report.drawing import MARKS, MUTED, Edges, canvas, svg
 SIZE = (440, 190)  # pixels: two or three side by side on a laptop, one on a phone
 EDGES = Edges(left=5.2, right=1.8, bottom=2.2, top=0.8)
 TEXT = 12
+LONG = 200  # days from which an axis has months instead of days
 AIR = 0.02  # share of the axis that is left free at either end
 one_at_a_time = Lock()  # matplotlib's settings belong to the whole process
 
@@ -67,9 +68,7 @@ def by_day(
                 at, value, ls=mark.dash, color=mark.color, lw=1.8, marker=mark.marker if len(at) < 35 else "", ms=4
             )
         axes.set_xlim(begin - AIR * (end - begin), end + AIR * (end - begin))
-        for day in live:
-            if begin <= place(day) <= end:
-                axes.axvline(place(day), ymax=0.07, color=MUTED, lw=1.2)
+        _ticks(axes, [place(day) for day in live], begin, end)
         for level, dash in zip(across, ("-", "--"), strict=False):
             axes.axhline(level, color=MUTED, lw=1.1, ls=dash)
         _date_axis(axes, begin, end)
@@ -90,6 +89,16 @@ def place(day: str) -> int:
     return date.fromisoformat(day).toordinal()
 
 
+def _ticks(axes: Any, at: Sequence[int], begin: int, end: int) -> None:
+    """Short lines from below, as one drawing; on a long axis at most one a week, counted from its end."""
+    shown = sorted({one for one in at if begin <= one <= end})
+    if end - begin > LONG:
+        shown = sorted({end - (end - one) // 7 * 7 for one in shown})
+    across = np.array([[one, one, np.nan] for one in shown]).ravel()
+    along = np.array([[0.0, 0.07, np.nan] for _ in shown]).ravel()
+    axes.plot(across, along, color=MUTED, lw=1.2, transform=axes.get_xaxis_transform(), scaley=False, scalex=False)
+
+
 def plain(value: float, digits: int = 4) -> str:
     """0.000027 or 12,300: so many digits that count, and no power of ten."""
     if abs(value) >= 10 ** (digits - 1):
@@ -103,10 +112,10 @@ def share_of(day: str, days: Sequence[str]) -> float:
     return (place(day) - begin) / max(end - begin, 1)
 
 
-def _date_axis(axes: object, begin: int, end: int) -> None:
+def _date_axis(axes: Any, begin: int, end: int) -> None:
     """Four or five dates: days while the axis is short, months on a long one."""
-    long = end - begin > 200
+    long = end - begin > LONG
     step = max(1, round((end - begin) / 4))
     at = [begin + k * step for k in range(5) if begin + k * step <= end]
     words = [f"{date.fromordinal(one):%Y-%m}" if long else f"{date.fromordinal(one):%m-%d}" for one in at]
-    axes.set_xticks(at, words)  # type: ignore[attr-defined]
+    axes.set_xticks(at, words)

@@ -26,7 +26,7 @@ class Linted:
 
 
 def lint_template(name: str, config: Path | None = None, base: Path | None = None) -> Linted:
-    """Everything known about a template. `base` needs `config`: tokens are counted on a log's items."""
+    """Everything known about a template. `config`: a run or a site; `base` needs one, for its items."""
     if base and not config:
         raise ConfigError("--base", "is given without a log", "a configuration", "Add: --config FILE")
     if not config:
@@ -34,7 +34,8 @@ def lint_template(name: str, config: Path | None = None, base: Path | None = Non
         # Nothing is known of the items: those it speaks of have every field it asks for.
         fields = {key: ["x"] for key in ["item_id", "title", *template.fields]}
         return Linted(tuple(lint(template, pl.DataFrame(fields))))
-    return lint_at(Desk.at(config, name), base)
+    desk = Desk.at(config, name)
+    return lint_at(desk, base or desk.base)
 
 
 def lint_at(desk: Desk, base: Path | None = None) -> Linted:

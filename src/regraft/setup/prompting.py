@@ -42,7 +42,7 @@ class Desk:
     template: Template
     regime: Regime
     reads: tuple[Path, ...] = ()
-    base: Path | None = None  # where its own base model lies, if it is there
+    base: Path | None = None  # where the base model of a site lies, if it is there
 
     @classmethod
     def at(cls, place: Path, template: str | None = None) -> Desk:
@@ -57,9 +57,7 @@ class Desk:
     def open(cls, config: ArenaConfig, template: str | None = None) -> Desk:
         """Of a run; `template` takes the place of the configuration's."""
         found = opened(template or config.template)
-        base = Path(config.base.path) if config.base.path else None
-        stream, regime = open_stream(config.data), Regime.parse(config.regime)
-        return cls(config, stream, found, regime, tuple(inputs(config)), base)
+        return cls(config, open_stream(config.data), found, Regime.parse(config.regime), tuple(inputs(config)))
 
     @classmethod
     def of_site(cls, site: Site, template: str | Template | None = None) -> Desk:

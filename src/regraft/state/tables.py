@@ -171,6 +171,9 @@ aggregates = Table(
     Column("high", Float),
     Column("n", BigInteger, nullable=False),  # people behind the value
 )  # fmt: skip
+Index(
+    "ix_aggregates_measure", aggregates.c.measure, aggregates.c.arm, aggregates.c.segment, aggregates.c.day
+)  # a page reads one measure over two years
 pilots = Table(
     "pilots", metadata,
     Column("id", Row, primary_key=True),

@@ -32,12 +32,12 @@ def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart
     """The newest curve, of everybody and of each arm; its points are segments `after=07`."""
     rows = aggregates.newest(connection, [STAYING], arm=None if view.arm == EACH else view.arm, segment=None)
     told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
+    if not told.height:
+        return Chart(STAYING, "long_term", "hidden" if rows.height else "empty")
     told = told.filter(pl.col("day") == told["day"].max()).with_columns(
         after=pl.col("segment").str.strip_prefix("after=").cast(pl.Int64, strict=False)
     )
     told = told.drop_nulls("after").sort("arm", "after")
-    if not told.height:
-        return Chart(STAYING, "long_term", "hidden" if rows.height else "empty")
     ends = told.with_columns(pl.col("low", "high").fill_null(pl.col("value")))
     curves = tuple(
         (str(arm), tuple(part.select("after", "value", "low", "high").iter_rows()))
