@@ -63,8 +63,9 @@ def read(
 ) -> pl.DataFrame:  # fmt: skip
     """The numbers of the days `since` to `until` (both inclusive), by day; columns as in READ.
 
-    `measures` None: all. `days`: of these days alone. `arm` and `segment` empty: over all; None: every single one as well. Of a row that is
-    `hidden`, `value`, `low`, `high` and `n` are null: `n` of a count of people would tell the count.
+    `measures` None: all; `days`: of these days alone. `arm` and `segment` empty: over all; None: every single one as
+    well. Of a row that is `hidden`, `value`, `low`, `high` and `n` are null: `n` of a count of people would tell the
+    count.
     """
     chosen = _chosen(measures, arm, segment)
     if since is not None:
