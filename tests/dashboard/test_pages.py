@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -145,3 +146,14 @@ def test_the_cost_page_says_which_update_frequency_pays_once_it_was_measured(boa
     said = "Daily costs 0.000833 USD a day more than weekly and earns 0 USD more: it does not pay."
     assert said in board.text("/cost")
     assert "見合いません" in board.text("/cost?lang=ja")
+
+
+def test_two_years_are_drawn_and_listed_by_week(board: Board) -> None:
+    newest = date(2025, 1, 17)
+    days = [(newest - timedelta(days=k)).isoformat() for k in range(728)]
+    with transaction(board.world.site.engine) as connection:
+        write(connection, [Aggregate(day, "ctr", 0.5, 0.4, 0.6, 50) for day in days])
+    listed = re.findall(
+        r'<tr data-at="[\d.]+"><th scope="row">(.*?)<', board.text("/?weeks=104").split('id="overview-ctr"')[1]
+    )
+    assert listed[:104] == sorted(days[::7])

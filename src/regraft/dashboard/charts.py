@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 from sqlalchemy import Connection
@@ -11,11 +12,11 @@ from sqlalchemy import Connection
 from regraft.dashboard.dashboard_words import PERCENT, DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import EACH, View
-from regraft.report.by_day import Day, Drawn, Line, by_day, share_of
+from regraft.report.by_day import Day, Drawn, Line, by_day, place, share_of
 from regraft.state import aggregates
 
 NAN = float("nan")
-MOST_ROWS, MOST_POINTS = 60, 200  # of a table and of a line: on a longer axis there is one a week
+MOST_ROWS, MOST_DAYS = 60, 200  # of a table and of a line: where there are more, it has one a week
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,16 @@ def charts(
     span = (min(max(first, now.first), last), last)
     by_arm = view.arm == EACH
     arm = None if by_arm else view.arm
-    rows = aggregates.read(connection, list(measures), *span, arm=arm, segment=view.segment)
+    rows = aggregates.read(connection, list(measures), *span, arm=arm, segment=view.segment, days=_of_weeks(*span))
     if by_arm:
         rows = rows.filter(pl.col("arm") != "")
     return {m: chart(m, rows.filter(pl.col("measure") == m), span, now.live_days, words, page) for m in measures}
+
+
+def _of_weeks(first: str, last: str) -> list[str] | None:
+    """Of a long time the last day of each week, counted from its end; None: all days."""
+    days = place(last) - place(first)
+    return [date.fromordinal(place(last) - k).isoformat() for k in range(0, days + 1, 7)] if days > MOST_DAYS else None
 
 
 def chart(
@@ -89,12 +96,7 @@ def _latest(rows: pl.DataFrame, measure: str, percent: bool, words: DashboardWor
 
 def _days(rows: pl.DataFrame) -> list[Day]:
     ends = rows.select("day", "value", pl.col("low", "high").fill_null(NAN))
-    return [Day(*row) for row in weekly(ends, MOST_POINTS).iter_rows()]
-
-
-def weekly(rows: pl.DataFrame, most: int) -> pl.DataFrame:
-    """The rows; of more than `most`, every seventh, counted from the newest: the last day of each week."""
-    return rows if len(rows) <= most else rows.reverse().gather_every(7).reverse()
+    return [Day(*row) for row in ends.iter_rows()]
 
 
 def _table(
@@ -104,7 +106,8 @@ def _table(
     n = {(row["day"], row["arm"]): row["n"] for row in told.iter_rows(named=True)}
     by = {(line.name, day.day): day for line in lines for day in line.days}
     days = sorted({day for _, day in by})
-    if len(days) > MOST_ROWS:  # the last day of each week, counted from the newest
+    daily = bool(days) and place(days[-1]) - place(days[0]) < 2 * len(days)
+    if daily and len(days) > MOST_ROWS:  # the last day of each week, counted from the newest
         days = days[::-1][::7][::-1]
     found = []
     for day in days:

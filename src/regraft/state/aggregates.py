@@ -59,18 +59,21 @@ def write(connection: Connection, rows: Iterable[Aggregate]) -> int:
 
 def read(
     connection: Connection, measures: Sequence[str] | None = None, since: str | None = None, until: str | None = None,
-    arm: str | None = "", segment: str | None = "",
+    arm: str | None = "", segment: str | None = "", days: Sequence[str] | None = None,
 ) -> pl.DataFrame:  # fmt: skip
     """The numbers of the days `since` to `until` (both inclusive), by day; columns as in READ.
 
-    `measures` None: all. `arm` and `segment` empty: over all; None: every single one as well. Of a row that is
-    `hidden`, `value`, `low`, `high` and `n` are null: `n` of a count of people would tell the count.
+    `measures` None: all; `days`: of these days alone. `arm` and `segment` empty: over all; None: every single one as
+    well. Of a row that is `hidden`, `value`, `low`, `high` and `n` are null: `n` of a count of people would tell the
+    count.
     """
     chosen = _chosen(measures, arm, segment)
     if since is not None:
         chosen.append(aggregates.c.day >= since)
     if until is not None:
         chosen.append(aggregates.c.day <= until)
+    if days is not None:
+        chosen.append(aggregates.c.day.in_(list(days)))
     return _shown(connection.execute(_rows().where(*chosen)).all())
 
 
