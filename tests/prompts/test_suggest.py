@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from regraft.prompts.chips import chips
+from regraft.prompts.chips import JAPANESE, chips
+from regraft.prompts.facts import FACTS
 from regraft.prompts.lint import lint
 from regraft.prompts.suggest import language, suggest, telling
 from regraft.prompts.template import Template
@@ -64,3 +65,9 @@ def test_chips_show_how_a_field_is_written_and_what_it_looks_like() -> None:
     assert found["{{ facts.item_rate }}"].kind == "fact"
     assert Template("{% block head %}x{% endblock %}{% block event %}" + "".join(found) + "{% endblock %}"
                     "{% block yes %} Y{% endblock %}{% block no %} N{% endblock %}").facts  # fmt: skip
+
+
+def test_every_fact_is_explained_in_both_languages() -> None:
+    assert set(JAPANESE) == set(FACTS)
+    for english, japanese in zip(chips(SHOP), chips(SHOP, "ja"), strict=True):
+        assert english.write == japanese.write and english.meaning != japanese.meaning

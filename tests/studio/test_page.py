@@ -34,6 +34,7 @@ def test_a_template_is_shown_with_a_person_its_cost_and_its_trial(studio: Studio
     board = board_of(studio)
     text = shown(board, f"/prompts/{saved.id}?lang=en")
     assert "What one person clicked, in order." in text and "per candidate" in text
+    assert "◀ the answer is read here" in text
     assert "1,000 lists cost about" in text and "USD" in text
     assert f"{found.draft.template} / {found.against.template}" in text
     other = text.split(f"/prompts/{saved.id}/of/")[2].split("?")[0]

@@ -340,6 +340,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "title prompt": ("Template", "テンプレート"),
     "title prompt_of": ("Template", "テンプレート"),
     "lists cost": ("1,000 lists cost about {money} {currency}.", "1,000 リストの費用は約 {money} {currency}。"),
+    "read here": ("the answer is read here; what followed:", "ここで答えを読み取る。実際の答え："),
     "other people": ("The prompt of another person:", "ほかの人のプロンプト："),
     "shelf title": ("Templates of this site", "このサイトのテンプレート"),
     "no templates": ("Nobody has saved a template yet; in use is {name}.", "保存されたテンプレートはまだありません。使用中：{name}"),

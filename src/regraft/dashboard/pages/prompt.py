@@ -28,7 +28,7 @@ def content(
         raise StateError(f"template '{number[:40]}'", "is not known", "a number that the page Prompts lists")
     saved = one.saved
     found: dict[str, Any] = {
-        "one": listed(one), "source": saved.source, "name": saved.name, "chips": fields(site, now),
+        "one": listed(one), "source": saved.source, "name": saved.name, "chips": fields(site, now, view.lang),
         "diff": diff(site, number), "trials": [t for t in kept(site) if t["draft"]["hash"] == saved.hash][:5],
         "read": None, "findings": [], "error": None, "people": [],
         "title": f"{words('title prompt')} {saved.id} · {saved.name}",

@@ -21,7 +21,7 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
     used = confined(site)
     return {
         "shelf": [listed(one) for one in shelf(site)], "trials": kept(site)[:20], "used": used.name,
-        "source": used.source, "name": used.name, "chips": fields(site, now),
+        "source": used.source, "name": used.name, "chips": fields(site, now, view.lang),
     }  # fmt: skip
 
 
@@ -34,6 +34,6 @@ def listed(one: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def fields(site: Site, now: Standing) -> list[Chip]:
+def fields(site: Site, now: Standing, lang: str) -> list[Chip]:
     """What a template may print; empty while the items are being looked at."""
-    return later(f"chips {site.folder} {now.newest}", lambda: chips(site.catalogue())) or []
+    return later(f"chips {site.folder} {now.newest} {lang}", lambda: chips(site.catalogue(), lang)) or []
