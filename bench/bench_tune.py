@@ -43,7 +43,7 @@ SMALL_BASE = {
 ML_USERS = 0.04  # share of the users of ML-1M, with all of their rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """One run. `known` is the right answer, in words, where the world was made so that there is one."""
 

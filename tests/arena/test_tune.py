@@ -26,6 +26,7 @@ from regraft.arena.tune_grid import tuned
 from regraft.arena.tune_measures import DRAWS, NOTHING, Cost, Measured, Setting
 from regraft.arena.tune_run import conclude, found_by, open_tuning
 from regraft.cli.main import app
+from regraft.data.periods import Periods
 from regraft.errors import ConfigError
 from regraft.metrics.intervals import Bootstrap
 from regraft.setup.config import ArenaConfig
@@ -287,7 +288,8 @@ def test_the_command_prints_the_advice(turned: Tuned, tmp_path: Path) -> None:
 def test_a_language_model_learns_from_all_that_came_since_its_last_update(tmp_path: Path) -> None:
     own = {**SMALL_BASE, "tune": {"share": [0, 1], "every": [1, 2], "days": [60]}}
     found = config(contenders=["replay"], first_update=9, **own)
-    data = found.data.model_copy(update={"drift_world": CALM | {"users": 60}})
+    periods = Periods(by="calendar", every="10d", warm_up=0.2)
+    data = found.data.model_copy(update={"drift_world": CALM | {"users": 60, "periods": 18}, "periods": periods})
     tuning = Tuning(tuned(found.model_copy(update={"data": data})), tmp_path / "run")
     rare = [c for c in tuning.cells() if tuning.lines[c.contender.label].every == 2]
     newest, _ = tuning.learns(rare[1]).split_last()
