@@ -78,13 +78,13 @@ def tune(
         say_json(described(found))
     else:
         say("\n" + "\n".join(sentences(described(found), lang.value)))
-        say(f"\nReport: {page}")
+        say(f"\nReport: {page}" if page else "No setting has all of its cells yet.")
     if not whole:
-        given = [site] if site else ["-c", config]
-        say(
-            f"The budget of {budget} is spent. Go on with: {command('tune', *given, '--out', tuning.folder)}",
-            error=True,
-        )
+        named = {"--share": share, "--every": every, "--days": days, "--margin": margin, "--price": price}
+        again: list[object] = ["tune", site] if site else ["tune", "-c", config]
+        again += [word for name in use for word in ("--use", name)]
+        again += [word for option, value in named.items() if value is not None for word in (option, value)]
+        say(f"The budget of {budget} is spent. Go on with: {command(*again, '--out', tuning.folder)}", error=True)
 
 
 def _listed(given: str | None) -> list[Any] | None:
