@@ -281,6 +281,8 @@ def test_the_command_prints_the_advice(turned: Tuned, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["tune", "-c", str(file), *out, "--every", "1,2", "--days", "30,all"])
     assert done.exit_code == 0, done.output
     assert "rates: keep 30 days of history, update every 2 periods." in done.output
+    done = CliRunner().invoke(app, ["tune", "-c", str(file), *out, "--every", "1,2", "--days", "30", "--json"])
+    assert json.loads(done.stdout)["advice"][0]["advised"]["days"] == 30
 
 
 # -- slow ----------------------------------------------------------------------------------------------

@@ -72,14 +72,18 @@ def tune(
         cells = run_on_ray(tuning, seconds, workers, threads, tell=tuning.tell)
     else:
         cells = tuning.run(seconds)
-    whole = follow(tuning, cells)
+    if as_json:  # nothing else on standard output
+        for _ in cells:
+            pass
+    else:
+        follow(tuning, cells)
     found, page = conclude(tuning, lang.value)
     if as_json:
         say_json(described(found))
     else:
         say("\n" + "\n".join(sentences(described(found), lang.value)))
         say(f"\nReport: {page}" if page else "No setting has all of its cells yet.")
-    if not whole:
+    if found.waiting:
         named = {"--share": share, "--every": every, "--days": days, "--margin": margin, "--price": price}
         again: list[object] = ["tune", site] if site else ["tune", "-c", config]
         again += [word for name in use for word in ("--use", name)]
