@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from regraft.data.build import build_stream
 from regraft.data.draws import uniform
 from regraft.data.ingest import ingest
 from regraft.data.stream import Stream
-from regraft.errors import ResultsError
 from regraft.report.tune_words import sentences
 from regraft.setup.config import ArenaConfig
 
@@ -111,8 +109,7 @@ def run(part: Part, runs: Path, budget: float | None) -> None:
     for cell, renewal in tuning.run(budget):
         if renewal is not None:
             print(f"  {cell}: {renewal.cost.cpu_seconds:.2f} CPU s", flush=True)
-    with suppress(ResultsError):
-        conclude(tuning)
+    conclude(tuning)
 
 
 def section(part: Part, found: dict[str, Any]) -> Iterator[str]:

@@ -261,6 +261,7 @@ def test_page_table_yaml_and_json_say_the_same(turned: Tuned) -> None:
     assert (copied["contender"], copied["days"], copied["every"]) == ("rates", 30, 2)
     table = pl.read_csv(folder / "tune.csv")
     assert table["persons_exposed"].to_list() == [m.cost.persons_exposed for m in found.settings]
+    assert page is not None
     html = page.read_text()
     assert "rates: keep 30 days of history, update every 2 periods." in html
     assert html.count("<svg") >= 3
@@ -269,6 +270,7 @@ def test_page_table_yaml_and_json_say_the_same(turned: Tuned) -> None:
 
 def test_the_page_speaks_japanese_too(turned: Tuned) -> None:
     _, page = conclude(turned.tuning, "ja")
+    assert page is not None
     assert "rates：30 日分の履歴を保持し、2 期間ごとに更新してください。" in page.read_text()
 
 
@@ -279,6 +281,8 @@ def test_the_command_prints_the_advice(turned: Tuned, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["tune", "-c", str(file), *out, "--every", "1,2", "--days", "30,all"])
     assert done.exit_code == 0, done.output
     assert "rates: keep 30 days of history, update every 2 periods." in done.output
+    done = CliRunner().invoke(app, ["tune", "-c", str(file), *out, "--every", "1,2", "--days", "30", "--json"])
+    assert json.loads(done.stdout)["advice"][0]["advised"]["days"] == 30
 
 
 # -- slow ----------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from regraft.arena.tune_advice import advise
 from regraft.arena.tune_files import Tuned, write_all
 from regraft.arena.tune_grid import tuned
 from regraft.arena.tune_measures import Measured, measured
-from regraft.errors import ResultsError
 from regraft.setup.config import SITE_FILE, ArenaConfig, ContenderOptions
 from regraft.setup.inputs import inputs
 
@@ -72,12 +71,7 @@ def found_by(tuning: Tuning) -> Tuned:
     return Tuned(tuning, tuple(settings), tuple(waiting), tuple(advice))
 
 
-def conclude(tuning: Tuning, lang: str = "en") -> tuple[Tuned, Path]:
-    """Writes the files of a tuning into its folder: (what was found, the page)."""
+def conclude(tuning: Tuning, lang: str = "en") -> tuple[Tuned, Path | None]:
+    """(what was found, the page), with all files written into the run's folder; no page while no setting is whole."""
     found = found_by(tuning)
-    if not found.settings:
-        raise ResultsError(
-            f"run folder '{tuning.folder}'", "no setting has all of its cells yet", "one at least",
-            "Go on with the same command and a larger --budget",
-        )  # fmt: skip
-    return found, write_all(found, lang)
+    return found, write_all(found, lang) if found.settings else None

@@ -72,19 +72,23 @@ def tune(
         cells = run_on_ray(tuning, seconds, workers, threads, tell=tuning.tell)
     else:
         cells = tuning.run(seconds)
-    whole = follow(tuning, cells)
+    if as_json:  # nothing else on standard output
+        for _ in cells:
+            pass
+    else:
+        follow(tuning, cells)
     found, page = conclude(tuning, lang.value)
     if as_json:
         say_json(described(found))
     else:
         say("\n" + "\n".join(sentences(described(found), lang.value)))
-        say(f"\nReport: {page}")
-    if not whole:
-        given = [site] if site else ["-c", config]
-        say(
-            f"The budget of {budget} is spent. Go on with: {command('tune', *given, '--out', tuning.folder)}",
-            error=True,
-        )
+        say(f"\nReport: {page}" if page else "No setting has all of its cells yet.")
+    if found.waiting:
+        named = {"--share": share, "--every": every, "--days": days, "--margin": margin, "--price": price}
+        again: list[object] = ["tune", site] if site else ["tune", "-c", config]
+        again += [word for name in use for word in ("--use", name)]
+        again += [word for option, value in named.items() if value is not None for word in (option, value)]
+        say(f"The budget of {budget} is spent. Go on with: {command(*again, '--out', tuning.folder)}", error=True)
 
 
 def _listed(given: str | None) -> list[Any] | None:
