@@ -246,5 +246,8 @@ def test_the_schema_is_openapi_3_1(api: Api) -> None:
     schema = api.client.get("/openapi.json").json()
     assert schema["openapi"].startswith("3.1")
     assert set(schema["paths"]) == {
-        "/recommend/{user}", "/score", "/events", "/versions", "/healthz", "/readyz", "/metrics",
+        "/recommend/{user}", "/score", "/events", "/users/{user}", "/versions", "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
+    asked = {(method.upper(), path) for path, route in schema["paths"].items() for method in route}
+    keyed = {(method, path.replace("u001", "{user}")) for method, path in ROUTES}
+    assert asked - keyed == {("GET", "/healthz"), ("GET", "/readyz")}  # all others are tried without a key
