@@ -1,6 +1,6 @@
 """How many faulty days the gate finds in the drift world, and how many clean days it disturbs.
 
-python bench/bench_gate.py [--quick] [--seeds 0 1 2 3 4] [--runs runs/gate] [--out docs/results]
+python bench/bench_gate.py [--quick] [--seeds 10 11 12 13 14] [--runs runs/gate] [--out docs/results]
 
 Every seed is one world, and its counts are kept in --runs: the same command goes on where it was stopped.
 """
@@ -31,6 +31,7 @@ from regraft.release.evidence import Day
 from regraft.release.ingest import ingest
 from regraft.release.init import init
 from regraft.release.promote import promote
+from regraft.release.rollback import rollback
 from regraft.release.update import look, update
 from regraft.setup.site import Site
 from regraft.state import lease
@@ -146,7 +147,10 @@ def in_service(world: DriftWorld) -> dict[str, list[int]]:
             found["updates"] += done.state != "promoted"
             n["updates"] += 1
         for name in done.versions[1:]:
-            found["worse models"] += promote(site, name).state == "kept"
+            kept = promote(site, name).state == "kept"
+            if not kept:
+                rollback(site)
+            found["worse models"] += kept
             n["worse models"] += 1
     return {name: [found[name], n[name]] for name in n}
 
@@ -234,7 +238,7 @@ def page(rows: list[Row], seeds: list[int]) -> str:
             "",
             "## Caveats",
             "",
-            "- These seeds were run once before the last change of limits: floods were found on 60 of 70 days and 3 of 30 updates were not promoted. The limit of `top-users` was then set on seeds 130 to 139, where it found 138 of 140 floods by itself, those of `trusted` and `calibration` by the spread on seeds 130 to 133, where none of 24 updates had been kept back.",
+            "- Limits were set on seeds from 100 on; seeds 0 to 4 had been looked at in between. Those of this page were run once, after the last change of limits.",
             "- A site of 300 users has too few held-out users a day for an interval of `effect`: worse models were kept out by `trusted`, which looks at older held-out rows too.",
             "- No worse model is offered to a site whose last day is held.",
             "",
@@ -245,7 +249,7 @@ def page(rows: list[Row], seeds: list[int]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one seed, nothing is written to --out")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[10, 11, 12, 13, 14])
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "gate")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
     options = parser.parse_args()
