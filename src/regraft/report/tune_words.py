@@ -60,6 +60,10 @@ TUNE: dict[str, tuple[str, str]] = {
         " ({money}); it pays where 0.01 AUC in a period is worth more than {worth}",
         "（{money}）。1 期間の AUC 0.01 の価値が {worth} を超えれば見合います",
     ),
+    "loses": (
+        "Updating every {every} instead of every {other} loses AUC here: {gap} {interval}, for {seconds} more per period.",
+        "{other}の代わりに{every}更新すると、ここでは AUC が下がります：{gap} {interval}、1 期間あたり {seconds} 増。",
+    ),
     "gains nothing": (
         "Updating every {every} instead of every {other} gains nothing that can be told: {gap} {interval} AUC, for "
         "{seconds} more per period.",
@@ -179,9 +183,9 @@ def _step(step: dict[str, Any], price: float, w: TuneWords) -> str:
     money = ""
     if price and worth is not None:
         money = w.tune("worth", money=f"{step['money_per_period']:.3g}", worth=f"{worth:.3g}")
-    surely = (step["gain"]["low"] or 0) > 0
+    low, high = (step["gain"][k] or 0 for k in ("low", "high"))
     return w.tune(
-        "pays" if surely else "gains nothing", every=w.every(step["every"]), other=w.every(step["instead_of"]),
+        "pays" if low > 0 else "loses" if high < 0 else "gains nothing", every=w.every(step["every"]), other=w.every(step["instead_of"]),
         seconds=w.seconds(step["seconds_per_period"]), money=money, **w.gap(step["gain"]),
     )  # fmt: skip
 
