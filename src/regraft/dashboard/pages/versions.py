@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import func, select
+
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import View
@@ -11,13 +13,16 @@ from regraft.release.runs import date_of
 from regraft.setup.site import Site
 from regraft.state import ledger, versions
 from regraft.state.database import transaction
+from regraft.state.tables import versions as made
 
 MOST = 60  # rows of a table
 
 
 def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dict[str, Any]:
     with transaction(site.engine) as connection:
-        known = versions.listed(connection)
+        wanted = (made.c.name, made.c.contender, made.c.state, made.c.cut)
+        known = connection.execute(select(*wanted).order_by(made.c.number.desc()).limit(MOST)).all()
+        total = connection.execute(select(func.count()).select_from(made)).scalar_one()
         aliases = [a for name in versions.ALIASES if (a := versions.alias(connection, name))]
         earlier = [a.version for a in versions.history(connection, "champion")]
         entries = ledger.entries(connection)
@@ -27,10 +32,10 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
             "name": v.name, "contender": v.contender, "state": v.state, "cut": date_of(v.cut),
             "aliases": pointed[v.name], "was_live": v.name in earlier,
         }
-        for v in known[::-1][:MOST]
+        for v in known
     ]  # fmt: skip
     return {
-        "versions": rows, "aliases": aliases, "n_versions": len(known), "n_entries": len(entries),
+        "versions": rows, "aliases": aliases, "n_versions": total, "n_entries": len(entries),
         "entries": [_entry(entry) for entry in entries[::-1][:MOST]], "head": entries[-1].hash if entries else "",
     }  # fmt: skip
 
