@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import yaml
 from bench_candidates import Pairs, score_pairs
-from common import Page, Row, a_real_base, arguments, gemm_probe, repeats, taken, write
+from common import Page, Row, a_real_base, arguments, gemm_probe, markdown, repeats, taken, write
 from week import CODES, Server, Story
 
 from regraft.data.drift_world import simulate
@@ -238,6 +238,7 @@ def main() -> None:
     before, base = gemm_probe(), a_real_base(options.base)
     with tempfile.TemporaryDirectory() as folder:
         rows = of_site(Path(folder) / "site", options)
+    print("\n".join(markdown(rows)), flush=True)  # what follows may take long
     if base:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(of_language_model(Path(folder) / "site", base, options.quick))
