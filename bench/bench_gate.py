@@ -1,6 +1,6 @@
 """How many faulty days the gate finds in the drift world, and how many clean days it disturbs.
 
-python bench/bench_gate.py [--quick] [--seeds 10 11 12 13 14] [--runs runs/gate] [--out docs/results]
+python bench/bench_gate.py [--quick] [--seeds 15 16 17 18 19] [--runs runs/gate] [--out docs/results]
 
 Every seed is one world, and its counts are kept in --runs: the same command goes on where it was stopped.
 """
@@ -31,7 +31,6 @@ from regraft.release.evidence import Day
 from regraft.release.ingest import ingest
 from regraft.release.init import init
 from regraft.release.promote import promote
-from regraft.release.rollback import rollback
 from regraft.release.update import look, update
 from regraft.setup.site import Site
 from regraft.state import lease
@@ -148,10 +147,10 @@ def in_service(world: DriftWorld) -> dict[str, list[int]]:
             n["updates"] += 1
         for name in done.versions[1:]:
             kept = promote(site, name).state == "kept"
-            if not kept:
-                rollback(site)
             found["worse models"] += kept
             n["worse models"] += 1
+            if not kept:
+                break  # one promotion by hand a day
     return {name: [found[name], n[name]] for name in n}
 
 
@@ -238,7 +237,7 @@ def page(rows: list[Row], seeds: list[int]) -> str:
             "",
             "## Caveats",
             "",
-            "- Limits were set on seeds from 100 on; seeds 0 to 4 had been looked at in between. Those of this page were run once, after the last change of limits.",
+            "- Limits were set on seeds from 100 on. Seeds 0 to 4 and 10 to 14 had been looked at before the last change: on seed 14 the gate had let `rates` in against the stack, and since then another contender must not even look worse on older rows. Those of this page were run once, after that.",
             "- A site of 300 users has too few held-out users a day for an interval of `effect`: worse models were kept out by `trusted`, which looks at older held-out rows too.",
             "- No worse model is offered to a site whose last day is held.",
             "",
@@ -249,7 +248,7 @@ def page(rows: list[Row], seeds: list[int]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one seed, nothing is written to --out")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[10, 11, 12, 13, 14])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[15, 16, 17, 18, 19])
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "gate")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
     options = parser.parse_args()

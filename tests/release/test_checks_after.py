@@ -34,7 +34,7 @@ def found(check: str, judged: Judged) -> Finding:
 
 
 @pytest.mark.parametrize(
-    ("check", "worse"),
+    ("check", "bad"),
     [
         ("effect", replace(GOOD, new=np.where(NEWEST, SHUFFLED, GOOD.new))),
         ("trusted", replace(GOOD, new=np.where(OLDER, SHUFFLED, GOOD.new))),
@@ -48,9 +48,18 @@ def found(check: str, judged: Judged) -> Finding:
         ("finite", replace(GOOD, new=np.where(np.arange(N) == 7, np.nan, GOOD.new))),
     ],
 )
-def test_a_check_passes_a_good_version_and_keeps_the_champion_otherwise(check: str, worse: Judged) -> None:
+def test_a_check_passes_a_good_version_and_keeps_the_champion_otherwise(check: str, bad: Judged) -> None:
     assert found(check, GOOD).outcome == "pass"
-    assert found(check, worse).outcome == "keep"
+    assert found(check, bad).outcome == "keep"
+
+
+def test_another_contender_must_not_even_look_worse_on_older_rows() -> None:
+    slightly = replace(GOOD, new=np.where(OLDER, GOOD.new + np.random.default_rng(1).normal(0, 0.9, N), GOOD.new))
+    few = replace(slightly, users=np.where(np.arange(N) % 40, np.arange(N) % 50, np.arange(N) % USERS))
+    lost = found("trusted", few)
+    assert lost.values["difference"] < -0.01
+    assert found("trusted", replace(few, another=True)).outcome == "keep"
+    assert found("trusted", replace(GOOD, another=True)).outcome == "pass"
 
 
 def test_a_version_as_good_as_the_champion_passes_the_whole_gate() -> None:

@@ -42,7 +42,7 @@ def compared(
         _scores(new, rows), _user_groups(bench.stream, rows, period),
         cost={"seconds": seconds, "usual": float(np.median(earlier)) if earlier else float("nan")},
         challengers={name: _scores(one, rows) for name, one in (challengers or {}).items()},
-        asked=asked_twice(bench, new, period), **anchored,
+        asked=asked_twice(bench, new, period), another=contender != in_service.contender, **anchored,
     )  # fmt: skip
 
 

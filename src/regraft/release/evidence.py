@@ -122,6 +122,7 @@ class Judged:
     anchor: np.ndarray | None = None  # log-odds of the champion of a week ago, where there was another one
     known: np.ndarray | None = None  # bool per row: whether it lies before that champion's cut
     asked: tuple[np.ndarray, np.ndarray] = (np.zeros(0), np.zeros(0))  # the same requests: trainer's log-odds, server's
+    another: bool = False  # whether the new version is of another contender than the champion
 
     @property
     def broken(self) -> bool:

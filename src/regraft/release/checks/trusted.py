@@ -1,7 +1,11 @@
-"""The new version is not worse than the champion on older rows: what it knew, it still knows."""
+"""The new version is not worse than the champion on older rows: what it knew, it still knows.
+
+Another contender than the one in service bears the burden of proof: it must not even look worse by the margin.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -18,4 +22,7 @@ class Trusted(Limits):
 
     def look(self, judged: Judged) -> Finding:
         rows = judged.periods < judged.newest
-        return worse("trusted", "older held-out rows", judged, rows, self)
+        found = worse("trusted", "older held-out rows", judged, rows, self)
+        if judged.another and found.outcome == "pass" and found.values.get("difference", 0.0) < -self.margin:
+            return replace(found, outcome="keep", reason=f"{found.reason}; another contender must not look worse")
+        return found
