@@ -10,6 +10,9 @@ from regraft.setup.site import Site
 from site_world import FIRST, SiteWorld
 
 
+RETENTION = ("retain", "let go", "cleaned")
+
+
 def lines(site: Site) -> list[dict[str, Any]]:
     (path,) = (site.reports / "log").glob("*.jsonl")
     return [json.loads(line) for line in path.read_text().splitlines()]
@@ -20,11 +23,11 @@ def test_an_update_is_one_line_per_step_with_run_seconds_and_rows_and_nobody_in_
     world.ingest(rows)
     done = update(world.site)
     found = lines(world.site)
-    steps = ["recover", "ingest", "check", "judge", "renew", "gate", "publish", "commit", "done"]
+    steps = ["recover", "ingest", *RETENTION, "check", "judge", "renew", "gate", "publish", "commit", "done"]
     assert [line["step"] for line in found] == steps
     assert {line["kind"] for line in found} == {"update"}
     assert all(line["seconds"] >= 0 and line["at"].endswith("Z") for line in found)
-    assert [line["run"] for line in found[2:]] == [done.run] * 7
+    assert [line["run"] for line in found[5:]] == [done.run] * 7
     by_step = {line["step"]: line for line in found}
     assert by_step["check"]["rows"] == len(rows)
     assert by_step["check"]["date"] == world.days[FIRST]
