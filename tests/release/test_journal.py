@@ -9,7 +9,6 @@ from regraft.release.update import update
 from regraft.setup.site import Site
 from site_world import FIRST, SiteWorld
 
-
 RETENTION = ("retain", "let go", "cleaned")
 
 
