@@ -89,7 +89,7 @@ def stored(rows: pl.DataFrame) -> pl.DataFrame:
     """As a site keeps them; a row becomes known when it happens."""
     return rows.select(
         uid="user_id", item_id="item_id", time="timestamp", known_at="timestamp", event="event", value="value",
-        label=(pl.col("event") == "click").cast(pl.Int8),
+        label=(pl.col("event") == "click").cast(pl.Int8), request_id=pl.lit(None, pl.String),
     )  # fmt: skip
 
 

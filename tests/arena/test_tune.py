@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -137,16 +139,19 @@ def test_people_and_rows_are_counted_as_they_were_kept(turned: Tuned) -> None:
     assert everything.storage > 3 * cost.storage
 
 
+def killed(folder: str) -> None:
+    """A run that ends while its fourth cell is written."""
+    killed_at("open cost.json 4")
+    list(Tuning(tuned(config("wording turns")), Path(folder)).run())
+
+
 def test_a_run_killed_in_the_middle_of_a_cell_goes_on_to_the_same_scores(turned: Tuned, tmp_path: Path) -> None:
-    found = tuned(config("wording turns"))
-    child = os.fork()
-    if not child:
-        killed_at("open cost.json 4")
-        list(Tuning(found, tmp_path / "run").run())
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WTERMSIG(status) == signal.SIGKILL
-    again = Tuning(found, tmp_path / "run")
+    words = "import sys; from arena.test_tune import killed; killed(sys.argv[1])"
+    tests = str(Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])}
+    child = subprocess.run([sys.executable, "-c", words, str(tmp_path / "run")], env=environment, capture_output=True)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    again = Tuning(tuned(config("wording turns")), tmp_path / "run")
     there = [renewal is None for _, renewal in again.run()]
     assert there == [True] * 3 + [False] * (len(there) - 3)
     for cell in again.cells():
