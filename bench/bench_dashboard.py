@@ -193,7 +193,7 @@ def write(found: list[Timed], size: int, out: Path, quick: bool) -> None:
         for one in found
     ]  # fmt: skip
     rows.append({
-        "page": "export, two years: megabytes", "warm": "", "warm_cpu": "", "first": "",
+        "page": "export of two years", "warm": "", "warm_cpu": "", "first": "",
         "kilobytes": f"{size / 1000:.0f}", "target": "<= 2000 kB", "met": "yes" if size <= 2_000_000 else "no", "n": 1,
     })  # fmt: skip
     for row in rows:
