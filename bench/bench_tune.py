@@ -43,7 +43,7 @@ ML_USERS = 0.04  # share of the users of ML-1M, with all of their rows
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One run. `known` is the right answer, in words, where the world was made so that there is one."""
+    """One run. `known` is what was expected of it, in words, where the world was made so that an answer is known."""
 
     name: str
     known: str
@@ -114,7 +114,7 @@ def run(part: Part, runs: Path, budget: float | None) -> None:
 
 def section(part: Part, found: dict[str, Any]) -> Iterator[str]:
     yield f"## {part.name}"
-    yield f"Right answer: {part.known}."
+    yield f"Expected before it was run: {part.known}."
     yield f"{found['stream']['describe']}. Chosen on periods {_span(found['chosen_on'])}, checked on {_span(found['checked_on'])}, {found['period_days']:.3g} days each."
     yield "\n".join(f"- {line}" for line in sentences(found))
     head = "| contender | days | every | share | AUC | earlier, minus best | later, minus best | forgetting | s per period | people exposed |"
