@@ -8,20 +8,19 @@ Every seed is one world, and its counts are kept in --runs: the same command goe
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from common import ROOT
-from scipy.stats import binomtest
+from rates import Row, markdown, write_csv
 
 from regraft.data.drift_world import DriftWorld, simulate
 from regraft.data.pseudonyms import VARIABLE
@@ -45,32 +44,6 @@ CLEAN = DriftWorld(
 DRIFT = replace(CLEAN, taste_change_at=20, new_items_at=30, season_every=4)
 SMALL = replace(CLEAN, users=60, items=60, visits=0.3, impressions=4)
 SERVED = replace(CLEAN, users=300, items=100, periods=FIRST + 6)
-COLUMNS = ("measure", "rate", "low", "high", "target", "met", "n")
-
-
-@dataclass(frozen=True)
-class Row:
-    """`found` of `n`. A share is to be at least the target, or at most where `at_most`."""
-
-    measure: str
-    found: int
-    n: int
-    target: float | None = None
-    at_most: bool = False
-
-    def cells(self) -> list[str]:
-        exact = binomtest(self.found, self.n).proportion_ci(method="exact") if self.n else None
-        rate = self.found / self.n if self.n else float("nan")
-        met = (
-            ""
-            if self.target is None
-            else "yes"
-            if (rate <= self.target if self.at_most else rate >= self.target)
-            else "no"
-        )
-        target = "" if self.target is None else f"{'<=' if self.at_most else '>='} {self.target:g}"
-        low, high = (f"{exact.low:.4f}", f"{exact.high:.4f}") if exact else ("", "")
-        return [self.measure, f"{rate:.4f}", low, high, target, met, str(self.n)]
 
 
 # -- before training: the checks of a day's rows, without a site --------------------------------------
@@ -214,8 +187,6 @@ def rows_of(totals: dict[str, Counter[str]]) -> list[Row]:
 
 
 def page(rows: list[Row], seeds: list[int]) -> str:
-    table = ["| " + " | ".join(COLUMNS) + " |", "|---|--:|--:|--:|--:|---|--:|"]
-    table += ["| " + " | ".join(row.cells()) + " |" for row in rows]
     return "\n".join(
         [
             "# The gate",
@@ -224,7 +195,7 @@ def page(rows: list[Row], seeds: list[int]) -> str:
             "",
             f"Drift world, seeds {', '.join(map(str, seeds))}; default settings of all checks, tuned on seeds from 100 on. Intervals are exact (Clopper-Pearson, 95 %); days of one world are not quite independent, so they are a little too narrow.",
             "",
-            *table,
+            *markdown(rows),
             "",
             "## How",
             "",
@@ -258,10 +229,7 @@ def main() -> None:
         print(*row.cells(), sep="\t")
     if options.quick:
         return
-    with (options.out / "gate.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows(row.cells() for row in rows)
+    write_csv(options.out / "gate.csv", rows)
     write_text(options.out / "gate.md", page(rows, seeds))
 
 

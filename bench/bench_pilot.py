@@ -8,11 +8,9 @@ What was counted is kept in --runs, in blocks of seeds: the same command goes on
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +18,7 @@ import numpy as np
 import polars as pl
 from common import ROOT
 from pilot_world import BEFORE, BY_ITSELF, SCENARIOS, WEEKS, WINDOW, WORLD, joined, past, people, pilot
-from scipy.stats import binomtest
+from rates import Row, markdown, write_csv
 
 from regraft.data.drift_world_settings import DAY
 from regraft.files import write_text
@@ -30,7 +28,6 @@ from regraft.pilot.sample_ratio import sample_ratio
 from regraft.pilot.settings import Plan
 from regraft.pilot.verdict import verdict
 
-COLUMNS = ("measure", "rate", "low", "high", "target", "met", "n")
 USERS, DAYS = 4000, 21  # of a simulated pilot, and in how many days they enter
 METRICS, SEGMENTS = ("visits", "ctr"), ("a", "b", "c")
 LIFT = {"visits": 0.3, "ctr": 0.01}  # of the known lift: 4 visits become 4.3, a click rate of 0.2 becomes 0.21
@@ -39,26 +36,6 @@ SIZES = (2_000, 10_000, 50_000)  # users of a pilot whose assignment is broken
 BROKEN = 0.53  # share of the treatment, where it should be half
 MINIMUM_LIFT, MARGIN = 0.08, 0.07  # of ctr and of active_days, in the drift world
 Counts = dict[str, list[int]]  # name: [found, n]
-
-
-@dataclass(frozen=True)
-class Row:
-    """`found` of `n`. A share is to be at least the target, or at most where `at_most`."""
-
-    measure: str
-    found: int
-    n: int
-    target: float | None = None
-    at_most: bool = False
-
-    def cells(self) -> list[str]:
-        exact = binomtest(self.found, self.n).proportion_ci(method="exact")
-        rate = self.found / self.n
-        target, met = "", ""
-        if self.target is not None:
-            target = f"{'<=' if self.at_most else '>='} {self.target:g}"
-            met = "yes" if (rate <= self.target if self.at_most else rate >= self.target) else "no"
-        return [self.measure, f"{rate:.4f}", f"{exact.low:.4f}", f"{exact.high:.4f}", target, met, str(self.n)]
 
 
 # -- simulated users: the truth is known to every digit -------------------------------------------------
@@ -220,8 +197,6 @@ def rows_of(totals: dict[str, Counter[str]]) -> list[Row]:
 
 
 def page(rows: list[Row]) -> str:
-    table = ["| " + " | ".join(COLUMNS) + " |", "|---|--:|--:|--:|--:|---|--:|"]
-    table += ["| " + " | ".join(row.cells()) + " |" for row in rows]
     return "\n".join(
         [
             "# The statistics of a pilot",
@@ -230,7 +205,7 @@ def page(rows: list[Row]) -> str:
             "",
             "Intervals are exact (Clopper-Pearson, 95 %).",
             "",
-            *table,
+            *markdown(rows),
             "",
             "## How",
             "",
@@ -263,10 +238,7 @@ def main() -> None:
         print(*row.cells(), sep="\t")
     if options.quick:
         return
-    with (options.out / "pilot.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows(row.cells() for row in rows)
+    write_csv(options.out / "pilot.csv", rows)
     write_text(options.out / "pilot.md", page(rows))
 
 
