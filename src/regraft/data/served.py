@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from regraft.data.build import MOST_NEGATIVES
 from regraft.data.store import IMPRESSION
 
-MOST = 1_024  # ids of examples apart are those of rows, times this, below zero
 LISTED = ["request_id", "item_id"]
 
 
@@ -21,6 +21,7 @@ def asked_when_shown(rows: pl.DataFrame, liked: pl.Expr) -> pl.DataFrame:
 
     `liked`: 1 for a row that the label rule likes. Of several answers to one item of a list the best is the example.
     An answer that came late, on a later day than its list or behind the feedback delay is a row like any other.
+    Ids of examples apart are below zero, as those of sampled negatives are.
     """
     rows = rows.with_columns(example=pl.lit(True), happened=pl.lit(True))
     passed, day = pl.col("event") == IMPRESSION, pl.col("time").dt.truncate("1d")
@@ -31,7 +32,7 @@ def asked_when_shown(rows: pl.DataFrame, liked: pl.Expr) -> pl.DataFrame:
     best = lists.with_columns(liked=liked).sort("liked", "time", descending=[True, False], maintain_order=True)
     best = best.unique(LISTED, keep="first", maintain_order=True)
     apart = best.with_columns(
-        time="shown", known_at="shown", row_id=-1 - pl.col("row_id") * MOST, happened=pl.lit(False)
+        time="shown", known_at="shown", row_id=-1 - pl.col("row_id") * MOST_NEGATIVES, happened=pl.lit(False)
     ).select(rows.columns)
     known = pl.when(pl.col("passed")).then(day.dt.offset_by("1d").dt.offset_by("-1ms")).otherwise("known_at")
     past = lists.with_columns(example=pl.lit(False), known_at=known.cast(rows.schema["known_at"])).select(rows.columns)
