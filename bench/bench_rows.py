@@ -56,7 +56,8 @@ def step(name: str, work: Path, champion: str) -> None:
     from regraft.release.init import first_close
     from regraft.release.recovery import working
     from regraft.release.update import update
-    from regraft.setup.site import FILE, Site
+    from regraft.setup.site import Site
+    from regraft.setup.site_options import FILE
 
     folder = work / "shop"
     if not folder.exists():

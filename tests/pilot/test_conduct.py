@@ -21,7 +21,8 @@ from regraft.pilot.terms import PilotOptions, Terms
 from regraft.release.promote import promote
 from regraft.release.update import update
 from regraft.serving.service import Service
-from regraft.setup.site import DAY, FILE, Site
+from regraft.setup.site import DAY, Site
+from regraft.setup.site_options import FILE
 from regraft.state import ledger, pilots, versions
 from regraft.state.database import transaction
 from site_world import FIRST, SiteWorld

@@ -16,7 +16,8 @@ from regraft.release.ingest import ingest
 from regraft.release.init import first_close
 from regraft.release.recovery import working
 from regraft.release.update import update
-from regraft.setup.site import DAY, FILE, Site
+from regraft.setup.site import DAY, Site
+from regraft.setup.site_options import FILE
 from regraft.state import versions
 from regraft.state.database import transaction
 from regraft.workbench import CONTENDER

@@ -5,7 +5,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from regraft.errors import ConfigError
-from regraft.setup.site import FILE, SCHEMA, Site, SiteOptions
+from regraft.setup.site import Site
+from regraft.setup.site_options import FILE, SCHEMA, SiteOptions
 from site_world import SiteWorld
 
 

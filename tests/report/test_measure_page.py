@@ -9,7 +9,7 @@ from regraft.metrics.measures import BY_NAME, MEASURES
 from regraft.release import long_term, short_term
 from regraft.report.measure_page import measure_page, title
 from regraft.report.measure_words import DECLARED, JAPANESE
-from regraft.setup.site import SiteOptions
+from regraft.setup.site_options import SiteOptions
 
 
 def test_every_measure_has_japanese_words_and_no_words_are_left_over() -> None:

@@ -14,7 +14,7 @@ from regraft.release.promote import promote
 from regraft.release.update import update
 from regraft.serving.app import make_app
 from regraft.serving.service import Service
-from regraft.setup.site import FILE
+from regraft.setup.site_options import FILE
 from regraft.state import keys, pilots, versions
 from regraft.state.database import transaction
 from site_world import FIRST, SiteWorld

@@ -16,7 +16,8 @@ from regraft.data.pseudonyms import VARIABLE, load_key
 from regraft.release.ingest import ingest
 from regraft.release.init import first_close
 from regraft.release.recovery import working
-from regraft.setup.site import DAY, FILE, Site
+from regraft.setup.site import DAY, Site
+from regraft.setup.site_options import FILE
 from site_world import SiteWorld
 
 

@@ -16,6 +16,7 @@ from regraft.arena.tune_grid import tuned
 from regraft.arena.tune_measures import Measured, measured
 from regraft.setup.config import SITE_FILE, ArenaConfig, ContenderOptions
 from regraft.setup.inputs import inputs
+from regraft.setup.site_options import SiteOptions
 
 PLACE = Path("reports") / "tune"  # of a site
 
@@ -48,8 +49,6 @@ def open_tuning(
 
 def _of_site(folder: Path) -> ArenaConfig:
     """The site's own contenders on its own rows; cheaper rungs beside them are the arena's question."""
-    from regraft.setup.site import SiteOptions  # needs the extra `site`
-
     config, options = site_config(folder), SiteOptions.read(folder / SITE_FILE)
     own = {c.label for c in options.contenders}
     return config.model_copy(update={"contenders": tuple(c for c in config.contenders if c.label in own)})

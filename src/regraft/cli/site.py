@@ -124,7 +124,7 @@ def schema() -> None:
 
     It names every setting, its default and what it means; `regraft init` lays it beside the file, where editors find it. That of a run is printed by `regraft arena schema`.
     """
-    from regraft.setup.site import SiteOptions
+    from regraft.setup.site_options import SiteOptions
 
     say_json(SiteOptions.model_json_schema())
 

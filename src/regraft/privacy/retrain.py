@@ -11,7 +11,8 @@ from regraft.data.sides import Side
 from regraft.errors import StateError
 from regraft.release import close
 from regraft.setup.config import ContenderOptions
-from regraft.setup.site import Site, SiteOptions, days_cuts
+from regraft.setup.site import Site, days_cuts
+from regraft.setup.site_options import SiteOptions
 from regraft.state import versions
 from regraft.state.database import transaction
 from regraft.state.tables import periods

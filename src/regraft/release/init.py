@@ -19,7 +19,8 @@ from regraft.release.commit import Closed, commit
 from regraft.release.ingest import ingest
 from regraft.release.runs import Outcome, begin, date_of
 from regraft.setup.retention import DEFAULTS
-from regraft.setup.site import DAY, FILE, SCHEMA, Site, SiteOptions, days_cuts
+from regraft.setup.site import DAY, Site, days_cuts
+from regraft.setup.site_options import FILE, SCHEMA, SiteOptions
 from regraft.state import files, lease
 from regraft.state.database import transaction
 from regraft.state.lease import Lease
