@@ -32,7 +32,7 @@ CALM = {
     "users": 160, "items": 100, "periods": 20, "days_per_period": 10.0, "taste_change_at": None, "new_items_at": None,
     "season_every": None, "churn": 0.02,
 }  # fmt: skip
-GRID = {"price_per_hour": 1.0, "share": [0, 1], "every": [1, 4], "days": [30, 90]}
+GRID = {"share": [0, 1], "every": [1, 4], "days": [30, 90]}
 CLASSICAL = ("rates", "popularity")
 SMALL_BASE = {
     "base": {"nano": {"vocabulary": 800, "width": 48, "heads": 2, "layers": 2, "epochs": 2}},
@@ -58,7 +58,7 @@ class Part:
             "periods": {"by": "calendar", "every": "10d", "warm_up": 0.1},
         }  # fmt: skip
         own = {"name": self.name, "data": data, "contenders": list(self.contenders), "first_update": 9}
-        return ArenaConfig.parse(own | {"tune": GRID} | self.more)
+        return ArenaConfig.parse(own | {"tune": GRID, "prices": {"update_hour": 1.0}} | self.more)
 
 
 PARTS = (
