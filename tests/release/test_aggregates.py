@@ -37,7 +37,7 @@ def test_a_held_day_has_counts_alone_and_a_skipped_one_says_that_nothing_went_li
     assert set(read(world, since=day)["measure"]) == {"rows", "people"}
     skip(world.site, held.run)
     found = {row["measure"]: row for row in read(world, since=day).rows(named=True)}
-    assert found["promoted"]["value"] is None and found["promoted"]["hidden"]  # nobody was learnt from
+    assert found["promoted"] == found["promoted"] | {"value": 0.0, "n": 0, "hidden": False}  # nobody was learnt from
     assert "auc" not in found
 
 
@@ -142,7 +142,7 @@ def told(world: SiteWorld) -> SiteWorld:
     ]
     few = Aggregate("2025-01-07", "ctr", 0.5, 0.4, 0.6, 3)
     with transaction(world.site.engine) as connection:
-        aggregates.write(connection, [*rows, few])
+        aggregates.write(connection, [*rows, few, Aggregate("2025-01-07", "promoted", 0.0, math.nan, math.nan, 0)])
     return world
 
 
@@ -152,6 +152,7 @@ def test_metrics_prints_names_and_hides_what_few_people_did(told: SiteWorld) -> 
     assert text.exit_code == 0
     (line,) = [line for line in text.output.splitlines() if " ctr " in line]
     assert "fewer than 10 people" in line and "0.5" not in line
+    assert "nobody" in next(line for line in text.output.splitlines() if " promoted " in line)
     (row,) = [
         r for r in json.loads(CliRunner().invoke(app, ["metrics", folder, "--json"]).output) if r["measure"] == "ctr"
     ]
