@@ -14,7 +14,8 @@ from regraft.release import aggregates as daily
 from regraft.release.cost import assumptions, spent
 from regraft.release.evidence import Finding
 from regraft.release.held import skip
-from regraft.release.person_days import by_arm, kinds, person_days
+from regraft.release.long_term import long_term
+from regraft.release.person_days import EMPTY, by_arm, kinds, person_days
 from regraft.release.runs import Outcome
 from regraft.release.update import update
 from regraft.setup.measuring import MeasureOptions
@@ -106,6 +107,24 @@ def test_kinds_of_people_by_their_earlier_days() -> None:
         schema={"uid": pl.String, "day": pl.Int64}, orient="row",
     ).with_columns(day=pl.date(2025, 1, pl.col("day")))  # fmt: skip
     assert dict(kinds(days, date(2025, 1, 10)).iter_rows()) == {"a": "new", "b": "light", "c": "heavy"}
+
+
+def test_the_gain_of_a_pilot_is_told_as_a_curve_and_too_early_until_it_is_long_enough() -> None:
+    begins, worth = date(2025, 1, 1), {"control": 1.0, "treatment": 1.5}
+    frame = pl.DataFrame(
+        [
+            (f"{arm}{k}", begins + timedelta(days=day), arm, 1, gain, 0, 0, 0)
+            for arm, gain in worth.items() for k in range(40) for day in range(12 + k % 3)
+        ],
+        schema=EMPTY.schema, orient="row",
+    )  # fmt: skip
+    rows = [row for row in long_term(frame, "2025-01-20", 10) if "gain" in row.measure]
+    final, *curve = rows
+    assert (final.measure, final.arm, final.n, math.isnan(final.value)) == ("lifetime_gain", "", 40, True)
+    assert [row.segment for row in curve[:2]] == ["after=00", "after=01"] and curve[0].value == pytest.approx(0.5)
+    assert curve[-1].value == pytest.approx(0.5 * len(curve))
+    alone = long_term(frame.filter(pl.col("arm") == "control"), "2025-01-20", 10)
+    assert not [row for row in alone if "gain" in row.measure]
 
 
 def test_what_is_hidden_cannot_be_worked_out_from_the_rest() -> None:

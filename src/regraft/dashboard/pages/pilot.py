@@ -55,7 +55,7 @@ def _shown(numbers: dict[str, Any], pilot: Pilot, now: Standing, words: Dashboar
     return {
         "effects": [_effect(row) for row in numbers["effects"] if row["n_control"] + row["n_treatment"]],
         "funnel": _funnel(numbers["funnel"], pilot, now, words),
-        "exposure": _by_exposure(numbers["by_exposure"], words),
+        "exposure": by_exposure_chart(numbers["by_exposure"], words),
         "entered": sum(numbers["entered"].values()),
     }
 
@@ -87,7 +87,7 @@ def _funnel(rows: list[dict[str, Any]], pilot: Pilot, now: Standing, words: Dash
     return Chart("funnel", "pilot", "", (latest,), drawn, (words("m funnel"),), tuple(cells))
 
 
-def _by_exposure(rows: list[dict[str, Any]], words: DashboardWords) -> Chart:
+def by_exposure_chart(rows: list[dict[str, Any]], words: DashboardWords) -> Chart:
     """The lift of the primary metric on each day since exposure, of the same people."""
     told = [row for row in rows if row["relative"] is not None]
     if not told:
