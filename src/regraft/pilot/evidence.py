@@ -129,7 +129,8 @@ def snapshot(of: Evidence) -> dict[str, Any]:
 
 
 def _learnt(made: list[Version], pilot: Pilot, terms: Terms) -> dict[str, int]:
-    found = {}
+    """Examples that the newest version of each arm's contender learnt from, of those made in the pilot."""
+    found: dict[str, int] = {}
     for arm, contender in ((CONTROL, terms.control), (TREATMENT, terms.treatment)):
         own = [v for v in made if v.contender == contender and "examples" in v.lineage]
         inside = [v for v in own if (pilot.begun or 0) < v.cut <= (pilot.ended or v.cut)]

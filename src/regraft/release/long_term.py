@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from regraft.data.assign import COMPARED
+from regraft.data.assign import COMPARED, CONTROL, TREATMENT
 from regraft.metrics import returning, satisfaction, survival
 from regraft.metrics.estimate import NAN, Estimate
 from regraft.release.person_days import by_arm, kinds
@@ -46,7 +46,7 @@ def long_term(days: pl.DataFrame, day: str, quiet: int) -> Iterator[Aggregate]:
         yield row(day, "lifetime_value", worth if worth.n else early, arm)
         yield from _curve(day, STAYING, survival.staying(stays), arm)
     if all(arm in lives for arm in COMPARED):
-        gain = survival.gain_so_far(*(lives[arm] for arm in COMPARED))
+        gain = survival.gain_so_far(lives[CONTROL], lives[TREATMENT])
         yield row(day, "lifetime_gain", survival.lifetime_gain(gain))
         yield from _curve(day, GAIN, gain)
 
