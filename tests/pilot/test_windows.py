@@ -107,3 +107,9 @@ def test_what_was_done_is_told_of_every_day_of_the_same_people_and_what_was_show
     ]  # fmt: skip
     whole = found.group_by("uid").agg(pl.col("clicks", "ctr_num", "ctr_den").sum())
     assert whole.sort("uid").equals(followed.select(whole.columns).sort("uid"))
+
+
+def test_before_the_first_window_has_ended_there_is_nobody_on_any_day() -> None:
+    frame = rows(("a", 0, "impression", "control", "r", 0))
+    until = BEGUN + DAY
+    assert by_day(frame, people(frame, exposed(frame, BEGUN, until), until), 7).is_empty()
