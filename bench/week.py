@@ -32,6 +32,7 @@ from typing import Any
 import polars as pl
 import yaml
 from common import ROOT, data_file
+from leash import leash
 
 from regraft.data.drift_world_loop import ClosedLoop
 from regraft.data.drift_world_settings import DAY, START, DriftWorld
@@ -68,6 +69,7 @@ class Story:
             env=self.environment | environment,
             capture_output=True,
             text=True,
+            preexec_fn=leash,
         )
         expected = code if isinstance(code, set) else {code}
         assert done.returncode in expected, f"{arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}"
@@ -121,7 +123,9 @@ class Server:
             "--replay",
         ]
         self.log = (self.story.out / "serve.log").open("ab")
-        self.process = subprocess.Popen(command, env=self.story.environment, stderr=self.log, stdout=self.log)
+        self.process = subprocess.Popen(
+            command, env=self.story.environment, stderr=self.log, stdout=self.log, preexec_fn=leash
+        )
         self.asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         until = time.monotonic() + 300
         while True:

@@ -43,8 +43,10 @@ def test_a_held_day_has_counts_alone_and_a_skipped_one_says_that_nothing_went_li
 
 def test_a_day_without_lists_has_foresight_returns_and_cost(world: SiteWorld) -> None:
     world.ingest(world.of(world.days[FIRST]))
-    update(world.site)
+    assert update(world.site).ctr == {}
     day, week = world.days[FIRST], world.days[FIRST - 7]
+    said = CliRunner().invoke(app, ["update", str(world.folder / "shop"), "--date", day, "--json"]).output
+    assert "ctr" not in json.loads(said) and json.loads(said)["judged"]
     found = {row["measure"]: row for row in read(world, since=week).rows(named=True)}
     rows = world.of(*world.days[: FIRST + 1]).with_columns(day=pl.col("timestamp").dt.date())
     there = rows.filter(pl.col("day") == date.fromisoformat(week))["user_id"].unique()

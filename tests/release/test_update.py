@@ -48,6 +48,19 @@ def test_rows_in_are_accepted_set_aside_or_already_there(world: SiteWorld) -> No
     assert (again.rows_in, again.accepted, again.already_there) == (len(day), 0, len(day))
 
 
+def test_an_event_is_known_again_by_its_id_whatever_else_it_says_and_on_whatever_day(world: SiteWorld) -> None:
+    day, next_day = (world.of(world.days[k]) for k in (FIRST, FIRST + 1))
+    named = day.with_columns(event_id=pl.format("e{}", pl.int_range(pl.len())))
+    assert world.ingest(named).accepted == len(day)
+    later = next_day.head(2).with_columns(event_id=pl.Series(["e0", "e1"]))
+    assert world.ingest(later).already_there == 2
+    same = named.with_columns(event_id=pl.format("f{}", pl.int_range(pl.len())))
+    assert world.ingest(same).accepted == len(day)  # equal rows, but other events
+    nameless = named.with_columns(event_id=pl.lit(None, pl.String))
+    assert world.ingest(nameless).accepted == len(day)
+    assert world.ingest(day).already_there == len(day)  # by what they say, as where there is no such column
+
+
 def test_data_hold_uids_and_no_id_of_a_person(world: SiteWorld) -> None:
     site = world.site
     with transaction(site.engine) as connection:

@@ -225,7 +225,7 @@ def _show(outcome: Outcome, as_json: bool, dry_run: bool = False) -> None:
     if as_json:
         from dataclasses import asdict
 
-        say_json(asdict(outcome))
+        say_json({name: value for name, value in asdict(outcome).items() if name != "ctr" or value})
         return
     from regraft.release.gate import because
 
@@ -233,6 +233,9 @@ def _show(outcome: Outcome, as_json: bool, dry_run: bool = False) -> None:
         say(f"  {finding.outcome:<5} {finding.check:<14} {finding.reason}")
     for name, seen in outcome.judged.items():
         say(f"  {name} before this day: AUC {seen['auc']:.4f} on its {seen['rows']:,.0f} rows")
+    if ctr := outcome.ctr:
+        ends = f" ({ctr['low']:.4f} to {ctr['high']:.4f})" if "low" in ctr else ""
+        say(f"  lists of this day: CTR {ctr['value']:.4f}{ends} of {ctr['n']:,.0f} people")
     if dry_run:
         reasons = because(outcome.findings, "hold")
         told = f"would be held for a person, because of {reasons}" if reasons else "would be learnt from"

@@ -56,6 +56,18 @@ def refresh(site: Site, tell: Tell = str) -> list[str]:
     return written
 
 
+def click_rate(site: Site, day: str) -> dict[str, float]:
+    """The click-through rate of everybody on a day, as `regraft metrics` tells it: value, low, high and n.
+
+    Empty where nothing was served, where the day is held, and where it is hidden because so few people saw a list;
+    no low and high where there is no interval.
+    """
+    with transaction(site.engine) as connection:
+        found = aggregates.read(connection, ["ctr"], days=[day])
+    told = found.drop_nulls("value").select("value", "low", "high", "n").to_dicts()
+    return {name: value for one in told for name, value in one.items() if value is not None}
+
+
 def _write(site: Site, closed: Closed, tell: Tell) -> bool:
     """Whether a day's numbers could be written. It is closed whatever happens here: the next update tries again."""
     try:

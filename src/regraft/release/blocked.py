@@ -108,5 +108,5 @@ def _block(connection: Connection, user: str, uid: str, pseudonym: str) -> Erasu
 
 
 def _spooled(site: Site, pseudonym: str) -> bool:
-    segments = [one for kind in ("events", "lists") for one in spool.segments(site.spool / kind)]
-    return any(row["pseudonym"] == pseudonym for segment in segments for row in spool.read(segment))
+    segments = (one for kind in ("events", "lists") for one in spool.segments(site.spool / kind))
+    return any(row["pseudonym"] == pseudonym for segment in segments for row in spool.lines(segment))

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from regraft.data import store
 from regraft.data.ingest import ingest as read_log
+from regraft.data.interactions import EVENT_ID
 from regraft.data.periods import Cuts
 from regraft.data.pseudonyms import Key, load_key, new_uid
 from regraft.data.store import DayFile
@@ -23,7 +24,7 @@ from regraft.release.runs import date_of
 from regraft.setup.site import Site
 from regraft.state import files, lease, vault
 from regraft.state.database import transaction
-from regraft.state.files import Counts
+from regraft.state.files import Counts, Listed
 from regraft.state.lease import Lease
 
 ROWS = "rows"  # counter of row ids
@@ -57,13 +58,12 @@ def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
     with transaction(site.engine) as connection:
         lease.demand(connection, held)
         events = _with_uids(connection, rows.events, key)
-        days = events["time"].dt.strftime(store.DAY).unique().to_list()
-        listed = files.listed(connection, days, states=files.STATES)
+        listed = _may_hold(files.listed(connection, states=files.STATES), events)
         known_items = files.listed(connection, [store.ITEMS])
         cuts = site.cuts(connection)
         first = files.next_number(connection, ROWS)
-    there = store.read(site.data, listed, ["identity"])["identity"]
     events = events.with_columns(identity=store.identities(events))
+    there = store.there(site.data, listed, events["identity"])
     new = events.filter(~pl.col("identity").is_in(there.implode()) & pl.col("identity").is_first_distinct())
     new = _known(new, cuts.end if cuts else None).sort("known_at", "time", maintain_order=True)
     new = new.with_columns(row_id=first + pl.int_range(pl.len(), dtype=pl.Int64))
@@ -79,6 +79,13 @@ def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
             files.add(connection, part, own)
     boundary("list", **{name: value for name, value in vars(counts).items() if name != "sha256"})
     return counts
+
+
+def _may_hold(listed: list[Listed], events: pl.DataFrame) -> list[Listed]:
+    """The files that may hold some of the events already: those of their days, but an event_id counts on any day."""
+    named = EVENT_ID in events.columns and events[EVENT_ID].count()
+    days = set() if named else set(events["time"].dt.strftime(store.DAY).unique())
+    return [f for f in listed if f.day != store.ITEMS and (named or f.day in days)]
 
 
 def _by_day(counts: Counts, written: list[DayFile], cuts: Cuts | None) -> list[tuple[Counts, list[DayFile]]]:

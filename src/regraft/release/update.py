@@ -15,7 +15,7 @@ Until the commit nothing that anybody reads has changed. After it the day's numb
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
         demand_whole(site)
         done = _update(site, held, day, tell, accept)
         aggregates.refresh(site, tell)
-        return done
+        return replace(done, ctr=aggregates.click_rate(site, done.date))
 
 
 def catch_up(site: Site, day: str | None, tell: Tell = str) -> list[Outcome]:

@@ -217,7 +217,7 @@ class Site:
 
     def spooled_events(self, since: int) -> list[dict[str, Any]]:
         """Events that servers have spooled and that happened at or after `since` (ms), oldest first."""
-        rows = [row for segment in spool.segments(self.spool / "events") for row in spool.read(segment)]
+        rows = (row for segment in spool.segments(self.spool / "events") for row in spool.lines(segment))
         unique = {row["event_id"]: row for row in rows if row["time"] >= since}
         return sorted(unique.values(), key=lambda row: (row["time"], row["event_id"]))
 
