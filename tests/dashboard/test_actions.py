@@ -7,9 +7,9 @@ import time
 import pytest
 
 from dashboard.conftest import Board
-from regraft.dashboard import worker
 from regraft.dashboard.actions import ACTIONS
 from regraft.errors import ConfigError
+from regraft.release import worker
 from regraft.state import jobs, keys, ledger, templates, versions
 from regraft.state.database import transaction
 from site_world import FIRST

@@ -13,13 +13,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from regraft.dashboard import asked, worker
+from regraft.dashboard import asked
 from regraft.dashboard.actions import action
 from regraft.dashboard.pages import PAGES
 from regraft.dashboard.render import Renderer, style
 from regraft.dashboard.session import Sessions
 from regraft.dashboard.view import View
 from regraft.errors import RegraftError
+from regraft.release import worker
 from regraft.serving.guards import BoundedBody
 from regraft.setup.site import Site
 from regraft.state.keys import ApiKey

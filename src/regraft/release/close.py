@@ -25,6 +25,7 @@ from regraft.strategies.contender import DESCRIPTION
 from regraft.workbench import CONTENDER, Workbench
 
 RENEWED = "renewed.json"
+SECONDS_ALL = "seconds_all"  # in the lineage of a version of several closes: what they took together
 
 
 @dataclass(frozen=True)
