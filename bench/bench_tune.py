@@ -32,7 +32,7 @@ CALM = {
     "users": 160, "items": 100, "periods": 20, "days_per_period": 10.0, "taste_change_at": None, "new_items_at": None,
     "season_every": None, "churn": 0.02,
 }  # fmt: skip
-GRID = {"price_per_hour": 1.0, "share": [0, 1], "every": [1, 4], "days": [30, 90]}
+GRID = {"share": [0, 1], "every": [1, 4], "days": [30, 90]}
 CLASSICAL = ("rates", "popularity")
 SMALL_BASE = {
     "base": {"nano": {"vocabulary": 800, "width": 48, "heads": 2, "layers": 2, "epochs": 2}},
@@ -84,7 +84,8 @@ class Part:
         if self.log:
             data = {"path": str(data_file(self.log.file)), "periods": self.log.periods}
             span = dict(zip(("first_update", "last_update"), self.log.updates, strict=True))
-        own = {"name": self.name, "data": data, "contenders": list(self.contenders), "tune": GRID}
+        own = {"name": self.name, "data": data, "contenders": list(self.contenders)}
+        own |= {"tune": GRID, "prices": {"update_hour": 1.0}}
         return ArenaConfig.parse(own | span | self.more)
 
     @property

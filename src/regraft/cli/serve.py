@@ -39,7 +39,7 @@ def recommend(
 ) -> None:  # fmt: skip
     """Write lists for many people into a file.
 
-    A killed call is finished by the same command, and the file is the one that an unbroken call gives. Such lists are not spooled: nobody knows here whether they are seen.
+    While a pilot runs everybody is in the arm that the server puts them in; each row says arm and version. A killed call is finished by the same command, and the file is the one that an unbroken call gives. Such lists are not spooled: nobody knows here whether they are seen.
     """
     from regraft import files
     from regraft.serving.batch import parts_of, recommend_all, suffix_of
@@ -50,7 +50,7 @@ def recommend(
     files.output(out, (users, folder), force or parts_of(out).is_dir(), mark="")
     site = Site.open(folder)
     done = recommend_all(site, users, out, n, wall_clock(), tell)
-    say(f"Lists of {done.people - done.left_out:,} people by {done.version}: {out}")
+    say(f"Lists of {done.people - done.left_out:,} people by {done.versions}: {out}")
     if done.resumed:
         say(f"The lists of {done.resumed:,} of them were there already.")
     if done.left_out:

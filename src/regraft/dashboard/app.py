@@ -15,7 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from regraft.dashboard import asked
 from regraft.dashboard.actions import action
-from regraft.dashboard.pages import PAGES
+from regraft.dashboard.pages import PAGES, Page
 from regraft.dashboard.render import Renderer, style
 from regraft.dashboard.session import Sessions
 from regraft.dashboard.view import View
@@ -56,7 +56,7 @@ def make_app(site: Site, open_to_all: bool = True, hosts: tuple[str, ...] = LOOP
     ):
         app.add_api_route(path, _fixed(text, media), methods=["GET"])
     for page in PAGES:
-        app.add_api_route(page.path, door.page(page.name), methods=["GET"], response_class=HTMLResponse)
+        app.add_api_route(page.path, door.page(page), methods=["GET"], response_class=HTMLResponse)
     app.get("/reports/{name:path}")(door.report)
     app.get("/sign-in", response_class=HTMLResponse)(door.sign_in_page)
     app.post("/sign-in")(door.sign_in)
@@ -74,14 +74,17 @@ class _Door:
         self.site, self.sessions, self.renderer = site, sessions, renderer
         self.open_to_all, self.secure = open_to_all, secure
 
-    def page(self, name: str) -> Callable[[Request], Response]:
+    def page(self, page: Page) -> Callable[[Request], Response]:
         """The route of a page."""
 
         def show(request: Request) -> Response:
             who = self._reader(request)
             if who is None and not self.open_to_all:
                 return self._to_sign_in(request)
-            return HTMLResponse(self.renderer.page(name, dict(request.path_params), self._frame(request, who)))
+            given: dict[str, Any] = dict(request.path_params)
+            if page.scope:
+                given["known"] = who is not None and page.scope in who.scopes
+            return HTMLResponse(self.renderer.page(page.name, given, self._frame(request, who)))
 
         return show
 

@@ -87,7 +87,7 @@ class FactSums:
         """Adds events and gives the facts of each as of itself; those that did not happen get facts, no more.
 
         `time` is when they happened, `known_at` when they became known (int64 ms): it ascends and follows the last
-        event taken. Quiet events move their user's own facts and nobody else's; a user's are all quiet or none is.
+        event taken. Quiet events move their user's own facts and nobody else's; who was quiet once stays quiet.
         """
         self.items.reserve(int(item.max(initial=-1)) + 1)
         self.users.reserve(int(user.max(initial=-1)) + 1)

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from regraft.data import store
 from regraft.release import short_term
-from regraft.release.long_term import STAYING, long_term, window
+from regraft.release.long_term import CURVES, long_term, window
 from regraft.release.person_days import kinds, person_days
 from regraft.release.runs import CLOSED, Outcome, outcome_of
 from regraft.setup.site import Site
@@ -74,7 +74,8 @@ def _write(site: Site, closed: Closed, tell: Tell) -> bool:
         rows = guarded(row for row in numbers(site, closed) if row.n or row.measure == MARK)
         with transaction(site.engine) as connection:
             aggregates.write(connection, rows)
-            aggregates.drop_before(connection, STAYING, closed.day)
+            for curve in CURVES:
+                aggregates.drop_before(connection, curve, closed.day)
     except Exception as error:
         tell(f"The numbers of {closed.day} could not be written: {error}")
         return False

@@ -18,6 +18,7 @@ from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOpt
 from regraft.plugins import names, plugin_class
 from regraft.prompts.similarity.protocol import checked
 from regraft.rungs import RUNGS
+from regraft.setup.measuring import PriceOptions
 from regraft.setup.tune_options import TuneOptions
 
 SITE_FILE = "regraft.yaml"  # makes a folder a site
@@ -125,6 +126,7 @@ class ModelOptions(BaseModel):
     fit: FitOptions = FitOptions()
     cache: CacheOptions = CacheOptions()
     tune: TuneOptions = TuneOptions()
+    prices: PriceOptions | None = Field(None, description="what machines cost; None: not known")
 
     @field_validator("regime")
     @classmethod

@@ -26,12 +26,17 @@ OWNER, ENGINEER, NO_MENU = "owner", "engineer", ""
 
 @dataclass(frozen=True)
 class Page:
-    """`content(site, view, words, standing, **parameters of the path)` gives what the template is filled with."""
+    """`content(site, view, words, standing, **parameters of the path)` gives what the template is filled with.
+
+    With a `scope` it is given `known`, too: whether who looks is signed in with a key of that scope. Without, nothing
+    that anybody did may be shown.
+    """
 
     name: str
     path: str
     group: str
     content: Callable[..., dict[str, Any]]
+    scope: str = ""
 
 
 PAGES = (
@@ -45,8 +50,8 @@ PAGES = (
     Page("prompts", "/prompts", ENGINEER, prompts.content),
     Page("data", "/data", ENGINEER, data.content),
     Page("version", "/versions/{version}", NO_MENU, version.content),
-    Page("prompt", "/prompts/{number}", NO_MENU, prompt.content),
-    Page("prompt_of", "/prompts/{number}/of/{user}", NO_MENU, prompt.content),
+    Page("prompt", "/prompts/{number}", NO_MENU, prompt.content, "operate"),
+    Page("prompt_of", "/prompts/{number}/of/{user}", NO_MENU, prompt.content, "operate"),
     Page("job", "/jobs/{number}", NO_MENU, job.content),
 )
 
