@@ -18,6 +18,7 @@ from regraft.dashboard.actions import action
 from regraft.dashboard.pages import PAGES
 from regraft.dashboard.render import Renderer, style
 from regraft.dashboard.session import Sessions
+from regraft.dashboard.table_csv import MEDIA
 from regraft.dashboard.view import View
 from regraft.errors import RegraftError
 from regraft.serving.guards import BoundedBody
@@ -80,9 +81,19 @@ class _Door:
             who = self._reader(request)
             if who is None and not self.open_to_all:
                 return self._to_sign_in(request)
+            if key := request.query_params.get("csv"):
+                return self._file(name, request, who, key)
             return HTMLResponse(self.renderer.page(name, dict(request.path_params), self._frame(request, who)))
 
         return show
+
+    def _file(self, name: str, request: Request, who: ApiKey | None, key: str) -> Response:
+        """A table of a page, to be kept as a file."""
+        found = self.renderer.file(name, dict(request.path_params), self._frame(request, who), key)
+        if found is None:
+            raise HTTPException(404, "no such table")
+        named, text = found
+        return Response(text, media_type=MEDIA, headers={"Content-Disposition": f'attachment; filename="{named}"'})
 
     def report(self, request: Request, name: str) -> Response:
         """A report of the site's folder, as the file is; it may style itself and do nothing else."""
