@@ -10,14 +10,14 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from regraft.metrics import returning, satisfaction, survival
+from regraft.metrics import cohorts, returning, satisfaction, survival
 from regraft.metrics.estimate import NAN, Estimate
 from regraft.release.person_days import by_arm, kinds
 from regraft.release.short_term import row
 from regraft.state.aggregates import Aggregate
 
 MONTH = 28  # days: four whole weeks
-STAYING = "staying"  # a curve: its points are segments
+STAYING, COHORTS = "staying", "cohort_return"  # a curve and a map: their points are segments
 
 
 def window(quiet: int) -> int:
@@ -45,6 +45,13 @@ def long_term(days: pl.DataFrame, day: str, quiet: int) -> Iterator[Aggregate]:
         for point in survival.staying(stays).iter_rows(named=True):
             found = Estimate(*(point[name] for name in ("value", "low", "high", "n")))
             yield row(day, STAYING, found, arm, f"after={point['after']:02d}")
+
+
+def cohort_map(days: pl.DataFrame, until: date) -> Iterator[Aggregate]:
+    """Which part of the new people of a week came back in each week since. `days`: of cohorts.SPAN days."""
+    for point in cohorts.cohort_return(days, until).iter_rows(named=True):
+        found = Estimate(*(point[name] for name in ("value", "low", "high", "n")))
+        yield row(point["joined"].isoformat(), COHORTS, found, segment=f"after={point['after']:02d}")
 
 
 def _returned(days: pl.DataFrame, until: date, arm: str) -> Iterator[Aggregate]:

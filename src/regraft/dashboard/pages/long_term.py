@@ -8,6 +8,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from regraft.dashboard.charts import Chart, Latest, Row, charts
+from regraft.dashboard.cohort_map import cohort_map
 from regraft.dashboard.dashboard_words import LASTING, DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import EACH, View
@@ -25,7 +26,8 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
     with transaction(site.engine) as connection:
         drawn = charts(connection, LASTING, view, now, words, "long_term")
         staying = _staying(connection, view, words)
-    return {"charts": drawn, "staying": staying, "filters": True, "span": view.days(now.newest)}
+        cohorts = cohort_map(connection, view.days(now.newest)[1], words)
+    return {"charts": drawn, "staying": staying, "cohorts": cohorts, "filters": True, "span": view.days(now.newest)}
 
 
 def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart:
