@@ -11,9 +11,12 @@ import ast
 import importlib
 import importlib.util
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
+from functools import cache
+from importlib import metadata
+from importlib.metadata import EntryPoints
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -67,7 +70,7 @@ def names(kind: str) -> list[str]:
 def plugins(kind: str) -> list[Plugin]:
     """All plug-ins of a kind, without importing any of them."""
     _known(kind)
-    own = list(_built_in(kind))
+    own = _built_in(kind)
     taken = {plugin.name for plugin in own}
     return [*own, *(_unless_taken(plugin, taken) for plugin in _third_party(kind))]
 
@@ -124,11 +127,27 @@ def _broken(plugin: Plugin, error: Exception) -> PluginError:
     )
 
 
+def entry_points(group: str) -> EntryPoints:
+    """What installed packages offer under this name."""
+    return _installed(tuple(sys.path)).select(group=group)
+
+
+@cache
+def _installed(path: tuple[str, ...]) -> EntryPoints:
+    """Entry points of all packages on this path, which are many files to read: once per process."""
+    return metadata.entry_points()
+
+
 def _unless_taken(plugin: Plugin, taken: set[str]) -> Plugin:
     return replace(plugin, problem="the name belongs to a built-in plug-in") if plugin.name in taken else plugin
 
 
-def _built_in(kind: str) -> Iterator[Plugin]:
+@cache
+def _built_in(kind: str) -> tuple[Plugin, ...]:
+    return tuple(_listed(kind))
+
+
+def _listed(kind: str) -> Iterator[Plugin]:
     package = KINDS[kind]
     spec = importlib.util.find_spec(package)
     assert spec is not None and spec.submodule_search_locations is not None

@@ -1,15 +1,14 @@
-"""One browser for all, and the small site of every test that asks for one."""
+"""One browser for all, and one dashboard with numbers in it."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from browser.dashboard_site import BROWSER, FLAGS, fill, made_up, serving, staying
-from site_world import SiteWorld, made, world
-
-__all__ = ["made", "world"]
+from site_world import SiteWorld
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +24,17 @@ def chromium() -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
-def address(made: SiteWorld) -> Iterator[str]:
-    """A dashboard with nine weeks of numbers, of three arms and a segment; nothing is changed in it."""
-    site = made.site
-    arms = ("", "control", "treatment")
-    fill(site, made_up(63, arms), made_up(28, ("",), ("people=new",)), staying(arms))
-    with serving(site) as found:
+def counted(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> SiteWorld:
+    """A site with nine weeks of numbers, of three arms and a segment; nothing is changed in it."""
+    folder = tmp_path_factory.mktemp("counted") / "w"
+    shutil.copytree(made.folder, folder)
+    world, arms = SiteWorld(folder, made.rows, made.items), ("", "control", "treatment")
+    fill(world.site, made_up(63, arms), made_up(28, ("",), ("people=new",)), staying(arms))
+    return world
+
+
+@pytest.fixture(scope="session")
+def address(counted: SiteWorld) -> Iterator[str]:
+    """Its dashboard."""
+    with serving(counted.site) as found:
         yield found

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from regraft.prompts.similarity.protocol import Vectors
 
@@ -57,6 +56,8 @@ class Terms:
 
 
 def _vectorizer(vocabulary: list[str] | None = None) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer  # seconds that a start need not wait
+
     return TfidfVectorizer(analyzer=_as_they_are, sublinear_tf=True, dtype=np.float32, vocabulary=vocabulary)
 
 
