@@ -131,7 +131,8 @@ def _known(events: pl.DataFrame, closed: int | None) -> pl.DataFrame:
 def _changed(items: pl.DataFrame, known: pl.DataFrame, closed: int | None) -> pl.DataFrame:
     """Items that are new or have other texts than before, valid from the last cut on.
 
-    A log that says nothing of an item, as one without an item file, leaves it as it is known.
+    A log that says nothing of an item, as one without an item file, leaves it as it is known; one whose item file has
+    fewer columns than are known leaves the others as they are, the title included.
     """
     texts = items.select(pl.all().cast(pl.String))
     newest = known.unique("item_id", keep="last", maintain_order=True)
@@ -140,12 +141,21 @@ def _changed(items: pl.DataFrame, known: pl.DataFrame, closed: int | None) -> pl
         pl.lit(True), *(pl.col(name).is_null() | (pl.col(name) == "") for name in said)
     )
     texts = texts.filter(~(nameless & pl.col("item_id").is_in(newest["item_id"].implode())))
-    for name in (*texts.columns, *newest.columns):
-        texts = texts if name in texts.columns or name == "known_at" else texts.with_columns(_empty(name))
-        newest = newest if name in newest.columns else newest.with_columns(_empty(name))
+    newest = newest.with_columns(_empty(name) for name in texts.columns if name not in newest.columns)
+    texts = _completed(texts, newest.drop("known_at"))
     same = texts.join(newest.drop("known_at"), on=texts.columns, how="semi", nulls_equal=True)["item_id"]
     cut = pl.lit(closed or 0).cast(store.STORED["known_at"])
     return texts.filter(~pl.col("item_id").is_in(same.implode())).with_columns(known_at=cut)
+
+
+def _completed(texts: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The texts with what is known of their items in columns that they lack, and in the place of absent titles."""
+    absent = [name for name in known.columns if name not in texts.columns]
+    of_item = known.select("item_id", *absent, known_title="title")
+    found = texts.join(of_item, on="item_id", how="left", maintain_order="left")
+    untitled = pl.col("title") == NAMELESS + pl.col("item_id")
+    title = pl.when(untitled).then(pl.coalesce("known_title", "title")).otherwise("title")
+    return found.with_columns(title=title).drop("known_title")
 
 
 def _empty(name: str) -> pl.Expr:
