@@ -20,7 +20,7 @@ from importlib.metadata import EntryPoints
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from regraft.errors import MissingExtraError, PluginError
 from regraft.extras import extra_of
@@ -135,7 +135,7 @@ def entry_points(group: str) -> EntryPoints:
 @cache
 def _installed(path: tuple[str, ...]) -> EntryPoints:
     """Entry points of all packages on this path, which are many files to read: once per process."""
-    return metadata.entry_points()
+    return cast(EntryPoints, metadata.entry_points())  # in Python 3.11 a class of its own, with the same `select`
 
 
 def _unless_taken(plugin: Plugin, taken: set[str]) -> Plugin:

@@ -95,7 +95,7 @@ def chart(
     latest = tuple(newest_of(row, percent, words, measure) for row in last)
     columns = tuple(words.arm(name) for name in names) if len(names) > 1 else (words.measure(measure),)
     table = _table(measure, lines, told, span, percent, words)
-    return Chart(measure, page, "", latest, drawn, columns, table, told.select(NUMBERS))
+    return Chart(measure, page, "", latest, drawn, columns, table, numbers=told.select(NUMBERS))
 
 
 def file_rows(found: Chart, words: DashboardWords) -> list[tuple[object, ...]]:
