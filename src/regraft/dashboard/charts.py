@@ -159,9 +159,9 @@ def _table(
             if point := by.get((line.name, day)):
                 people = n[day, line.name]
                 ends = words.ends(point.low, point.high, percent, measure)
-                told = f"{words.value(point.value, percent)} {ends} n {people:,}"
+                written = f"{words.value(point.value, percent)} {ends} n {people:,}"
                 few = too_few(point.low, people, measure)
-                cells.append(words("too little n", n=people, least=FEW_USERS) if few else told)
+                cells.append(words("too little n", n=people, least=FEW_USERS) if few else written)
             else:
                 cells.append("–")
         found.append(Row(day, round(share_of(day, span), 4), tuple(cells)))
