@@ -7,7 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from browser.dashboard_site import BROWSER, FLAGS, fill, made_up, serving, staying
+from browser.dashboard_site import BROWSER, FLAGS, cohorts, fill, made_up, serving, staying
+from regraft.prompts.template import source_of
+from regraft.state import jobs
+from regraft.state.database import transaction
+from regraft.studio.shelf import save_text
 from site_world import SiteWorld
 
 
@@ -25,11 +29,18 @@ def chromium() -> Iterator[object]:
 
 @pytest.fixture(scope="session")
 def counted(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> SiteWorld:
-    """A site with nine weeks of numbers, of three arms and a segment; nothing is changed in it."""
+    """A site with nine weeks of numbers, of three arms and a segment, a draft, a job; nothing is changed in it."""
     folder = tmp_path_factory.mktemp("counted") / "w"
     shutil.copytree(made.folder, folder)
     world, arms = SiteWorld(folder, made.rows, made.items), ("", "control", "treatment")
-    fill(world.site, made_up(63, arms), made_up(28, ("",), ("people=new",)), staying(arms))
+    site = world.site
+    fill(site, made_up(63, arms), made_up(28, ("",), ("people=new",)), staying(arms), cohorts())
+    save_text(site, source_of("judge-brief")[0], "Mia", "mine")
+    with transaction(site.engine) as connection:
+        job = jobs.ask(connection, "update", ("update", str(site.folder)), "owner", 1)
+        jobs.put(
+            connection, job.id, jobs.DONE, {"lines": ["2025-01-17: promoted, the champion is shop-v000001"], "code": 0}
+        )
     return world
 
 

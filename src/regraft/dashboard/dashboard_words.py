@@ -127,6 +127,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{day} は人の判断を待っています（ゲートがデータを保留）。「更新」を見てください。",
     ),
     "news pilot": ("The pilot “{name}”: {decision}. {metric} {lift} {interval} against the control.", "試験「{name}」：{decision}。{metric} は対照群に対して {lift} {interval}。"),
+    "news pilot waits": ("The pilot “{name}” runs with {share} of the people; its numbers are being worked out.", "試験「{name}」は利用者の {share} で実施中です。数値を計算しています。"),
     "news pilot early": ("The pilot “{name}” runs with {share} of the people; it is too early to say anything.", "試験「{name}」は利用者の {share} で実施中です。まだ判断できません。"),
     "news kept": (
         "On {day} the new version was not promoted ({reason}).",
@@ -277,6 +278,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "about": ("About", "内容"),
     "facts title": ("What it is", "概要"),
     "cost title": ("What it took", "費用"),
+    "proof title": ("For whoever checks: run, hashes, parent", "検証用：実行、ハッシュ、元のバージョン"),
+    "no findings": ("Nothing: the first version of a site has none before it to be compared with.", "なし。最初のバージョンには比較する相手がありません。"),
+    "examples": ("Examples learnt from", "学習した例"),
+    "cost wall_seconds": ("Seconds", "秒"), "cost cpu_seconds": ("CPU seconds", "CPU 秒"), "cost peak_memory": ("Memory at most", "最大メモリ"),
+    "cost adapter_bytes": ("Size of its adapter", "アダプターの容量"), "cost cache_bytes": ("Kept for the next time", "次回のための保存量"),
+    "cost stored_interactions": ("Rows it must keep", "保持が必要な行"), "cost targets_trained": ("Answers trained on", "学習した答え"),
+    "cost tokens_forward": ("Tokens read", "読んだトークン"), "cost tokens_backward": ("Tokens learnt from", "学習したトークン"),
+    "cost tokens_trunk": ("Tokens of layers that are kept", "保持する層のトークン"), "cost flops": ("Floating-point operations", "浮動小数点演算"),
     "made from": ("Data it was made from", "学習したデータ"),
     "made from note": ("The newest of {n} batches.", "{n} 件のうち新しいもの。"),
     # data
