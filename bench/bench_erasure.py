@@ -44,11 +44,8 @@ from regraft.workbench import Workbench
 
 CONTENDERS = ("stack", "fine-tune", "replay", "lsat-merge", "analytic")
 PEOPLE = {"few": 0.05, "many": 1.0}  # places in the order of people by rows
-WORLD = DriftWorld(users=300, items=60, periods=13, seed=2, visits=0.3, taste_change_at=None)
-FIRST, HELD = (
-    10,
-    2,
-)  # days that a site is made from; the newest, which nothing learns from. The one between is an update's
+WORLD = DriftWorld(users=300, items=60, periods=15, seed=2, visits=0.3, taste_change_at=None)
+FIRST, HELD = 12, 2  # days that a site is made from, and the newest, which nothing learns from
 NANO = {
     "base": {"nano": {"vocabulary": 800, "width": 48, "heads": 2, "layers": 2, "epochs": 2}},
     "timeline": {"context": 4, "targets": 16}, "adapter": {"rank": 4}, "fit": {"epochs": 1},
@@ -90,7 +87,7 @@ def made(folder: Path, contender: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "shop").mkdir(parents=True)
     told = story(folder)
-    options = {"name": "shop", "data": {"label": 'event == "click"', "warm_up": 0.3}, "champion": {"use": contender}}
+    options = {"name": "shop", "data": {"label": 'event == "click"', "warm_up": 0.5}, "champion": {"use": contender}}
     (folder / "shop" / FILE).write_text(yaml.safe_dump(options | ({} if contender == "stack" else NANO)))
     load_key(folder / "shop", make=True)
     init(folder / "shop", _log(told, told.days[:FIRST]))
