@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from importlib.metadata import EntryPoints
 from itertools import chain
@@ -172,9 +172,15 @@ def _third_party(kind: str) -> Iterator[Plugin]:
         yield _described(kind, point.name, point.module, Path(spec.origin))
 
 
+@lru_cache(maxsize=256)
+def _docstring(path: Path, changed: int) -> str:
+    """Of the module as it stood when it was `changed`."""
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+
 def _described(kind: str, name: str, module: str, path: Path) -> Plugin:
     try:
-        doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        doc = _docstring(path, path.stat().st_mtime_ns)
     except (SyntaxError, ValueError, OSError) as error:
         return Plugin(kind, name, "", module, f"{type(error).__name__}: {error}")
     return Plugin(kind, name, doc.split("\n", 1)[0], module)
