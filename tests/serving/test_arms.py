@@ -13,8 +13,9 @@ from regraft.data.assign import COMPARED, Split
 from regraft.data.pseudonyms import VARIABLE
 from regraft.release.promote import promote
 from regraft.release.update import update
+from regraft.serving import batch
 from regraft.serving.app import make_app
-from regraft.serving.batch import recommend_all
+from regraft.serving.batch import parts_of, recommend_all
 from regraft.serving.service import Service
 from regraft.setup.site_options import FILE
 from regraft.state import keys, pilots, versions
@@ -196,23 +197,27 @@ def test_lists_of_a_file_are_of_the_arm_that_the_server_puts_everybody_in(
         assert rows.filter(user_id=who).sort("rank")["item_id"].to_list() == [one.item for one in listed.items]
 
 
-def test_a_file_that_was_begun_keeps_the_arms_it_was_begun_with(rival: SiteWorld, tmp_path: Path) -> None:
+def test_a_file_that_was_begun_keeps_the_arms_it_was_begun_with(
+    rival: SiteWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
     piloted(rival, 0.3)
     users, out = tmp_path / "users.txt", tmp_path / "lists.csv"
     users.write_text("\n".join(PEOPLE[:22]))
     recommend_all(rival.site, users, out, 1, 1)
     whole = out.read_bytes()
-    with pytest.raises(KeyboardInterrupt):
-        recommend_all(rival.site, users, out, 1, 1, _stop_when_read, at_once=1)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "_join", killed)
+        with pytest.raises(KeyboardInterrupt):
+            recommend_all(rival.site, users, out, 1, 1, at_once=11)
+    (parts_of(out) / "0000001.csv").unlink()
     with transaction(rival.site.engine) as connection:
         pilots.ramp(connection, "one", 1.0, at=2)
-    assert recommend_all(rival.site, users, out, 1, 10**6, at_once=1).resumed == 20
+    assert recommend_all(rival.site, users, out, 1, 10**6, at_once=11).resumed == 11
     assert out.read_bytes() == whole
-
-
-def _stop_when_read(said: str) -> None:
-    if "people" in said:  # told after every twenty parts
-        raise KeyboardInterrupt
 
 
 def test_the_api_says_arm_and_version_and_a_score_is_that_of_the_arm(service: Service, rival: SiteWorld) -> None:
