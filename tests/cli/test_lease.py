@@ -11,9 +11,7 @@ from cli.door import regraft
 from regraft.release.blocked import ask_to_forget, due_job
 from regraft.state import erasures, lease, ledger
 from regraft.state.database import transaction
-from site_world import FIRST, SiteWorld, made, world
-
-__all__ = ["made", "world"]
+from site_world import FIRST, SiteWorld
 
 COMMANDS = (
     "init shop --from log/interactions.csv", "ingest shop day/interactions.csv", "compact shop", "update shop",
