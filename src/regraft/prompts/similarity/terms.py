@@ -7,7 +7,7 @@ with sublinear frequencies; rows have length 1. A term that no known item had is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeAlias
@@ -19,6 +19,7 @@ from scipy.sparse import csr_array
 from regraft.prompts.similarity.protocol import Vectors
 
 SEEN = 1 << 17  # items whose terms are kept, for all fits of a process
+TermsOf: TypeAlias = Callable[[tuple[str, ...], tuple[Any, ...]], list[str]]
 Counts: TypeAlias = tuple[tuple[str, ...], tuple[int, ...]]  # the different terms of an item, how often each occurs
 
 
@@ -64,12 +65,12 @@ class Terms:
     def _counted(self, items: pl.DataFrame) -> Iterator[Counts]:
         columns = tuple(name for name in items.columns if name != "item_id")
         texts = items.select(columns).iter_rows() if columns else ((),) * len(items)
-        return (_counted(type(self), columns, one) for one in texts)
+        return (_counted(self.terms, columns, one) for one in texts)
 
 
 @lru_cache(maxsize=SEEN)
-def _counted(kind: type[Terms], columns: tuple[str, ...], texts: tuple[Any, ...]) -> Counts:
-    found = Counter(kind.terms(columns, texts))
+def _counted(terms: TermsOf, columns: tuple[str, ...], texts: tuple[Any, ...]) -> Counts:
+    found = Counter(terms(columns, texts))
     return tuple(found), tuple(found.values())
 
 
