@@ -128,7 +128,7 @@ def _numbers(dates: list[str]) -> Iterator[dict]:
     rng = np.random.default_rng(0)
     where = [(arm, "") for arm in ARMS] + [("", segment) for segment in SEGMENTS]
     for measure in MEASURES:
-        if measure.name == "staying":
+        if measure.name in ("staying", "cohort_return"):
             continue
         for arm, segment in where:
             walk = 0.4 * np.exp(np.cumsum(rng.normal(0, 0.02, len(dates))))
@@ -137,6 +137,9 @@ def _numbers(dates: list[str]) -> Iterator[dict]:
     for arm in ARMS:
         for after in range(29):
             yield _row(dates[-1], "staying", 0.97**after, arm, f"after={after:02d}")
+    for day in dates[::7]:
+        for after in range(1, 13):
+            yield _row(day, "cohort_return", 0.5 / after, "", f"after={after:02d}")
 
 
 def _row(day: str, measure: str, value: float, arm: str, segment: str) -> dict:

@@ -32,7 +32,7 @@ from regraft.data.periods import Periods
 from regraft.errors import ConfigError
 from regraft.metrics.intervals import Bootstrap
 from regraft.setup.config import ArenaConfig
-from site_world import SiteWorld, made, world  # noqa: F401
+from site_world import SiteWorld
 
 CALM = {
     "users": 150, "items": 60, "periods": 14, "days_per_period": 10.0, "taste_change_at": None, "new_items_at": None,
@@ -316,7 +316,7 @@ def test_a_language_model_learns_from_all_that_came_since_its_last_update(tmp_pa
 
 
 @pytest.mark.slow
-def test_a_site_is_tuned_on_its_own_rows_and_contenders(world: SiteWorld) -> None:  # noqa: F811
+def test_a_site_is_tuned_on_its_own_rows_and_contenders(world: SiteWorld) -> None:
     folder = world.folder / "shop"
     tuning = open_tuning(folder, tune={"days": [2, 4], "every": [1, 2]})
     assert tuning.config.update_hour == world.site.options.prices.update_hour > 0

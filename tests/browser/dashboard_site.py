@@ -46,6 +46,18 @@ def staying(arms: tuple[str, ...] = ("",)) -> Iterator[Aggregate]:
             )
 
 
+def cohorts() -> Iterator[Aggregate]:
+    """A map of twelve weeks; the people of the newest one are few."""
+    monday = NEWEST - timedelta(days=NEWEST.weekday() + 7)
+    for back in range(1, 13):
+        joined, n = monday - timedelta(weeks=back), 5 if back == 1 else 40 + back
+        for after in range(1, back + 1):
+            value = 0.6 / after
+            yield Aggregate(
+                joined.isoformat(), "cohort_return", value, value - 0.05, value + 0.05, n, segment=f"after={after:02d}"
+            )
+
+
 def fill(site: Site, *rows: Iterator[Aggregate]) -> None:
     """Writes numbers into the site."""
     with transaction(site.engine) as connection:

@@ -10,7 +10,6 @@ from browser.dashboard_site import serving
 from regraft.dashboard.export import MOST, export
 from regraft.dashboard.pages import PAGES
 from regraft.dashboard.view import View
-from regraft.setup.site import Site
 from regraft.state import keys, ledger, pilots, versions
 from regraft.state.database import transaction
 from site_world import FIRST, SiteWorld
@@ -18,7 +17,9 @@ from site_world import FIRST, SiteWorld
 MENU = [page.path for page in PAGES if page.group]
 LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 DONE = 240_000  # ms within which a job must have ended, on a busy machine too
-OTHER = ["/versions/shop-v000001", "/versions/shop-v000009", "/sign-in", "/nowhere", "/jobs/77"]
+OTHER = [
+    "/versions/shop-v000001", "/versions/shop-v000009", "/prompts/1", "/jobs/1", "/jobs/77", "/sign-in", "/nowhere",
+]  # fmt: skip
 
 
 def looked_at(chromium, address: str, path: str, size: dict[str, int], scheme: str = "light"):
@@ -60,11 +61,30 @@ def test_a_page_is_accessible_quiet_and_not_too_wide(chromium, address: str, pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", MENU)
+@pytest.mark.parametrize("path", [*MENU, *OTHER])
 def test_the_dark_theme_has_enough_contrast(chromium, address: str, path: str) -> None:
     page, _ = looked_at(chromium, address, path, LAPTOP, "dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
     assert violations(page) == []
+    page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize("act", ["update", "rollback?version=shop-v000001", "approve?template=1", "live?template=1"])
+def test_a_confirmation_is_accessible_and_not_too_wide(
+    chromium, address: str, made: SiteWorld, act: str, lang: str
+) -> None:
+    with transaction(made.site.engine) as connection:
+        key = keys.make(connection, f"{act[:4]}-{lang}", ("operate",))
+    page, said = looked_at(chromium, address, f"/act/{act}{'&' if '?' in act else '?'}lang={lang}", LAPTOP)
+    page.locator("#key").fill(key)
+    page.locator("form.sign-in button").click()
+    assert page.locator("dl.facts").is_visible() and said == []
+    assert violations(page) == []
+    for size in (LAPTOP, PHONE):
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     page.close()
 
 
@@ -174,8 +194,8 @@ def _whole(terms: dict) -> dict:
     return Terms.model_validate(terms).model_dump(mode="json")
 
 
-def test_one_offline_file_holds_all_pages(chromium, address: str, made: SiteWorld, tmp_path: Path) -> None:
-    out = export(Site.open(made.folder / "shop"), tmp_path / "board.html", View("ja", 104))
+def test_one_offline_file_holds_all_pages(chromium, counted: SiteWorld, tmp_path: Path) -> None:
+    out = export(counted.site, tmp_path / "board.html", View("ja", 104))
     assert out.stat().st_size < MOST
     text = out.read_text(encoding="utf-8")
     assert "<script" not in text and "http" not in text.replace("http-equiv", "")

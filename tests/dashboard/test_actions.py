@@ -7,9 +7,9 @@ import time
 import pytest
 
 from dashboard.conftest import Board
-from regraft.dashboard import worker
 from regraft.dashboard.actions import ACTIONS
 from regraft.errors import ConfigError
+from regraft.release import worker
 from regraft.state import jobs, keys, ledger, templates, vault, versions
 from regraft.state.database import transaction
 from regraft.studio.shelf import save_text
@@ -110,7 +110,7 @@ def test_a_job_that_cannot_be_done_says_why(board: Board) -> None:
         job = jobs.ask(connection, "rollback", ("rollback", str(site.folder), "shop-v000009"), "owner", 1)
     assert worker.work(site, job.id) == 2
     text = board.text(f"/jobs/{job.id}")
-    assert "✕ failed" in text and "does not exist" in text and "Exit code 2" in text
+    assert "✕</span> failed" in text and "does not exist" in text and "Exit code 2" in text
 
 
 def test_a_job_whose_process_is_gone_is_told_so(board: Board) -> None:

@@ -15,7 +15,7 @@ from regraft.release.cost import assumptions, spent
 from regraft.release.evidence import Finding
 from regraft.release.held import skip
 from regraft.release.long_term import long_term
-from regraft.release.person_days import EMPTY, by_arm, kinds, person_days
+from regraft.release.person_days import EMPTY, active_days, by_arm, kinds, person_days
 from regraft.release.runs import Outcome
 from regraft.release.update import update
 from regraft.setup.measuring import MeasureOptions
@@ -44,8 +44,10 @@ def test_a_held_day_has_counts_alone_and_a_skipped_one_says_that_nothing_went_li
 
 def test_a_day_without_lists_has_foresight_returns_and_cost(world: SiteWorld) -> None:
     world.ingest(world.of(world.days[FIRST]))
-    update(world.site)
+    assert update(world.site).ctr == {}
     day, week = world.days[FIRST], world.days[FIRST - 7]
+    said = CliRunner().invoke(app, ["update", str(world.folder / "shop"), "--date", day, "--json"]).output
+    assert "ctr" not in json.loads(said) and json.loads(said)["judged"]
     found = {row["measure"]: row for row in read(world, since=week).rows(named=True)}
     rows = world.of(*world.days[: FIRST + 1]).with_columns(day=pl.col("timestamp").dt.date())
     there = rows.filter(pl.col("day") == date.fromisoformat(week))["user_id"].unique()
@@ -59,6 +61,26 @@ def test_a_day_without_lists_has_foresight_returns_and_cost(world: SiteWorld) ->
     assert "ctr" not in found and "conversion" not in found and "satisfaction" not in found
     assert found["lifetime_value"]["value"] is None  # too early
     assert found["people"] == found["people"] | {"value": float(world.of(day)["user_id"].n_unique()), "day": day}
+
+
+def test_the_sunday_that_is_closed_gives_the_weeks_before_it_their_returns(world: SiteWorld) -> None:
+    monday, sunday = date(2025, 1, 6), date(2025, 1, 19)
+    later = [day for day in world.days[FIRST:] if day <= sunday.isoformat()]
+    for day in later:
+        world.ingest(world.of(day))
+        update(world.site)
+    (row,) = read(world, measures=["cohort_return"], segment=None).rows(named=True)
+    rows = world.of(*world.days[: FIRST + len(later)]).with_columns(day=pl.col("timestamp").dt.date())
+    second = pl.col("day") > date(2025, 1, 12)
+    new = set(rows.filter(~second)["user_id"])
+    again = new & set(rows.filter(second)["user_id"])
+    assert (row["day"], row["segment"], row["n"]) == (monday.isoformat(), "after=01", len(new))
+    assert row["value"] == pytest.approx(len(again) / len(new))
+    assert (
+        active_days(world.site, sunday, 3)
+        .sort("uid", "day")
+        .equals(person_days(world.site, sunday, 3).select("uid", "day"))
+    )
 
 
 def test_a_day_is_closed_although_its_numbers_cannot_be_written(

@@ -23,7 +23,9 @@ def test_measures_that_are_written_are_explained() -> None:
     source = inspect.getsource(short_term) + inspect.getsource(long_term)
     named = set(re.findall(r'(?:row|count)\(\s*day, "(\w+)"', source))
     assert {"ctr", "lists", "latency_p95", "repeat_rate", "lifetime_value"} <= named
-    assert named | set(short_term.FORESEEN) | set(short_term.RETAINED.values()) <= set(BY_NAME)
+    assert named | {long_term.STAYING, long_term.COHORTS} | set(short_term.FORESEEN) | set(
+        short_term.RETAINED.values()
+    ) <= set(BY_NAME)
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])

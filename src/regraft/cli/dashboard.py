@@ -64,7 +64,7 @@ def _demo(folder: Path) -> Path:
     from regraft.dashboard.demo import SITE, make_demo
 
     if not (folder / SITE).is_dir():
-        say(f"Simulating a site with a pilot in {folder}; that takes a few minutes, once.", error=True)
+        say(f"Simulating a site with a pilot in {folder}; that takes one to three minutes, once.", error=True)
         make_demo(folder, tell)
     return folder / SITE
 

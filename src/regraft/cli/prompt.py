@@ -94,6 +94,52 @@ def preview(
 
 
 @app.command()
+def lengths(
+    config: Place,
+    template: Annotated[
+        str | None,
+        typer.Option(metavar="TEMPLATE", help="Another template than the one in use; of a site, also by number."),
+    ] = None,
+    base: MaybeBase = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count the tokens of a template's prompts, and the histories that are cut.
+
+    Up to 2,000 examples are looked at, spread over the log. A history is truncated where it is longer than `timeline` lets a prompt be: its oldest events are left out.
+    """
+    from regraft.setup.prompting import Desk
+    from regraft.studio.prompt_lengths import prompt_lengths
+
+    desk = Desk.at(config, template)
+    found = prompt_lengths(replace(desk, base=base or desk.base))
+    if found is None:
+        raise ConfigError(
+            "prompt lengths", "has no base model to count tokens with", "a base model", "Add: --base FOLDER"
+        )
+    if as_json:
+        say_json(asdict(found))
+        return
+    most = max(bar.prompts for bar in found.bars)
+    show(
+        [
+            {
+                "tokens": f"{bar.low:,} - {bar.high:,}", "prompts": f"{bar.prompts:,}", "people": f"{bar.people:,}",
+                "": "█" * math.ceil(30 * bar.prompts / most),
+            }
+            for bar in found.bars
+        ],
+        f"Prompts of {found.template}",
+    )  # fmt: skip
+    say(
+        f"{found.prompts:,} prompts of {found.people:,} people: half take {found.median:,} tokens or fewer, 95 % {found.most:,} or fewer, the longest {found.longest:,}."
+    )
+    shape = desk.config.timeline
+    say(
+        f"Truncated histories: {found.truncated:.0%}; timeline is {shape.context} events of context and {shape.targets} per block."
+    )
+
+
+@app.command()
 def lint(
     template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Name of a template, or a .jinja file.")],
     config: Annotated[

@@ -18,6 +18,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; by default this machine alone.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
     replay: Annotated[bool, typer.Option("--replay", help="Replay the past: requests say in the header Regraft-Time (ms since 1970) what time it is.")] = False,
+    erase: Annotated[bool, typer.Option("--erase/--no-erase", help="Begin erasures that were asked for, in a process beside the server.")] = True,
 ) -> None:  # fmt: skip
     """Serve recommendations of a site over HTTP.
 
@@ -26,7 +27,7 @@ def serve(
     from regraft.serving import server
     from regraft.setup.site import Site
 
-    server.serve(Site.open(folder), host, port, say, replay)
+    server.serve(Site.open(folder), host, port, say, replay, erase)
 
 
 def recommend(

@@ -13,13 +13,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from regraft.dashboard import asked, worker
+from regraft.dashboard import asked
 from regraft.dashboard.actions import action
 from regraft.dashboard.pages import PAGES, Page
 from regraft.dashboard.render import Renderer, style
 from regraft.dashboard.session import Sessions
+from regraft.dashboard.table_csv import MEDIA
 from regraft.dashboard.view import View
 from regraft.errors import RegraftError
+from regraft.release import worker
 from regraft.serving.guards import BoundedBody
 from regraft.setup.site import Site
 from regraft.state.keys import ApiKey
@@ -83,9 +85,19 @@ class _Door:
             given: dict[str, Any] = dict(request.path_params)
             if page.scope:
                 given["known"] = who is not None and page.scope in who.scopes
+            if key := request.query_params.get("csv"):
+                return self._file(page.name, request, who, given, key)
             return HTMLResponse(self.renderer.page(page.name, given, self._frame(request, who)))
 
         return show
+
+    def _file(self, name: str, request: Request, who: ApiKey | None, given: dict[str, Any], key: str) -> Response:
+        """A table of a page, to be kept as a file."""
+        found = self.renderer.file(name, given, self._frame(request, who), key)
+        if found is None:
+            raise HTTPException(404, "no such table")
+        named, text = found
+        return Response(text, media_type=MEDIA, headers={"Content-Disposition": f'attachment; filename="{named}"'})
 
     def report(self, request: Request, name: str) -> Response:
         """A report of the site's folder, as the file is; it may style itself and do nothing else."""

@@ -18,6 +18,7 @@ from regraft.report.by_day import Day, Drawn, Line, by_day, place, share_of
 from regraft.state import aggregates
 
 NAN = float("nan")
+NUMBERS = ("day", "arm", "value", "low", "high", "n")
 MOST_ROWS, MOST_DAYS = 60, 200  # of a table and of a line: where there are more, it has one a week
 
 
@@ -55,6 +56,7 @@ class Chart:
     columns: tuple[str, ...] = ()  # names of the lines
     rows: tuple[Row, ...] = ()
     note: str = ""
+    numbers: pl.DataFrame | None = None  # day, arm, value, low, high, n: what is drawn, for a file
 
 
 def charts(
@@ -92,7 +94,25 @@ def chart(
     last = (told.filter(pl.col("arm") == name).row(-1, named=True) for name in names)
     latest = tuple(newest_of(row, percent, words, measure) for row in last)
     columns = tuple(words.arm(name) for name in names) if len(names) > 1 else (words.measure(measure),)
-    return Chart(measure, page, "", latest, drawn, columns, _table(measure, lines, told, span, percent, words))
+    table = _table(measure, lines, told, span, percent, words)
+    return Chart(measure, page, "", latest, drawn, columns, table, numbers=told.select(NUMBERS))
+
+
+def file_rows(found: Chart, words: DashboardWords) -> list[tuple[object, ...]]:
+    """The numbers of a chart as rows of a file, with a heading: every day that was read, not one a week."""
+    assert found.numbers is not None
+    names = {
+        "day": words("week of" if "after" in found.numbers.columns else "day"), "after": words("weeks since"),
+        "arm": words("arm label"), "value": words.measure(found.measure), "low": words("low end"),
+        "high": words("high end"), "n": "n",
+    }  # fmt: skip
+    numbers = found.numbers
+    if found.measure in COUNTS:
+        numbers = numbers.drop("low", "high")
+    if "arm" in numbers.columns:
+        arms = numbers["arm"].map_elements(words.arm, pl.String)
+        numbers = numbers.with_columns(arms) if arms.n_unique() > 1 else numbers.drop("arm")
+    return [tuple(names[name] for name in numbers.columns), *numbers.iter_rows()]
 
 
 def _missing(rows: pl.DataFrame) -> str:
@@ -139,9 +159,9 @@ def _table(
             if point := by.get((line.name, day)):
                 people = n[day, line.name]
                 ends = words.ends(point.low, point.high, percent, measure)
-                told = f"{words.value(point.value, percent)} {ends} n {people:,}"
+                written = f"{words.value(point.value, percent)} {ends} n {people:,}"
                 few = too_few(point.low, people, measure)
-                cells.append(words("too little n", n=people, least=FEW_USERS) if few else told)
+                cells.append(words("too little n", n=people, least=FEW_USERS) if few else written)
             else:
                 cells.append("–")
         found.append(Row(day, round(share_of(day, span), 4), tuple(cells)))

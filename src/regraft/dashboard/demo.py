@@ -15,6 +15,7 @@ import polars as pl
 
 from regraft.data.drift_world_loop import ClosedLoop
 from regraft.data.drift_world_settings import DAY, START, DriftWorld
+from regraft.errors import OutputError
 from regraft.files import whole_folder, write_text
 from regraft.pilot.conduct import plan, ramp, start
 from regraft.release.init import init
@@ -23,12 +24,12 @@ from regraft.serving.service import Service
 from regraft.setup.site import Site
 
 SITE = "site"  # the folder in the folder
-PAST, BEFORE, PILOT = 16, 2, 9  # days: in the log, served before the pilot, in the pilot
+PAST, BEFORE, PILOT = 16, 1, 8  # days: in the log, served before the pilot, in the pilot
 FIRST_DAYS = 2  # of the pilot, with a quarter of the people
 SHOWN = 8  # items of a list
 WORLD = DriftWorld(
-    users=1000, items=60, periods=PAST + BEFORE + PILOT, seed=1, taste_change_at=None, from_start=1.0, churn=0.01,
-    visits=1.0,
+    users=720, items=60, periods=PAST + BEFORE + PILOT, seed=1, taste_change_at=None, from_start=1.0, churn=0.01,
+    visits=0.8,
 )  # fmt: skip
 SETTINGS = {
     "name": "demo",
@@ -36,16 +37,23 @@ SETTINGS = {
     "champion": {"use": "popularity"},
     "challengers": [{"use": "rates"}],
     "repeat": True,
+    "similarity": "none",  # neither of the two reads content facts
     "pilot": {"window_days": 3, "most_weeks": 2, "minimum_lift": 0.1, "guardrails": {"active_days": 0.1},
               "others": ["ctr", "returned"], "segments": ["light", "heavy"]},
 }  # fmt: skip
 
 
 def make_demo(folder: Path, tell: Callable[[str], object]) -> None:
-    """Makes the site in folder/site, serves its people day after day, and pilots a challenger; takes a few minutes.
+    """Makes the site in folder/site, serves its people day after day, and pilots a challenger: one to three minutes.
 
-    The folder appears when all is done: a call that was stopped leaves nothing.
+    The folder appears when all is done: a call that was stopped leaves nothing. OutputError where something else is in
+    it already.
     """
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OutputError(
+            f"folder '{folder}'", "is there already and holds no demo", "a new or empty folder",
+            f"Choose another one: regraft dashboard --demo {folder}-demo",
+        )  # fmt: skip
     with whole_folder(folder) as staging:
         _make(staging, tell)
 

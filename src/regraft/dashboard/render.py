@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -10,9 +11,11 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from regraft.dashboard.charts import Chart, file_rows
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.pages import PAGES, page_named
 from regraft.dashboard.standing import standing
+from regraft.dashboard.table_csv import as_csv, table_of
 from regraft.dashboard.view import EACH, WEEKS, View, day_before
 from regraft.report import report
 from regraft.setup.site import Site
@@ -53,6 +56,18 @@ class Renderer:
             "title": words(f"title {page.name}"), "offline": False, **found,
         }  # fmt: skip
 
+    def file(self, name: str, parameters: dict[str, str], frame: dict[str, Any], key: str) -> tuple[str, str] | None:
+        """(file name, CSV) of a table of a page, by its key; None where the page has no such table."""
+        content = self.content(name, parameters, frame["view"])
+        words, newest = content["w"], content["now"].newest
+        drawn = next((c for c in _charts(content) if f"{c.page}-{c.measure}" == key and c.numbers is not None), None)
+        if drawn is not None:
+            rows: Sequence[Sequence[object]] = file_rows(drawn, words)
+        else:
+            rows = table_of(self._filled(content["template"], {**content, **frame}), key)
+        named = "-".join(filter(None, (self.site.options.name, key.replace("_", "-"), newest)))
+        return (f"{named}.csv", as_csv(rows)) if rows else None
+
     def other(self, template: str, frame: dict[str, Any], **values: Any) -> str:
         """A page that is in no menu: a form or an error."""
         words = DashboardWords(frame["view"].lang)
@@ -84,3 +99,12 @@ class Renderer:
         """A command to be copied into a shell; SITE is the folder."""
         given = [str(self.site.folder) if word == "SITE" else str(word) for word in words]
         return shlex.join(["regraft", *given])
+
+
+def _charts(found: object) -> Iterator[Chart]:
+    """All charts in what a page is filled with."""
+    if isinstance(found, Chart):
+        yield found
+    elif isinstance(found, Mapping | list | tuple):
+        for part in found.values() if isinstance(found, Mapping) else found:
+            yield from _charts(part)

@@ -53,7 +53,7 @@ def lengths(encoder: Encoder, view: Stream) -> list[Length]:
 
     "any block" is the bound that no example of these items can exceed.
     """
-    chosen = _sample(view)
+    chosen = sample(view)
     rows = chosen.targets
     template, answer = encoder.template, max(len(encoder.answers.spoken[0]), len(encoder.answers.spoken[1]))
     found = []
@@ -87,14 +87,15 @@ def tokens_per_event(encoder: Encoder, view: Stream) -> float:
 
     Where a template gives every example a prompt of its own, that whole prompt is the event.
     """
-    chosen = _sample(view)
+    chosen = sample(view)
     if encoder.template.kind != "timeline":
         return float(encoder.encode(chosen).tokens.lengths.mean())
     answer = np.array([len(spoken) for spoken in encoder.answers.spoken])
     return float((encoder.events(view, chosen.targets).lengths + answer[chosen.labels]).mean())
 
 
-def _sample(view: Stream) -> Stream:
+def sample(view: Stream) -> Stream:
+    """Up to SAMPLE examples, spread evenly over the view."""
     return view.only(np.unique(np.linspace(0, len(view) - 1, min(SAMPLE, len(view))).astype(np.int64)))
 
 

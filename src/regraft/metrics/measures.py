@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from regraft.metrics import binary, online, returning, satisfaction, served, spending, survival, variety
+from regraft.metrics import binary, cohorts, online, returning, satisfaction, served, spending, survival, variety
 
 Term = Literal["short", "long", "cost"]
 Better = Literal["higher", "lower", "one", ""]  # one: 1 is right; empty: neither
@@ -52,6 +52,7 @@ MEASURES = (
     Measure("latency_p95", "Time of a list", "short", "seconds", "lower", online.latency),
     Measure("return_7", "Return within 7 days", "long", "share", "higher", returning.return_rate),
     Measure("return_28", "Return within 28 days", "long", "share", "higher", returning.return_rate),
+    Measure("cohort_return", "New people who return", "long", "share", "higher", cohorts.cohort_return),
     Measure("repeat_rate", "Repeat rate", "long", "share", "higher", returning.repeat_rate),
     Measure("staying", "Still there", "long", "chance", "higher", survival.staying),
     Measure("lifetime_value", "Worth of the first 28 days", "long", "worth", "higher", survival.lifetime_value),

@@ -12,7 +12,6 @@ from warnings import catch_warnings
 
 import numpy as np
 import polars as pl
-from scipy.stats import CensoredData, ecdf
 
 from regraft.metrics.estimate import LEVEL, NAN, NOTHING, Estimate, Z
 from regraft.metrics.intervals import FEW_USERS, Resampler
@@ -51,6 +50,8 @@ def staying(people: pl.DataFrame, horizon: int = HORIZON) -> pl.DataFrame:
     activity on, once `measures.quiet` days have passed without any; of these last days nothing is known yet, so that
     observation ends before them. The curve ends where nobody has been observed for so long; n: people at risk.
     """
+    from scipy.stats import CensoredData, ecdf  # most of a second, that most commands need not wait
+
     if not len(people):
         return pl.DataFrame(schema=CURVE)
     stayed, gone = people["stayed"].to_numpy(), people["gone"].to_numpy()

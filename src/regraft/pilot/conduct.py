@@ -134,7 +134,7 @@ def _changing(site: Site) -> Iterator[Connection]:
 def _champion(connection: Connection, site: Site) -> Version:
     alias = versions.alias(connection, "champion")
     if alias is None:
-        raise StateError(f"site '{site.folder}'", "has no version yet", "a site made by regraft init")
+        raise versions.none_yet(f"site '{site.folder}'")
     return versions.version(connection, alias.version)
 
 

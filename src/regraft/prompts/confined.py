@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,18 +66,8 @@ class Confined(Template):
         """A template by library name or file path."""
         return cls(*source_of(name))
 
-    def event(self, present: Sequence[str], facts: Mapping[str, str]) -> list[Piece]:
-        return _pieces(self._ask({"block": "event", "present": list(present), "facts": dict(facts)}))
-
-    def prompt(
-        self,
-        liked: Sequence[tuple[int, Sequence[str]]],
-        disliked: Sequence[tuple[int, Sequence[str]]],
-        target: tuple[int, Sequence[str]],
-        facts: Mapping[str, str],
-    ) -> list[Piece]:
-        given = {"liked": _items(liked), "disliked": _items(disliked), "target": _items([target])[0]}
-        return _pieces(self._ask({"block": "prompt", **given, "facts": dict(facts)}))
+    def rendered(self, asked: Mapping[str, Any]) -> list[Piece]:
+        return [piece if isinstance(piece, str) else Slot(*piece) for piece in self._ask(asked)]
 
     def close(self) -> None:
         """Ends the process; it is ended too when nothing refers to the template any more."""
@@ -163,11 +153,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         if pipe is not None:
             with suppress(OSError):
                 pipe.close()
-
-
-def _items(items: Sequence[tuple[int, Sequence[str]]]) -> list[tuple[int, list[str]]]:
-    return [(int(number), list(present)) for number, present in items]
-
-
-def _pieces(found: list[Any]) -> list[Piece]:
-    return [piece if isinstance(piece, str) else Slot(*piece) for piece in found]

@@ -13,7 +13,6 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 from regraft.errors import RegraftError
@@ -72,7 +71,7 @@ def _answered(question: dict[str, Any], template: Template | None) -> Template |
             template = Template(question["source"], question["name"])
             _say({"found": _described(template)})
         else:
-            _say({"found": ASKED[question["block"]](template, question)})
+            _say({"found": _pieces(template.rendered(question))})
     except RegraftError as error:
         cause = error.__cause__
         if isinstance(cause, MemoryError | RecursionError):
@@ -98,14 +97,6 @@ def _described(template: Template) -> dict[str, Any]:
 
 def _pieces(found: list[str | Slot]) -> list[Any]:
     return [piece if isinstance(piece, str) else [piece.item, piece.field, piece.space] for piece in found]
-
-
-ASKED: dict[str, Callable[[Template, dict[str, Any]], list[Any]]] = {
-    "event": lambda template, q: _pieces(template.event(q["present"], q["facts"])),
-    "prompt": lambda template, q: _pieces(
-        template.prompt(q["liked"], q["disliked"], (q["target"][0], q["target"][1]), q["facts"])
-    ),
-}
 
 
 def _warm_up() -> None:

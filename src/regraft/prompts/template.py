@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jinja2
 from jinja2 import meta, nodes
@@ -152,8 +152,7 @@ class Template:
 
     def event(self, present: Sequence[str], facts: Mapping[str, str]) -> list[Piece]:
         """Pieces of one event. `present` names the item's non-empty fields."""
-        slots = frozenset([*((0, f) for f in present), *((FACT, f) for f in facts)])
-        return self._render("event", {"item": _Fields(0, present), "facts": dict(facts)}, slots)
+        return self.rendered({"block": "event", "present": [*present], "facts": {**facts}})
 
     def skeleton(self, present: Sequence[str]) -> list[Piece]:
         """Pieces of an event in which facts are slots too: one rendering serves every event."""
@@ -167,16 +166,22 @@ class Template:
         facts: Mapping[str, str],
     ) -> list[Piece]:
         """Pieces of one whole prompt; items are given as (number, names of non-empty fields)."""
-        return self._render(
-            "prompt",
-            {
-                "liked": [_Fields(*item) for item in liked],
-                "disliked": [_Fields(*item) for item in disliked],
-                "target": _Fields(*target),
-                "facts": dict(facts),
-            },
-            frozenset((n, f) for n, present in (*liked, *disliked, target) for f in present),
-        )
+        given = {"liked": _items(liked), "disliked": _items(disliked), "target": _items([target])[0]}
+        return self.rendered({"block": "prompt", **given, "facts": {**facts}})
+
+    def rendered(self, asked: Mapping[str, Any]) -> list[Piece]:
+        """Pieces of the block that `event` or `prompt` asks for, in values that JSON can hold.
+
+        All rendering passes here: a template that is rendered elsewhere overrides this and nothing else.
+        """
+        facts = asked["facts"]
+        if asked["block"] == "event":
+            slots = [*((0, name) for name in asked["present"]), *((FACT, name) for name in facts)]
+            return self._render("event", {"item": _Fields(0, asked["present"]), "facts": facts}, frozenset(slots))
+        lists = {name: [_Fields(*item) for item in asked[name]] for name in ("liked", "disliked")}
+        items = (*asked["liked"], *asked["disliked"], asked["target"])
+        slots = [(number, name) for number, present in items for name in present]
+        return self._render("prompt", {**lists, "target": _Fields(*asked["target"]), "facts": facts}, frozenset(slots))
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -267,6 +272,10 @@ class Template:
                 expected = "fields printed as they are: {{ item.title }}"
                 raise TemplateError(where, "computes with the text of an item", expected)
         return pieces
+
+
+def _items(items: Sequence[tuple[int, Sequence[str]]]) -> list[tuple[int, list[str]]]:
+    return [(int(number), [*present]) for number, present in items]
 
 
 def _joined(parts: Iterator[str], where: str) -> str:

@@ -16,9 +16,10 @@ import polars as pl
 from sqlalchemy import select
 
 from regraft.data import store
+from regraft.metrics import cohorts
 from regraft.release import short_term
-from regraft.release.long_term import CURVES, long_term, window
-from regraft.release.person_days import kinds, person_days
+from regraft.release.long_term import CURVES, cohort_map, long_term, window
+from regraft.release.person_days import active_days, kinds, person_days
 from regraft.release.runs import CLOSED, Outcome, outcome_of
 from regraft.setup.site import Site
 from regraft.state import aggregates, versions
@@ -28,6 +29,7 @@ from regraft.state.tables import runs
 from regraft.state.versions import Version
 
 MARK = "promoted"  # stands on every closed day: 1 where the day's version went live, else 0
+SUNDAY = 6  # as date.weekday() has it
 PARTS = ("people", "version")  # segments that everybody is in one of
 Tell = Callable[[str], object]
 
@@ -54,6 +56,18 @@ def refresh(site: Site, tell: Tell = str) -> list[str]:
     if written:
         tell(f"Numbers of {len(written)} day(s) are written, the last is {written[-1]}")
     return written
+
+
+def click_rate(site: Site, day: str) -> dict[str, float]:
+    """The click-through rate of everybody on a day, as `regraft metrics` tells it: value, low, high and n.
+
+    Empty where nothing was served, where the day is held, and where it is hidden because so few people saw a list;
+    no low and high where there is no interval.
+    """
+    with transaction(site.engine) as connection:
+        found = aggregates.read(connection, ["ctr"], days=[day])
+    told = found.drop_nulls("value").select("value", "low", "high", "n").to_dicts()
+    return {name: value for one in told for name, value in one.items() if value is not None}
 
 
 def _write(site: Site, closed: Closed, tell: Tell) -> bool:
@@ -120,3 +134,5 @@ def numbers(site: Site, closed: Closed) -> Iterator[Aggregate]:
     yield from short_term.retained(day, outcome, learnt)
     yield from short_term.spent(site, day, closed.took, learnt)
     yield from long_term(days, day, site.options.measures.quiet)
+    if on.weekday() == SUNDAY:
+        yield from cohort_map(active_days(site, on, cohorts.SPAN), on)

@@ -26,6 +26,7 @@ from regraft.strategies.contender import DESCRIPTION
 from regraft.workbench import CONTENDER, Workbench
 
 RENEWED = "renewed.json"
+SECONDS_ALL = "seconds_all"  # in the lineage of a version of several closes: what they took together
 Served = Mapping[str, Mapping[str, Collection[str]]]  # uids by contender and arm
 NOBODY: Served = {}
 

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from regraft.data.assign import COMPARED, CONTROL, TREATMENT
-from regraft.metrics import returning, satisfaction, survival
+from regraft.metrics import cohorts, returning, satisfaction, survival
 from regraft.metrics.estimate import NAN, Estimate
 from regraft.release.person_days import by_arm, kinds
 from regraft.release.short_term import row
@@ -19,6 +19,7 @@ from regraft.state.aggregates import Aggregate
 
 MONTH = 28  # days: four whole weeks
 STAYING, GAIN = CURVES = "staying", "gain_so_far"  # their points are segments
+COHORTS = "cohort_return"  # a map: its points are segments too
 
 
 def window(quiet: int) -> int:
@@ -55,6 +56,13 @@ def _curve(day: str, measure: str, points: pl.DataFrame, arm: str = "") -> Itera
     for point in points.iter_rows(named=True):
         found = Estimate(*(point[name] for name in ("value", "low", "high", "n")))
         yield row(day, measure, found, arm, f"after={point['after']:02d}")
+
+
+def cohort_map(days: pl.DataFrame, until: date) -> Iterator[Aggregate]:
+    """Which part of the new people of a week came back in each week since. `days`: of cohorts.SPAN days."""
+    for point in cohorts.cohort_return(days, until).iter_rows(named=True):
+        found = Estimate(*(point[name] for name in ("value", "low", "high", "n")))
+        yield row(point["joined"].isoformat(), COHORTS, found, segment=f"after={point['after']:02d}")
 
 
 def _returned(days: pl.DataFrame, until: date, arm: str) -> Iterator[Aggregate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import polars as pl
@@ -13,6 +14,7 @@ from regraft.state import files
 from regraft.state.database import transaction
 
 COLUMNS = ("uid", "time", "event", "value", "request_id", "arm")
+ACTIVE = ("uid", "time")
 HEAVY = 8  # days of 28: twice a week
 EMPTY = pl.DataFrame(
     schema={
@@ -33,14 +35,24 @@ def person_days(site: Site, until: date, days: int) -> pl.DataFrame:
 
     Read day by day, so that memory grows with people and not with events.
     """
+    parts = [_of_day(rows, site.options.measures) for rows in _by_day(site, until, days, COLUMNS)]
+    return pl.concat([EMPTY, *parts]).sort("uid", "day")
+
+
+def active_days(site: Site, until: date, days: int) -> pl.DataFrame:
+    """`uid` and `day` of `person_days` alone, for a longer time."""
+    who = [rows.select("uid", day=pl.col("time").dt.date()).unique() for rows in _by_day(site, until, days, ACTIVE)]
+    return pl.concat([EMPTY.select("uid", "day"), *who])
+
+
+def _by_day(site: Site, until: date, days: int, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The accepted rows of each day, oldest first."""
     wanted = [(until - timedelta(days=back)).isoformat() for back in range(days)][::-1]
     with transaction(site.engine) as connection:
         listed = files.listed(connection, wanted)
-    parts = [
-        _of_day(store.read(site.data, own, COLUMNS), site.options.measures)
-        for day in wanted if (own := [file for file in listed if file.day == day])
-    ]  # fmt: skip
-    return pl.concat([EMPTY, *parts]).sort("uid", "day")
+    for day in wanted:
+        if own := [file for file in listed if file.day == day]:
+            yield store.read(site.data, own, columns)
 
 
 def _of_day(rows: pl.DataFrame, measures: MeasureOptions) -> pl.DataFrame:

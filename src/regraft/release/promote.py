@@ -66,7 +66,7 @@ def _demand_fit(
 ) -> None:  # fmt: skip
     cuts = site.cuts(connection)
     if cuts is None:
-        raise StateError(f"site '{site.folder}'", "has no version yet", "a site made by regraft init")
+        raise versions.none_yet(f"site '{site.folder}'")
     if before and before.version == version.name:
         raise StateError(
             f"alias '{alias}'", f"points to {version.name} already: nothing would change", "another version"

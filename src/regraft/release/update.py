@@ -15,7 +15,7 @@ Until the commit nothing that anybody reads has changed. After it the day's numb
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from regraft.data import store
 from regraft.data.assign import COMPARED
 from regraft.data.periods import Cuts
 from regraft.data.sides import Side
-from regraft.errors import DataError, StateError
+from regraft.errors import DataError
 from regraft.release import aggregates, close, feedback, gate, retention
 from regraft.release.arrivals import EARLIER, day_of
 from regraft.release.blocked import demand_nobody_returned
@@ -63,7 +63,7 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
         demand_whole(site)
         done = _update(site, held, day, tell, accept)
         aggregates.refresh(site, tell)
-        return done
+        return replace(done, ctr=aggregates.click_rate(site, done.date))
 
 
 def catch_up(site: Site, day: str | None, tell: Tell = str) -> list[Outcome]:
@@ -218,7 +218,7 @@ def _service(connection: Connection, site: Site) -> tuple[Cuts, Version]:
     """The site's cuts and the version in service."""
     cuts, champion = site.cuts(connection), versions.alias(connection, "champion")
     if cuts is None or champion is None:
-        raise StateError(f"site '{site.folder}'", "has no version yet", "a site made by regraft init")
+        raise versions.none_yet(f"site '{site.folder}'")
     return cuts, versions.version(connection, champion.version)
 
 

@@ -59,7 +59,8 @@ def by_day(
     days = [point.day for line in lines for point in line.days]
     begin, end = place(first or min(days)), place(last or max(days))
     end = max(end, begin + 1)
-    with one_at_a_time, canvas(*SIZE, TEXT, EDGES) as (figure, axes):
+    edges = EDGES._replace(left=max(EDGES.left, 0.62 * _widest(lines, percent) + 0.9))
+    with one_at_a_time, canvas(*SIZE, TEXT, edges) as (figure, axes):
         for line, mark in zip(lines, MARKS, strict=False):
             at = [place(point.day) for point in line.days]
             value, low, high = (np.array([point[k] for point in line.days], dtype=float) for k in (1, 2, 3))
@@ -79,7 +80,7 @@ def by_day(
         bottom, top = axes.get_ylim()
         if top - bottom < 1e-6 * abs(top):  # all the same: rounding is no news
             axes.set_ylim(bottom - 0.1 * abs(bottom), top + 0.1 * abs(top))
-        left, right = EDGES.left * TEXT / SIZE[0], 1 - EDGES.right * TEXT / SIZE[0]
+        left, right = edges.left * TEXT / SIZE[0], 1 - edges.right * TEXT / SIZE[0]
         air = (right - left) * AIR / (1 + 2 * AIR)
         return Drawn(svg(figure, name, label), round(left + air, 4), round(right - air, 4))
 
@@ -87,6 +88,14 @@ def by_day(
 def place(day: str) -> int:
     """Where a day stands on the axis."""
     return date.fromisoformat(day).toordinal()
+
+
+def _widest(lines: tuple[Line, ...], percent: bool) -> int:
+    """Letters of the longest number that the axis may bear: small money has many digits."""
+    if percent:
+        return 0
+    ends = [value for line in lines for point in line.days for value in point[1:] if np.isfinite(value)]
+    return max((len(plain(value, 2)) for value in (min(ends, default=0.0), max(ends, default=0.0))), default=0)
 
 
 def _ticks(axes: Any, at: Sequence[int], begin: int, end: int) -> None:

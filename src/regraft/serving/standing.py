@@ -16,7 +16,7 @@ from regraft.data import store
 from regraft.data.assign import COMPARED, HOLDOUT, TREATMENT, Split
 from regraft.data.labels import LabelRule
 from regraft.data.sides import Side, hears, keeps_alone
-from regraft.errors import ModelError, RegraftError, StateError
+from regraft.errors import ModelError, RegraftError
 from regraft.plugins import names, plugin_class
 from regraft.prompts.live import Event, Live, Quiet
 from regraft.release import retention
@@ -111,7 +111,7 @@ def stamp(connection: Connection, holdout: float = 0.0) -> Stamp:
     """How the site stands, a share of whose people is held out; a few small queries."""
     alias = versions.alias(connection, "champion")
     if alias is None:
-        raise StateError("site", "has no version yet", "a site made by regraft init")
+        raise versions.none_yet()
     closes = connection.execute(select(func.count()).select_from(periods)).scalar_one()
     out = connection.execute(
         select(func.coalesce(func.sum(batches.c.id), 0)).where(batches.c.state != files.ACCEPTED)

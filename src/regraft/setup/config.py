@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -67,14 +68,18 @@ class ContenderOptions(BaseModel):
 
     @property
     def kind(self) -> Literal["strategy", "baseline"]:
-        if self.use in names("strategies"):
-            return "strategy"
-        if self.use in names("baselines"):
-            return "baseline"
-        known = [*names("strategies"), *names("baselines")]
-        raise ConfigError(
-            f"contender '{self.use}'", "is neither a strategy nor a baseline", "one of " + ", ".join(known)
-        )
+        return _kind_of(self.use)
+
+
+@cache
+def _kind_of(use: str) -> Literal["strategy", "baseline"]:
+    """Found once in a process: listing the plug-ins of other packages takes a while."""
+    if use in names("strategies"):
+        return "strategy"
+    if use in names("baselines"):
+        return "baseline"
+    known = [*names("strategies"), *names("baselines")]
+    raise ConfigError(f"contender '{use}'", "is neither a strategy nor a baseline", "one of " + ", ".join(known))
 
 
 class RankingOptions(BaseModel):

@@ -33,6 +33,7 @@ from regraft.setup.site_options import FILE, SiteOptions
 from regraft.state import compactions, files, objections, pilots, templates
 from regraft.state.database import open_database, transaction
 from regraft.state.tables import periods
+from regraft.state.versions import none_yet
 
 DAY = 86_400_000  # ms
 FOLDERS = ("data", "versions", "cache", "spool", "reports")
@@ -108,7 +109,7 @@ class Site:
     def closed_cuts(self, connection: Connection) -> Cuts:
         """As `cuts`; StateError before the first close."""
         if (found := self.cuts(connection)) is None:
-            raise StateError(f"site '{self.folder}'", "has closed no period yet", "a site made by regraft init")
+            raise none_yet(f"site '{self.folder}'")
         return found
 
     def stream(
@@ -221,7 +222,7 @@ class Site:
 
     def spooled_events(self, since: int) -> list[dict[str, Any]]:
         """Events that servers have spooled and that happened at or after `since` (ms), oldest first."""
-        rows = [row for segment in spool.segments(self.spool / "events") for row in spool.read(segment)]
+        rows = (row for segment in spool.segments(self.spool / "events") for row in spool.lines(segment))
         unique = {row["event_id"]: row for row in rows if row["time"] >= since}
         return sorted(unique.values(), key=lambda row: (row["time"], row["event_id"]))
 
@@ -250,5 +251,5 @@ def _with_live_template(options: SiteOptions, engine: Engine) -> SiteOptions:
 def days_cuts(begins: list[int], end: int) -> Cuts:
     """Cuts of periods that begin at these times (ms) and are days from the last one on."""
     if not begins:
-        raise StateError("site", "has closed no period yet", "a site made by regraft init")
+        raise none_yet()
     return Cuts("calendar", tuple((begin, EARLIEST) for begin in begins), end, every="1d")

@@ -42,6 +42,11 @@ class Alias:
     epoch: int
 
 
+def none_yet(site: str = "site") -> StateError:
+    """The error of a site that has closed nothing, so that it has no version; `site` says which."""
+    return StateError(site, "has no version yet", "a site made by regraft init")
+
+
 def next_number(connection: Connection) -> int:
     """Number of the next version; numbers are never used again."""
     return int(connection.execute(select(func.coalesce(func.max(versions.c.number), 0))).scalar_one()) + 1

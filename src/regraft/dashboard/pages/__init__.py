@@ -37,6 +37,7 @@ class Page:
     group: str
     content: Callable[..., dict[str, Any]]
     scope: str = ""
+    inside: str = ""  # of a page in no menu: the page in the menu that leads to it
 
 
 PAGES = (
@@ -49,10 +50,10 @@ PAGES = (
     Page("versions", "/versions", ENGINEER, versions.content),
     Page("prompts", "/prompts", ENGINEER, prompts.content),
     Page("data", "/data", ENGINEER, data.content),
-    Page("version", "/versions/{version}", NO_MENU, version.content),
-    Page("prompt", "/prompts/{number}", NO_MENU, prompt.content, "operate"),
-    Page("prompt_of", "/prompts/{number}/of/{user}", NO_MENU, prompt.content, "operate"),
-    Page("job", "/jobs/{number}", NO_MENU, job.content),
+    Page("version", "/versions/{version}", NO_MENU, version.content, inside="versions"),
+    Page("prompt", "/prompts/{number}", NO_MENU, prompt.content, "operate", inside="prompts"),
+    Page("prompt_of", "/prompts/{number}/of/{user}", NO_MENU, prompt.content, "operate", inside="prompts"),
+    Page("job", "/jobs/{number}", NO_MENU, job.content, inside="updates"),
 )
 
 

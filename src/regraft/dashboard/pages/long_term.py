@@ -8,6 +8,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from regraft.dashboard.charts import Chart, Row, charts, newest_of
+from regraft.dashboard.cohort_map import cohort_map
 from regraft.dashboard.dashboard_words import LASTING, DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import EACH, View
@@ -29,7 +30,11 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
         drawn = charts(connection, LASTING, view, now, words, "long_term")
         staying = _staying(connection, view, words)
         gain = _gain(connection, words)
-    return {"charts": drawn, "staying": staying, "gain": gain, "filters": True, "span": view.days(now.newest)}
+        cohorts = cohort_map(connection, view.days(now.newest)[1], words)
+    return {
+        "charts": drawn, "staying": staying, "gain": gain, "cohorts": cohorts, "filters": True,
+        "span": view.days(now.newest),
+    }  # fmt: skip
 
 
 def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart:

@@ -31,21 +31,33 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
         ).all()
         lines = news(connection, words, span[1])
         pilot = pilots.running(connection)
+    refresh = 0
     if pilot is not None:
-        lines.insert(0, _of_pilot(site, pilot, now, words))
+        told = _of_pilot(site, pilot, now, words)
+        refresh = 0 if told else 3
+        lines.insert(0, told or words("news pilot waits", name=pilot.name, share=words.percent(pilot.share)))
     columns = {key: [drawn[m] for m in names] for key, names in (("short", SHORT), ("long", LONG))}
     days = {row.date: row.state for row in happened if row.state != "superseded"}
-    return {"columns": columns, "days": sorted(days.items()), "news": lines, "filters": True, "span": span}
+    return {
+        "columns": columns,
+        "days": sorted(days.items()),
+        "news": lines,
+        "filters": True,
+        "span": span,
+        "refresh": refresh,
+    }
 
 
 def _of_pilot(site: Site, pilot: Pilot, now: Standing, words: DashboardWords) -> str:
-    """The pilot in a sentence; its numbers where they are at hand."""
+    """The pilot in a sentence; empty while its numbers are being worked out."""
     try:
         numbers = pilot_numbers(site, pilot, now.newest, wait=0.02)
     except RegraftError:
-        numbers = None
-    primary = next((e for e in (numbers or {}).get("effects", ()) if e["role"] == "primary" and not e["segment"]), None)
-    if numbers is None or primary is None or primary["relative_low"] is None:
+        return words("news pilot early", name=pilot.name, share=words.percent(pilot.share))
+    if numbers is None:
+        return ""
+    primary = next((e for e in numbers["effects"] if e["role"] == "primary" and not e["segment"]), None)
+    if primary is None or primary["relative_low"] is None:
         return words("news pilot early", name=pilot.name, share=words.percent(pilot.share))
     return words(
         "news pilot", name=pilot.name, decision=words(numbers["decision"]), metric=words.metric(primary["metric"]),

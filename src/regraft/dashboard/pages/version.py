@@ -1,4 +1,4 @@
-"""One version: what it was made from and what the gate said of it."""
+"""One version: what it is, what it was made from and what the gate said of it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,36 @@ from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import View
 from regraft.release.why import why
+from regraft.setup.config import ContenderOptions
 from regraft.setup.site import Site
+from regraft.state import versions
+from regraft.state.database import transaction
+
+MOST = 30  # rows of a table
+BYTES = ("adapter_bytes", "cache_bytes", "peak_memory")
+PROOF = ("run", "run_key", "manifest", "code", "parent")  # for who checks, not for who decides
 
 
 def content(site: Site, view: View, words: DashboardWords, now: Standing, version: str) -> dict[str, Any]:
     found = why(site, version)
-    facts = {k: v for k, v in found.items() if isinstance(v, str | int | float) and k != "version"}
-    cost = {k: v for k, v in (found.get("cost") or {}).items() if isinstance(v, int | float)}
-    return {
-        "name": version, "facts": facts, "cost": cost, "findings": found["findings"], "batches": found["batches"][-30:],
-        "n_batches": len(found["batches"]), "title": version,
+    with transaction(site.engine) as connection:
+        was_live = version in {alias.version for alias in versions.history(connection, "champion")}
+    facts = {
+        "contender": ContenderOptions.model_validate(found["contender"]).label, "state": words.said(found["state"]),
+        "saw nothing from": found["saw_nothing_from"], "outcome": words.said(found["verdict"]),
+        "examples": words.value(found.get("examples")), "people known": words.value(found.get("people")),
+        "took": words.seconds(found.get("seconds") or 0.0),
     }  # fmt: skip
+    cost = {key: words.size(v) if key in BYTES else words.value(v) for key, v in (found.get("cost") or {}).items() if v}
+    return {
+        "name": version, "facts": facts, "cost": cost, "proof": {key: found[key] for key in PROOF if found.get(key)},
+        "findings": found["findings"], "batches": found["batches"][-MOST:], "n_batches": len(found["batches"]),
+        "step": _step(found["state"], version == now.champion, was_live), "title": version,
+    }  # fmt: skip
+
+
+def _step(state: str, in_service: bool, was_live: bool) -> str:
+    """The action that a reader may want; empty where there is none."""
+    if state != versions.GOOD or in_service:
+        return ""
+    return "rollback" if was_live else "promote"
