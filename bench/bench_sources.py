@@ -1,6 +1,6 @@
 """What each source of candidates finds: recall of later likes, of new items, and its part in the lists that are served.
 
-python bench/bench_sources.py [--quick] [--log ml-1m.zip] [--label "rating > 3"] [--share 1.0] [--days 7] [--out docs/results]
+python bench/bench_sources.py [--quick] [--log ml-1m.zip] [--label "rating > 3"] [--share 1.0] [--until DAY] [--days 7] [--out docs/results]
 
 Without --log a drift world, whose items are released day by day.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,10 @@ def log(options: argparse.Namespace) -> tuple[pl.DataFrame, pl.DataFrame, str, s
     people = read.interactions["user_id"].unique().sort()
     chosen = people.sample(fraction=options.share, seed=0)
     rows = read.interactions.filter(pl.col("user_id").is_in(chosen.implode()))
-    return rows, read.items, options.label, f"{path.name}, {len(chosen):,} users"
+    what = f"{path.name}, {len(chosen):,} users"
+    if options.until:
+        rows, what = rows.filter(pl.col("timestamp").dt.date() < options.until), f"{what}, before {options.until}"
+    return rows, read.items, options.label, what
 
 
 def measured(found: Found) -> list[Row]:
@@ -149,6 +153,9 @@ def main() -> None:
     parser.add_argument("--log", default=None, help="a log that regraft reads; without one a drift world")
     parser.add_argument("--label", default="rating > 3", help="label rule of --log")
     parser.add_argument("--share", type=float, default=1.0, help="of the people of --log")
+    parser.add_argument(
+        "--until", type=date.fromisoformat, default=None, help="the first day of --log that is left out"
+    )
     parser.add_argument("--days", type=int, default=7, help="newest days that are asked about")
     parser.add_argument("--people", type=int, default=200, help="asked on each day")
     options = parser.parse_args()
