@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from regraft.data import store
-from regraft.data.interactions import TIME
+from regraft.data.interactions import TIME, by_arrival
 from regraft.errors import DataError
 
 
@@ -30,6 +30,14 @@ def test_rows_come_back_as_they_were_written_from_one_file_per_day(tmp_path):
 
 def test_equal_rows_give_equal_files(tmp_path):
     assert store.write(tmp_path / "a", rows()) == store.write(tmp_path / "b", rows())
+
+
+def test_rows_that_lie_in_order_are_not_copied_and_others_are_put_in_order():
+    some = rows()
+    assert by_arrival(some) is some
+    assert by_arrival(some.reverse()).equals(some)
+    tied = some.with_columns(known_at=some["known_at"][0])
+    assert by_arrival(tied.reverse())["row_id"].to_list() == list(range(6))
 
 
 def test_chosen_columns_come_in_the_order_asked_for(tmp_path):

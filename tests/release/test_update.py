@@ -24,6 +24,11 @@ from regraft.workbench import CONTENDER, Workbench
 from site_world import FIRST, SiteWorld
 
 
+def rows_of(site: Site) -> pl.DataFrame:
+    with transaction(site.engine) as connection:
+        return store.read(site.data, [f for f in files.listed(connection) if f.day != store.ITEMS])
+
+
 def champion(site: Site) -> str:
     with transaction(site.engine) as connection:
         return versions.alias(connection, "champion").version
@@ -61,10 +66,19 @@ def test_an_event_is_known_again_by_its_id_whatever_else_it_says_and_on_whatever
     assert world.ingest(day).already_there == len(day)  # by what they say, as where there is no such column
 
 
+def test_rows_of_several_days_are_numbered_in_the_order_in_which_they_become_known(world: SiteWorld) -> None:
+    late = world.of(world.days[FIRST - 2]).with_columns(event=pl.lit("late"))
+    rows = pl.concat([world.of(world.days[FIRST + 1]), late, world.of(world.days[FIRST])])
+    before = rows_of(world.site)["row_id"].max()
+    assert world.ingest(rows).accepted == len(rows)
+    new = rows_of(world.site).filter(pl.col("row_id") > before)
+    assert new["row_id"].to_list() == list(range(before + 1, before + 1 + len(rows)))
+    assert new["known_at"].is_sorted() and set(new["event"][: len(late)]) == {"late"}
+    assert new.filter(event="late")["time"].is_sorted()
+
+
 def test_data_hold_uids_and_no_id_of_a_person(world: SiteWorld) -> None:
-    site = world.site
-    with transaction(site.engine) as connection:
-        rows = store.read(site.data, [f for f in files.listed(connection) if f.day != store.ITEMS])
+    rows = rows_of(world.site)
     assert set(rows["uid"].str.len_chars()) == {32}
     assert not set(rows["uid"]) & set(world.rows["user_id"])
     assert rows["uid"].n_unique() == world.of(*world.days[:FIRST])["user_id"].n_unique()

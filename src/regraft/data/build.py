@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from regraft.data.interactions import by_arrival
 from regraft.data.labels import LabelRule
 from regraft.data.negatives import Sampler, closings, per_period, untouched
 from regraft.data.periods import Cuts, Periods
@@ -45,7 +46,7 @@ def build_stream(
     if not len(interactions):
         raise DataError(f"stream '{name}'", "the log has no rows", "at least one accepted interaction")
     rule = LabelRule(label)
-    rows = rule.apply(_named(interactions, name)).sort("known_at", "row_id")
+    rows = by_arrival(rule.apply(_named(interactions, name)))
     user, user_ids = code_by_first_appearance(rows["user_id"])
     columns: dict[str, Any] = {
         "row_id": rows["row_id"].to_numpy(),

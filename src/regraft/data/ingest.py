@@ -195,9 +195,9 @@ class _Log:
         if not is_copy.any():
             return rows
         copies = rows.filter(is_copy)
-        names = copies[EVENT_ID].drop_nulls() if EVENT_ID in copies.columns else None
-        if names is not None and len(names):
-            self.cells["duplicate"] = Cells(EVENT_ID, tuple(names.unique(maintain_order=True).head(SHOWN)))
+        if EVENT_ID in copies.columns and copies[EVENT_ID].count():
+            names = copies[EVENT_ID].drop_nulls().unique(maintain_order=True)
+            self.cells["duplicate"] = Cells(EVENT_ID, tuple(names.head(SHOWN)))
         said = copies.drop("line").iter_rows(named=True)
         texts = [json.dumps(row, default=str, ensure_ascii=False) for row in said]
         again = set_aside("", copies["line"].to_list(), ["duplicate"] * len(texts), texts)

@@ -106,6 +106,15 @@ class Reader(Protocol):
         """`item_id, title` and free string attributes; no rows where the format has no item file."""
 
 
+def by_arrival(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in the order in which they became known: by `known_at`, then `row_id`.
+
+    Those that lie in order are given back as they are: sorting would copy them, and a log may be most of the memory.
+    """
+    in_order = rows["known_at"].is_sorted() and rows["row_id"].is_sorted()
+    return rows if in_order else rows.sort("known_at", "row_id")
+
+
 def empty_rows() -> pl.DataFrame:
     """No interactions, in the canonical schema."""
     return pl.DataFrame(schema=INTERACTIONS)

@@ -26,6 +26,8 @@ def asked_when_shown(rows: pl.DataFrame, liked: pl.Expr) -> pl.DataFrame:
     rows = rows.with_columns(example=pl.lit(True), happened=pl.lit(True))
     passed, day = pl.col("event") == IMPRESSION, pl.col("time").dt.truncate("1d")
     lists = rows.filter(pl.col("request_id").is_not_null() & (pl.col("known_at") == pl.col("time")))
+    if not len(lists):
+        return rows
     shown = pl.coalesce(pl.col("time").filter(passed).min(), pl.col("time").min()).over("request_id")
     lists = lists.with_columns(shown=shown, passed=passed, settled=passed.any().over(LISTED))
     lists = lists.filter(pl.col("passed") | (~pl.col("settled") & (pl.col("shown").dt.truncate("1d") == day)))

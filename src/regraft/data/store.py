@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 import polars as pl
 
-from regraft.data.interactions import TIME
+from regraft.data.interactions import TIME, by_arrival
 from regraft.errors import DataError
 from regraft.files import durable
 
@@ -34,6 +34,7 @@ _COLUMNS: dict[str, Any] = {
     "position": pl.Int32,
 }
 STORED = pl.Schema(_COLUMNS)
+SERVED = ("request_id", "arm", "version", "position")  # columns of what we served
 DAY = "%Y-%m-%d"
 IMPRESSION = "impression"  # the event of a row that says: shown, and not answered
 CHUNK = 1_000_000  # rows whose identities are looked at together
@@ -68,7 +69,11 @@ E = TypeVar("E", bound=Entry)
 
 
 def write(folder: Path, rows: pl.DataFrame) -> list[DayFile]:
-    """Writes rows of the schema STORED, one file per day of `time`; they are on the disk when this returns."""
+    """Writes rows of the schema STORED, one file per day of `time`; they are on the disk when this returns.
+
+    The columns SERVED may be absent.
+    """
+    rows = rows.with_columns(pl.lit(None, STORED[name]).alias(name) for name in SERVED if name not in rows.columns)
     by_day = rows.with_columns(day=pl.col("time").dt.strftime(DAY)).partition_by("day", as_dict=True)
     return [_write_day(folder, str(day), part.drop("day")) for (day,), part in sorted(by_day.items())]
 
@@ -111,7 +116,7 @@ def read(folder: Path, files: Iterable[Entry], columns: Iterable[str] = STORED) 
     wanted = list(dict.fromkeys([*names, "known_at", "row_id"]))
     parts = [_read(folder, file, wanted) for file in files]
     empty = pl.DataFrame(schema={name: STORED[name] for name in wanted})
-    return pl.concat([empty, *parts]).sort("known_at", "row_id").select(names)
+    return by_arrival(pl.concat([empty, *parts])).select(names)
 
 
 def there(folder: Path, files: Iterable[Entry], identities: pl.Series) -> pl.Series:
@@ -157,8 +162,8 @@ def identities(rows: pl.DataFrame) -> pl.Series:
     say the same.
     """
     said = ["uid", "item_id", "time", "event", "value"]
-    named = "event_id" in rows.columns
-    number = pl.int_range(pl.len()).over([*said, pl.col("event_id").is_null()] if named else said)
+    with_id = "event_id" in rows.columns
+    number = pl.int_range(pl.len()).over([*said, pl.col("event_id").is_null()] if with_id else said)
     text = pl.concat_str(
         [pl.col("uid"), pl.col("item_id"), pl.col("time").dt.epoch("ms"), "event", "value", number],
         separator="\x00", ignore_nulls=False,
@@ -166,9 +171,15 @@ def identities(rows: pl.DataFrame) -> pl.Series:
     filled = rows.with_columns(pl.col("event").fill_null(""), pl.col("value").cast(pl.String).fill_null(""))
     said_by = filled.select(text.alias("text"))["text"]
     hashed = pl.Series([hashlib.blake2b(t.encode(), digest_size=16).hexdigest() for t in said_by], dtype=pl.String)
-    if not named:
+    if not with_id:
         return hashed
-    return rows.select(pl.coalesce(pl.format("e:{}", "event_id"), hashed))["event_id"]
+    names = named(rows)
+    return names.zip_with(names.is_not_null(), hashed)
+
+
+def named(rows: pl.DataFrame) -> pl.Series:
+    """The identities of rows that have an event_id, null for the others."""
+    return rows.select(pl.format("e:{}", "event_id"))["event_id"]
 
 
 def sha256(path: Path) -> str:

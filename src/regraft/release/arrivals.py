@@ -12,7 +12,7 @@ from regraft.data import store
 from regraft.data.labels import LabelRule
 from regraft.release.evidence import Day
 from regraft.release.runs import APPROVED, date_of
-from regraft.setup.site import DAY, Site
+from regraft.setup.site import DAY, LEARNT, Site
 from regraft.state import files, ledger
 from regraft.state.database import transaction
 from regraft.state.files import Listed
@@ -49,9 +49,9 @@ def approved(connection: Connection) -> pl.DataFrame | None:
 
 
 def labelled(site: Site, listed: Iterable[Listed]) -> pl.DataFrame:
-    """The rows of files that the label rule speaks of, with `label`."""
+    """The rows of files that the label rule speaks of: the columns LEARNT and `label`."""
     rule = LabelRule(site.options.data.label)
-    rows = site.with_meaning(store.read(site.data, listed)).with_columns(rule.expression().alias("label"))
+    rows = site.with_meaning(store.read(site.data, listed, LEARNT)).with_columns(rule.expression().alias("label"))
     # Where it is about events values mean nothing, and servers' own rows have none.
     return rows.with_columns(value=pl.lit(None, pl.Float64)) if rule.about_events else rows
 

@@ -38,7 +38,7 @@ class Finding:
 class Day:
     """Rows of the period that is about to be closed.
 
-    `rows`: those that happened on it, in the schema of data.store.STORED with `label`. `numbers` are its own and
+    `rows`: those that happened on it, with the columns setup.site.LEARNT and `label`. `numbers` are its own and
     `earlier` those of accepted days before it, oldest first: the columns of day_numbers.EMPTY, and `set_aside`, the
     share of the rows of its sources that could not be read. `batches` brought the day's rows. `approved` are those of
     days that a person approved (release/anchor), with some of the columns; None where there are none.

@@ -5,6 +5,7 @@ People's ids become uids here and go no further. The caller holds the site's lea
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -28,13 +29,12 @@ from regraft.state.files import Counts, Listed
 from regraft.state.lease import Lease
 
 ROWS = "rows"  # counter of row ids
-SERVED = ("request_id", "arm", "version", "position")
 
 
 class Rows(NamedTuple):
     """What one source holds: events, and texts of items."""
 
-    # user_id (the person's own) or pseudonym, item_id, time, event, value; event_id and SERVED where there are any
+    # user_id (the person's own) or pseudonym, item_id, time, event, value; event_id, store.SERVED where there are any
     events: pl.DataFrame
     items: pl.DataFrame  # item_id, title, attributes
     source: str
@@ -53,39 +53,59 @@ def ingest(site: Site, path: Path, held: Lease) -> Counts:
 
 
 def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
-    """Writes the rows that are not there yet and lists them, all in one transaction at the end."""
+    """Writes the rows that are not there yet and lists them, all in one transaction at the end.
+
+    It works at a day of events at a time: what is worked out about rows takes more memory than they do.
+    """
     key = load_key(site.folder)
     with transaction(site.engine) as connection:
         lease.demand(connection, held)
         events = _with_uids(connection, rows.events, key)
-        listed = _may_hold(files.listed(connection, states=files.STATES), events)
+        listed = [f for f in files.listed(connection, states=files.STATES) if f.day != store.ITEMS]
         known_items = files.listed(connection, [store.ITEMS])
         cuts = site.cuts(connection)
         first = files.next_number(connection, ROWS)
-    events = events.with_columns(identity=store.identities(events))
-    there = store.there(site.data, listed, events["identity"])
-    new = events.filter(~pl.col("identity").is_in(there.implode()) & pl.col("identity").is_first_distinct())
-    new = _known(new, cuts.end if cuts else None).sort("known_at", "time", maintain_order=True)
-    new = new.with_columns(row_id=first + pl.int_range(pl.len(), dtype=pl.Int64))
-    items = _changed(rows.items, store.read_items(site.data, known_items), cuts.end if cuts else None)
-    written = [*store.write(site.data, new), *store.write_items(site.data, items)]
-    boundary("write", rows=len(new))
+    closed, accepted, written = cuts.end if cuts else None, 0, list[DayFile]()
+    for date, day in _days(_other_events(site, events, listed)):
+        new = _new(site, day, [f for f in listed if f.day == date])
+        new = _known(new, closed).with_columns(row_id=first + accepted + pl.int_range(pl.len(), dtype=pl.Int64))
+        written += store.write(site.data, new)
+        accepted += len(new)
+    written += store.write_items(site.data, _changed(rows.items, store.read_items(site.data, known_items), closed))
+    boundary("write", rows=accepted)
     rows_in = len(events) + rows.set_aside
-    counts = Counts(rows.source, rows.sha256, rows_in, len(new), rows.set_aside, len(events) - len(new))
+    counts = Counts(rows.source, rows.sha256, rows_in, accepted, rows.set_aside, len(events) - accepted)
     with transaction(site.engine) as connection:
         lease.demand(connection, held)
-        files.take_numbers(connection, ROWS, first, len(new))
+        files.take_numbers(connection, ROWS, first, accepted)
         for part, own in _by_day(counts, written, cuts):
             files.add(connection, part, own)
     boundary("list", **{name: value for name, value in vars(counts).items() if name != "sha256"})
     return counts
 
 
-def _may_hold(listed: list[Listed], events: pl.DataFrame) -> list[Listed]:
-    """The files that may hold some of the events already: those of their days, but an event_id counts on any day."""
-    named = EVENT_ID in events.columns and events[EVENT_ID].count()
-    days = set() if named else set(events["time"].dt.strftime(store.DAY).unique())
-    return [f for f in listed if f.day != store.ITEMS and (named or f.day in days)]
+def _other_events(site: Site, events: pl.DataFrame, listed: list[Listed]) -> pl.DataFrame:
+    """The events without those whose event_id the site has, or an earlier one of them, on whatever day."""
+    if EVENT_ID not in events.columns or not events[EVENT_ID].count():
+        return events
+    names = store.named(events)
+    again = names.is_in(store.there(site.data, listed, names.drop_nulls()).implode()) | ~names.is_first_distinct()
+    return events.filter(names.is_null() | ~again)
+
+
+def _days(events: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The events of each day (2025-01-06), in order of time."""
+    ordered, begin = events.sort("time", maintain_order=True), 0
+    for length, day in ordered.select(pl.col("time").dt.strftime(store.DAY).rle()).to_series().struct.unnest().rows():
+        yield day, ordered.slice(begin, length)
+        begin += length
+
+
+def _new(site: Site, day: pl.DataFrame, listed: list[Listed]) -> pl.DataFrame:
+    """Those of a day's events that are in none of its files, with their identity."""
+    day = day.with_columns(identity=store.identities(day))
+    there = store.there(site.data, listed, day["identity"])
+    return day.filter(~pl.col("identity").is_in(there.implode()) & pl.col("identity").is_first_distinct())
 
 
 def _by_day(counts: Counts, written: list[DayFile], cuts: Cuts | None) -> list[tuple[Counts, list[DayFile]]]:
@@ -113,14 +133,12 @@ def _with_uids(connection: Connection, events: pl.DataFrame, key: Key) -> pl.Dat
     people = events[name].unique(maintain_order=True)
     pseudonyms = key.pseudonyms(people) if name == "user_id" else people.to_list()
     uid = vault.uids(connection, pseudonyms, key.id, new_uid)
-    of = pl.DataFrame({name: people, "uid": [uid[p] for p in pseudonyms]}, schema_overrides={"uid": pl.String})
-    found = events.join(of, on=name, how="left", maintain_order="left").drop(name)
-    missing = [name for name in SERVED if name not in found.columns]
-    return found.with_columns(pl.lit(None, dtype=store.STORED[name]).alias(name) for name in missing)
+    of = [uid[pseudonym] for pseudonym in pseudonyms]
+    return events.with_columns(uid=pl.col(name).replace_strict(people, of, return_dtype=pl.String)).drop(name)
 
 
 def _known(events: pl.DataFrame, closed: int | None) -> pl.DataFrame:
-    """The events with `known_at`: a row of a period that is closed already becomes known now, at the last cut."""
+    """The events with `known_at`, in its order: a row of a closed period becomes known now, at the last cut."""
     time = pl.col("time")
     if closed is None:
         return events.with_columns(known_at=time)

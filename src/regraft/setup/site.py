@@ -37,6 +37,8 @@ from regraft.state.versions import none_yet
 
 DAY = 86_400_000  # ms
 FOLDERS = ("data", "versions", "cache", "spool", "reports")
+# Columns that models learn from: the identity of a row, a third of its bytes, is for ingest alone.
+LEARNT = tuple(name for name in store.STORED if name not in ("identity", "version", "position"))
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ class Site:
         return rows if rule.implicit or not rows["value"].count() else rows.filter(pl.col("value").is_not_null())
 
     def _read(self, held: bool, of: Collection[int] | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Events and texts of items; read once more where a file was compacted, or rewritten, meanwhile."""
+        """Events (LEARNT) and texts of items; read once more where a file was compacted, or rewritten, meanwhile."""
         states = files.STATES if of is not None else files.TO_CLOSE if held else (files.ACCEPTED,)
         with transaction(self.engine) as connection:
             listed = files.listed(connection, states=states)
@@ -196,7 +198,7 @@ class Site:
         if of is not None:
             listed = [f for f in listed if f.batch in of or any(part.source in of for part in merged.get(f.batch, ()))]
         try:
-            rows = store.read(self.data, [f for f in listed if f.day != store.ITEMS])
+            rows = store.read(self.data, [f for f in listed if f.day != store.ITEMS], LEARNT)
             items = store.read_items(self.data, [f for f in listed if f.day == store.ITEMS])
         except DataError:
             with transaction(self.engine) as connection:
