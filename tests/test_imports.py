@@ -80,6 +80,14 @@ def test_nothing_but_language_models_loads_a_package_of_the_extra(tmp_path: Path
     python(checked, tmp_path)
 
 
+def test_a_site_is_opened_without_what_only_fits_and_migrations_need(tmp_path: Path) -> None:
+    loaded = python(
+        "import regraft.setup.site, regraft.baselines.stack, regraft.state.keys\nprint(*sys.modules)", tmp_path
+    )
+    assert {"regraft.setup.site", "polars"} <= set(loaded.split())
+    assert not {"sklearn", "scipy.sparse", "scipy.stats", "alembic"} & set(loaded.split())
+
+
 def test_a_run_of_baselines_loads_no_package_of_the_extra_and_works_without(tmp_path: Path) -> None:
     python(f"{RUN}\nassert not [p for p in {EXTRA} if p in sys.modules]", tmp_path, absent=EXTRA)
 

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.sparse import csr_array, vstack
 
 from regraft.data.neighbours import faded_mean
 from regraft.data.pair_sums import pairs
@@ -103,6 +102,8 @@ class Alike:
         elif isinstance(new, np.ndarray):
             self.vectors = np.concatenate([self.vectors, new])
         else:
+            from scipy.sparse import csr_array, vstack  # here: commands that only look at a site start sooner
+
             self.vectors = csr_array(vstack([self.vectors, new], format="csr"))
         room = ((0, more), (0, 0))
         self._near = np.pad(self._near, room, constant_values=-1)
@@ -272,6 +273,8 @@ class Alike:
         self.similarity.restore({n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)})
         vectors = arrays.get("vectors")
         if "data" in arrays:
+            from scipy.sparse import csr_array
+
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
             vectors = csr_array(parts, shape=tuple(map(int, arrays["shape"])))
         self._take_vectors(vectors, arrays["kind"])

@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
-from scipy.sparse import csr_array
 
 from regraft.prompts.similarity.protocol import Vectors
 
@@ -44,6 +43,8 @@ class Terms:
         self._idf = (np.log((1 + len(items)) / (1 + found)) + 1).astype(np.float32)
 
     def vectors(self, items: pl.DataFrame) -> Vectors:
+        from scipy.sparse import csr_array  # here: commands that only look at a site start sooner
+
         each, find = list(self._counted(items)), self._column.get
         column = np.fromiter((find(term, -1) for terms, _ in each for term in terms), dtype=np.int32)
         times = np.fromiter(chain.from_iterable(times for _, times in each), dtype=np.float64)
