@@ -245,6 +245,9 @@ def page(cells: dict[tuple[str, str], dict[str, Any]]) -> Iterator[str]:
         "from 1,000 resamples of people, differences paired. *Interim*: what is served from the moment at which the versions "
         "that saw the person are out of use until they are made again."
     )
+    missing = [f"{c} {p}" for c in CONTENDERS for p in PEOPLE if (c, p) not in cells]
+    if missing:
+        yield f"Not finished: {', '.join(missing)}. The same command goes on with them."
     yield f"Machine: {machine_words()}."
 
 
