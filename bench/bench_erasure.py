@@ -241,7 +241,7 @@ def page(cells: dict[tuple[str, str], dict[str, Any]]) -> Iterator[str]:
     yield "\n".join(_served(cells))
     rows = next(iter(cells.values()))["held_out"]
     yield (
-        f"AUC on {rows:,} rows or so of two days that no version has learnt from, without those of the person; 95 % intervals "
+        f"AUC on about {rows:,} rows of two days that no version has learnt from, without those of the person; 95 % intervals "
         "from 1,000 resamples of people, differences paired. *Interim*: what is served from the moment at which the versions "
         "that saw the person are out of use until they are made again."
     )
