@@ -223,7 +223,7 @@ def page(cells: dict[tuple[str, str], dict[str, Any]]) -> Iterator[str]:
     yield f"`{' '.join(['python bench/bench_erasure.py', *typed()])}`"
     yield (
         f"A site of the drift world with {WORLD.users} people, {FIRST} days of log and one update, per contender; language "
-        "models are of two layers of width 48. A person of few rows (at 5 % of the people, ordered by rows) and the one of "
+        "models are of two layers of width 48, built from two days: what they cost is of interest here, not how good they are. A person of few rows (at 5 % of the people, ordered by rows) and the one of "
         "most rows are erased by `regraft forget` beside a running server. Seconds are wall time; other work ran on the machine."
     )
     yield "## What it takes"
@@ -231,7 +231,9 @@ def page(cells: dict[tuple[str, str], dict[str, Any]]) -> Iterator[str]:
     yield (
         "*Refused*: from sending `DELETE /users/{id}` until a request for the person is answered with 410. *Foreseen*: what "
         "`regraft forget --dry-run` says. *Followed*: from the end of the command until the server serves the new version. "
-        "The whole is what the command takes as a process of its own, start included."
+        "The whole is what the command takes as a process of its own, start included. What is foreseen are the seconds that "
+        "renewing took when the versions were made: judging every period once more, the other steps and the start of the process "
+        "come on top, and whatever else the machine does."
     )
     yield "## Where the seconds go"
     yield "\n".join(_where(cells))
@@ -239,10 +241,13 @@ def page(cells: dict[tuple[str, str], dict[str, Any]]) -> Iterator[str]:
     yield "\n".join(_served(cells))
     rows = next(iter(cells.values()))["held_out"]
     yield (
-        f"AUC on {rows:,} rows or so of two days that no version has learnt from, without those of the person; 95 % intervals "
+        f"AUC on about {rows:,} rows of two days that no version has learnt from, without those of the person; 95 % intervals "
         "from 1,000 resamples of people, differences paired. *Interim*: what is served from the moment at which the versions "
         "that saw the person are out of use until they are made again."
     )
+    missing = [f"{c} {p}" for c in CONTENDERS for p in PEOPLE if (c, p) not in cells]
+    if missing:
+        yield f"Not finished: {', '.join(missing)}. The same command goes on with them."
     yield f"Machine: {machine_words()}."
 
 

@@ -121,7 +121,7 @@ PARTS = (
          {"words": 1.5, "taste_change_at": 7, "changed_share": 0.0, "users": 100, "items": 80},
          SMALL_BASE | {"tune": GRID | {"days": [60]}},
          found="the expectation was wrong: whoever kept all and replayed one old example per new one was best in both "
-               "halves, and keeping sixty days cost most. A small model of a hundred people is short of examples sooner "
+               "halves, and keeping sixty days cost most. Perhaps a small model of a hundred people is short of examples sooner "
                "than it is misled by old ones"),
     Part("ml-1m", "not known", ("rates", "stack"), log=ML_1M),
     Part("ml-1m-nano", "not known", NANO, more=SMALL_BASE | {"tune": GRID | {"days": [90]}}, log=ML_1M),
