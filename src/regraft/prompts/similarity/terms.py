@@ -7,7 +7,7 @@ with sublinear frequencies; rows have length 1. A term that no known item had is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeAlias
@@ -64,12 +64,12 @@ class Terms:
     def _counted(self, items: pl.DataFrame) -> Iterator[Counts]:
         columns = tuple(name for name in items.columns if name != "item_id")
         texts = items.select(columns).iter_rows() if columns else ((),) * len(items)
-        return (_counted(type(self), columns, one) for one in texts)
+        return (_counted(self.terms, columns, one) for one in texts)
 
 
 @lru_cache(maxsize=SEEN)
-def _counted(kind: type[Terms], columns: tuple[str, ...], texts: tuple[Any, ...]) -> Counts:
-    found = Counter(kind.terms(columns, texts))
+def _counted(terms: Callable[..., list[str]], columns: tuple[str, ...], texts: tuple[Any, ...]) -> Counts:
+    found = Counter(terms(columns, texts))
     return tuple(found), tuple(found.values())
 
 
