@@ -114,12 +114,15 @@ class Paces:
 
     @cached_property
     def question(self) -> Question | None:
-        """Pairs of some requests of that period; None where no lists are ranked."""
+        """Pairs of some requests of that period, all about the same items, as lists are; None where none are ranked."""
         if not self._ranks or not len(self._requests.row):
             return None
-        draw = np.random.default_rng(0)
-        pools = [draw.permutation(int(size))[:CANDIDATES].astype(np.int32) for size in self._requests.pool]
-        return Question.of(self._requests, pools)
+        some = (
+            np.random.default_rng(0)
+            .permutation(max(1, int(np.median(self._requests.pool))))[:CANDIDATES]
+            .astype(np.int32)
+        )
+        return Question.of(self._requests, [some] * len(self._requests.row))
 
     @cached_property
     def lists(self) -> ListPace:
@@ -130,12 +133,12 @@ class Paces:
         assert self.content >= 0  # those facts are worked out by now: they are no part of the lists
         log, past, regime = self._requests.log, arena.past(arena.first), arena.regime
         whole = len(arena.stream.time) / max(1, len(log.time))
-        once, asked = whole * _seconds(partial(sums_after, log, regime)), question.asked
-        pair = sum(_seconds(partial(answer, asked, regime, similarity=one)) for one in arena.similarities)
+        once = whole * _seconds(partial(sums_after, log, regime))
+        pair = sum(_seconds(partial(answer, question.asked, regime, similarity=one)) for one in arena.similarities)
         one = _seconds(lambda: list(retrieved(self._requests.first(1), past, regime, CANDIDATES)))
         many = _seconds(lambda: list(retrieved(self._requests, past, regime, CANDIDATES)))
         request = max(0.0, many - one) / max(1, len(self._requests.row) - 1)
-        return ListPace(once, one, request, pair / max(1, len(asked)))
+        return ListPace(once, one, request, pair / max(1, len(question.asked)))
 
 
 def _sample(view: Stream, share: float) -> Stream:

@@ -23,6 +23,8 @@ from regraft.arena.event_counter import EventCounter
 from regraft.arena.pace import Paces
 from regraft.arena.throughput import Throughput, measure
 from regraft.data.stream import Stream
+from regraft.prompts.fact_sums import MOST_KNOWN
+from regraft.prompts.similarity.protocol import NONE
 from regraft.prompts.template import Template
 from regraft.setup.config import ContenderOptions, plugin
 
@@ -150,11 +152,21 @@ def plan_run(
         base_bytes=size,
         speed=reader.speed if reader else None,
         peak_memory=_peak_memory(arena, reader),
-        notes=reader.notes if reader else (),
+        notes=(*(reader.notes if reader else ()), *_of_items(arena)),
         reporting=_reporting(arena, [line for line in lines if line.classical]),
         content=content,
         lists=_lists(arena, paces) if classical else 0.0,
     )
+
+
+def _of_items(arena: Arena) -> list[str]:
+    """What there is to know of a very large catalogue."""
+    found = len(arena.stream.items)
+    if arena.similarities == [NONE] or found <= MOST_KNOWN:
+        return []
+    return [
+        f"item texts: of {found:,} items the {MOST_KNOWN:,} with the most events are those that all are compared with"
+    ]
 
 
 def seconds_left(arena: Arena) -> float:

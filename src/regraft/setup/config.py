@@ -123,7 +123,8 @@ class ModelOptions(BaseModel):
     refresh: Literal["event", "day", "period"] = "event"
     similarity: str = Field(
         "tfidf",
-        description="how item texts are compared, in facts and baselines: none, columns, tfidf or encoder:PATH",
+        description="how item texts are compared, in facts and baselines: none, columns, tfidf or encoder:PATH; of "
+        "more than 50,000 items the 50,000 with the most events are those that all are compared with",
     )
     timeline: TimelineOptions = TimelineOptions()
     item_tokens: int = Field(24, ge=1, le=512)
