@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from common import ROOT
 from sklearn.ensemble import HistGradientBoostingClassifier
-from study import parts
+from study import parts, placed
 from torch import Tensor, from_numpy
 from torch.nn import functional as F
 
@@ -165,7 +165,8 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=ROOT / "runs")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results")
     options = parser.parse_args()
-    config = parts(ROOT / "bench" / "studies" / "ml-1m-all-rows.yaml")["nano"]
+    study = ROOT / "bench" / "studies" / "ml-1m-all-rows.yaml"
+    config = placed(parts(study)["nano"], study)
     arena = Arena(config, options.runs / "against-stack")
     shop: Workshop = arena.workshop
     stream = of_share(arena.stream, options.share, 0) if options.share < 1 else arena.stream

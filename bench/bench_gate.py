@@ -14,7 +14,8 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,18 +26,23 @@ from rates import Row, markdown, write_csv
 from regraft.data.drift_world import DriftWorld, simulate
 from regraft.data.pseudonyms import VARIABLE
 from regraft.files import write_text
-from regraft.release import gate
+from regraft.release import close, gate
 from regraft.release.evidence import Day
 from regraft.release.ingest import ingest
 from regraft.release.init import init
 from regraft.release.promote import promote
+from regraft.release.publish import publish_remade
 from regraft.release.update import look, update
+from regraft.setup.config import ContenderOptions
 from regraft.setup.site import Site
-from regraft.state import lease
+from regraft.state import lease, versions
+from regraft.state.database import transaction
 from regraft.testing.faults import FAULTS
+from regraft.workbench import Workbench
 
 EARLIER = 28
 FIRST = 12  # days in the log that a site is made from
+SHUFFLES = 3  # models of shuffled labels that are offered to each site
 REQUIRED = ("label flip", "doubled day", "empty day", "+9 h shift", "flood by 1 % of users")
 CLEAN = DriftWorld(
     users=600, items=200, periods=48, churn=0.02, taste_change_at=None, new_items_at=None, season_every=None
@@ -83,38 +89,55 @@ def alarms(world: DriftWorld, faults: bool) -> dict[str, list[int]]:
 # -- a site: clean days closed by updates, faulty days looked at, worse models offered ------------------
 
 
+@dataclass(frozen=True)
+class Shop:
+    """A site in a folder that holds the first days of a world, and the log of all its days."""
+
+    folder: Path
+    rows: pl.DataFrame
+    items: pl.DataFrame
+
+    @property
+    def days(self) -> list[str]:
+        return sorted(self.rows["timestamp"].dt.strftime("%Y-%m-%d").unique().to_list())
+
+    def of(self, *wanted: str) -> pl.DataFrame:
+        return self.rows.filter(self.rows["timestamp"].dt.strftime("%Y-%m-%d").is_in(list(wanted)))
+
+    def log(self, rows: pl.DataFrame) -> Path:
+        """A log file of these rows, with its items beside it."""
+        own = self.folder / "log"
+        own.mkdir(exist_ok=True)
+        rows.drop("line").write_csv(own / "interactions.csv")
+        self.items.write_csv(own / "items.csv")
+        return own / "interactions.csv"
+
+
+@contextmanager
+def shop(world: DriftWorld) -> Iterator[Shop]:
+    simulated = simulate(world)
+    with tempfile.TemporaryDirectory() as place:
+        os.environ[VARIABLE] = str(Path(place) / "vault.key")
+        made = Shop(Path(place), simulated.interactions, simulated.items)
+        init(made.folder / "shop", made.log(made.of(*made.days[:FIRST])))
+        yield made
+
+
 def in_service(world: DriftWorld) -> dict[str, list[int]]:
     """[found, n] of updates on clean days that were not promoted, of faults that were held, of worse models kept."""
-    simulated = simulate(world)
-    days = sorted(simulated.interactions["timestamp"].dt.strftime("%Y-%m-%d").unique().to_list())
     found, n = Counter[str](), Counter[str]()
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        os.environ[VARIABLE] = str(folder / "vault.key")
-
-        def log(rows: pl.DataFrame) -> Path:
-            own = folder / "log"
-            own.mkdir(exist_ok=True)
-            rows.drop("line").write_csv(own / "interactions.csv")
-            simulated.items.write_csv(own / "items.csv")
-            return own / "interactions.csv"
-
-        def of(*wanted: str) -> pl.DataFrame:
-            rows = simulated.interactions
-            return rows.filter(rows["timestamp"].dt.strftime("%Y-%m-%d").is_in(list(wanted)))
-
-        init(folder / "shop", log(of(*days[:FIRST])))
-        settings = folder / "shop" / "regraft.yaml"
+    with shop(world) as made:
+        settings = made.folder / "shop" / "regraft.yaml"
         worse = "challengers: [{use: rates}, {use: popularity}]"
         settings.write_text(settings.read_text().replace("challengers: []", worse))
-        for k, day in enumerate(days[FIRST:]):
+        for k, day in enumerate(made.days[FIRST:]):
             if k % 3 == 0:
                 for name, fault in FAULTS.items():
-                    faulty = fault(of(day), np.random.default_rng([world.seed, k]))
-                    found[name] += _held(folder, None if faulty.is_empty() else log(faulty))
+                    faulty = fault(made.of(day), np.random.default_rng([world.seed, k]))
+                    found[name] += _held(made.folder, None if faulty.is_empty() else made.log(faulty))
                     n[name] += 1
-            site = Site.open(folder / "shop")
-            _take(site, log(of(day)))
+            site = Site.open(made.folder / "shop")
+            _take(site, made.log(made.of(day)))
             done = update(site)
             found["updates"] += done.state != "promoted"
             n["updates"] += 1
@@ -125,6 +148,37 @@ def in_service(world: DriftWorld) -> dict[str, list[int]]:
             if not kept:
                 break  # one promotion by hand a day
     return {name: [found[name], n[name]] for name in n}
+
+
+def of_shuffled_labels(world: DriftWorld) -> dict[str, list[int]]:
+    """[kept out, n] of versions of the champion's own contender that learnt from labels in random order."""
+    kept, n = 0, 0
+    with shop(world) as made:
+        site = Site.open(made.folder / "shop")
+        _take(site, made.log(made.of(made.days[FIRST])))
+        update(site)
+        for number in range(SHUFFLES):
+            n += 1
+            kept += promote(site, _shuffled(site, world.seed, number)).state == "kept"
+            if kept < n:
+                break  # one promotion by hand a day
+    return {"shuffled labels": [kept, n]}
+
+
+def _shuffled(site: Site, seed: int, number: int) -> str:
+    """Makes a version like the champion, from the same rows with their labels in random order; its name."""
+    with transaction(site.engine) as connection:
+        cuts, alias = site.closed_cuts(connection), versions.alias(connection, "champion")
+        assert alias is not None
+        champion = versions.version(connection, alias.version)
+    stream = site.stream(cuts)
+    labels = np.random.default_rng([seed, number]).permutation(stream.label)
+    work = close.Work(ContenderOptions.model_validate(champion.lineage["contender"]))
+    label, staging = work.options.label, site.staging / f"shuffled-{number}"
+    bench = Workbench(site, replace(stream, label=labels, shared={}))
+    took = close.renew(bench, [work], len(cuts.starts), staging, str)[label]
+    with lease.holding(site.engine, site.lease_name) as held:
+        return publish_remade(site, held, champion, staging / label, took, [], lambda *_: None)
 
 
 def _held(folder: Path, log: Path | None) -> bool:
@@ -152,6 +206,7 @@ PARTS = {
     "drift": lambda seed: alarms(replace(DRIFT, seed=seed), faults=False),
     "small": lambda seed: alarms(replace(SMALL, seed=seed), faults=False),
     "site": lambda seed: in_service(replace(SERVED, seed=seed)),
+    "shuffled": lambda seed: of_shuffled_labels(replace(SERVED, seed=seed)),
 }
 
 
@@ -183,6 +238,7 @@ def rows_of(totals: dict[str, Counter[str]]) -> list[Row]:
         row("day of a world in drift: held", "drift", "clean"),
         row("clean day closed by an update: not promoted", "site", "updates"),
         row("worse model offered: kept out", "site", "worse models", 0.95),
+        row("model of shuffled labels offered: kept out", "shuffled", "shuffled labels", 0.95),
     ]
 
 
@@ -203,6 +259,7 @@ def page(rows: list[Row], seeds: list[int]) -> str:
             "- **held by a site**: the faulty file is taken in by a copy of a real site (300 users) and `update --dry-run` is asked.",
             "- **clean day closed by an update**: all checks, those after training included, on a site whose champion is `stack`.",
             "- **worse model**: `regraft promote` is asked to put `rates` and `popularity` in the place of the stack.",
+            f"- **model of shuffled labels**: {SHUFFLES} versions of the stack for each site, trained on the same rows with their labels in random order, stand for election beside the true one.",
             "- **world in drift**: tastes turn, a burst of new items, a genre in season every fourth day. Nothing is wrong with these days; what is held here is what a person is asked about for nothing.",
             "- **30 rows**: a small site, about 15 users a day, for false alarms alone. On the seeds of the tuning, half a day, a wrong clock and a promoted item were mostly not found at sites of 10 to 60 rows a day.",
             "",
@@ -229,6 +286,7 @@ def main() -> None:
         print(*row.cells(), sep="\t")
     if options.quick:
         return
+    options.out.mkdir(parents=True, exist_ok=True)
     write_csv(options.out / "gate.csv", rows)
     write_text(options.out / "gate.md", page(rows, seeds))
 

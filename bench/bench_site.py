@@ -1,8 +1,9 @@
 """A site in service, measured from outside: a day closed, requests, events taken in, a swap, memory.
 
-python bench/bench_site.py [--quick] [--minutes 10] [--base DIR] [--out docs/results]
+python bench/bench_site.py [--quick] [--minutes 10] [--base DIR] [--runs runs/site] [--out docs/results]
 
-The log is a drift world of about 10,000 rows a day. The language model of the last rows is --base, else
+Three parts, each kept in --runs once it is measured: the same command goes on where it was stopped. The log is a
+drift world of about 10,000 rows a day. The language model of the last rows is --base, else
 SmolLM2-135M-Instruct where it is at hand (make smollm2); the nano model is the one that a site builds of its own log.
 """
 
@@ -11,11 +12,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from typing import Any
 import numpy as np
 import yaml
 from bench_candidates import Pairs, score_pairs
-from common import Page, Row, a_real_base, arguments, gemm_probe, markdown, repeats, taken, write
+from common import ROOT, Page, Row, a_real_base, arguments, gemm_probe, markdown, repeats, taken, write
 from week import CODES, Server, Story
 
 from regraft.data.drift_world import simulate
@@ -43,6 +45,8 @@ def story(folder: Path, users: int, items: int, days: int) -> Story:
     names = [f"{opens + timedelta(days=k):%Y-%m-%d}" for k in range(days)]
     environment = os.environ | {VARIABLE: str(folder / "keys" / "vault.key")}
     made = Story(folder, rows, world.items, names, environment=environment)
+    if Path(made.site, "regraft.yaml").exists():
+        return made
     log(made, "log", [day for day in sorted(rows["timestamp"].dt.strftime("%Y-%m-%d").unique()) if day < names[0]])
     made.regraft("init", made.site, "--from", str(folder / "log" / "interactions.csv"))
     return made
@@ -51,7 +55,7 @@ def story(folder: Path, users: int, items: int, days: int) -> Story:
 def log(made: Story, name: str, days: list[str]) -> Path:
     """A log of these days, with its items."""
     folder = made.out / name
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     made.rows.filter(made.rows["timestamp"].dt.strftime("%Y-%m-%d").is_in(days)).write_csv(folder / "interactions.csv")
     made.items.write_csv(folder / "items.csv")
     return folder / "interactions.csv"
@@ -187,23 +191,40 @@ def busiest(made: Story) -> str:
     return str(made.rows.group_by("user_id").len().sort("len", "user_id")["user_id"][-1])
 
 
-def of_site(folder: Path, options: argparse.Namespace) -> list[Row]:
+def site_of(folder: Path, options: argparse.Namespace) -> Story:
+    """The site that the parts measure, made once and kept in `folder`, and the days that its updates have not seen."""
     users, items = (150, 120) if options.quick else (2400, 400)
-    times, seconds = repeats(options), 3.0 if options.quick else 60.0
-    made = story(folder, users, items, times + 1)
+    return story(folder, users, items, repeats(options) + 1)
+
+
+def of_updates(made: Story, options: argparse.Namespace) -> list[Row]:
+    """Days closed with the classical stack alone."""
+    times = repeats(options)
     rows_of_day = len(made.of(made.days[0]))
     closing = statistics.median(closed(made, day) for day in made.days[:times])
+    return [Row(f"s to close a day of {rows_of_day:,} rows, stack", MOST, closing, 20.0, times, 1.0)]
+
+
+def with_nano(made: Story, day: str) -> list[str]:
+    """The newest versions of the stack and of a nano model, which the day's update makes."""
+    versions = json.loads(made.regraft("versions", made.site, "--json"))
+    if versions[-1]["saw nothing from"] <= day:
+        settings(made, challengers=[{"use": "fine-tune", "name": "nano"}])
+        closed(made, day)
+        versions = json.loads(made.regraft("versions", made.site, "--json"))
+    return [row["version"] for row in versions[-2:]]
+
+
+def of_requests(made: Story, options: argparse.Namespace) -> list[Row]:
+    times, seconds = repeats(options), 3.0 if options.quick else 60.0
     crowd = people(made, 100 if options.quick else 500)
-    rows = [Row(f"s to close a day of {rows_of_day:,} rows, stack", MOST, closing, 20.0, times, 1.0)]
-    settings(made, challengers=[{"use": "fine-tune", "name": "nano"}])
-    closed(made, made.days[times])
-    stack, nano = [row["version"] for row in json.loads(made.regraft("versions", made.site, "--json"))[-2:]]
+    stack, nano = with_nano(made, made.days[times])
     with serving(made) as server:
         if server.version() != stack:
             swap(made, server, stack)
         p50, p99 = latency(server, crowd, seconds)
         n = round(seconds * RATE)
-        rows += [
+        rows = [
             Row("ms per request, median, stack", MOST, p50, 10.0, n, 1.0),
             Row("ms per request, p99, stack", MOST, p99, None, n),
         ]
@@ -215,15 +236,28 @@ def of_site(folder: Path, options: argparse.Namespace) -> list[Row]:
             Row(f"ms per request, median, nano, {RATE:g} requests/s", MOST, p50, 30.0, n, 1.0),
             Row(f"ms per request, p99, nano, {RATE:g} requests/s", MOST, p99, 120.0, n, 1.0),
         ]
-        first, last = memory(server, crowd, made.items["item_id"].to_list(), options.minutes)
-        words = f"MiB of the server after {options.minutes:g} minutes"
-        rows.append(Row(words, "1.02 times those at the beginning", last, 1.02 * first, 1, 1.0, exact=True))
         posts = 4 if options.quick else 40
         rate = statistics.median(accepted(server, made, posts) for _ in range(times))
         rows.append(
             Row("events accepted durably per second", "the least that is asked", rate, 5000.0, posts * BATCH, 1.0,
                 more_is_better=True)
         )  # fmt: skip
+        first, last = memory(server, crowd, made.items["item_id"].to_list(), options.minutes)
+        words = f"MiB of the server after {options.minutes:g} minutes"
+        rows.append(Row(words, "1.02 times those at the beginning", last, 1.02 * first, 1, 1.0, exact=True))
+    return rows
+
+
+def once(folder: Path, name: str, measure: Callable[[], list[Row]]) -> list[Row]:
+    """What a part measured, kept in `folder` from then on."""
+    kept = folder / f"{name}.json"
+    if not kept.exists():
+        before, rows = gemm_probe(), measure()
+        probes = (before, gemm_probe())
+        folder.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps([asdict(row) | {"probes": probes} for row in rows]), encoding="utf-8")
+    rows = [Row(**row) for row in json.loads(kept.read_text(encoding="utf-8"))]
+    print("\n".join(markdown(rows)), flush=True)  # what follows may take long
     return rows
 
 
@@ -233,15 +267,19 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=None, help="for which memory is watched; default 10, quick 0.2"
     )
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "site", help="where each finished part is kept")
     options = parser.parse_args()
     options.minutes = options.minutes or (0.2 if options.quick else 10.0)
     before, base = gemm_probe(), a_real_base(options.base)
-    with tempfile.TemporaryDirectory() as folder:
-        rows = of_site(Path(folder) / "site", options)
-    print("\n".join(markdown(rows)), flush=True)  # what follows may take long
+    folder = options.runs / ("quick" if options.quick else "full")
+    if not (folder / "updates.json").exists():
+        shutil.rmtree(folder / "site", ignore_errors=True)  # a day that is closed already tells no time
+    made = site_of(folder / "site", options)
+    rows = once(folder, "updates", lambda: of_updates(made, options))
+    rows += once(folder, "requests", lambda: of_requests(made, options))
     if base:
-        with tempfile.TemporaryDirectory() as folder:
-            rows.append(of_language_model(Path(folder) / "site", base, options.quick))
+        model = base
+        rows += once(folder, "model", lambda: [of_language_model(folder / "model", model, options.quick)])
     page = Page(
         name="bench-site",
         title="A site in service",

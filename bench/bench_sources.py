@@ -28,10 +28,11 @@ from regraft.data.stream import Stream
 from regraft.plugins import names, plugin_class
 from regraft.prompts.live import Live
 from regraft.serving.candidates.protocol import Snapshot
-from regraft.serving.ranking import PER_SOURCE
+from regraft.serving.ranking import CANDIDATES, in_turn
 from regraft.strategies.contender import new_contender
 
 TOP = 10  # items of a list
+EACH = 50  # items among which a source is looked at alone
 
 
 @dataclass
@@ -46,11 +47,11 @@ class Found:
     overlap: dict[str, float] = field(default_factory=dict)
 
     def add(self, proposed: Mapping[str, list[str]], wanted: set[str], fresh: set[str], offered: int) -> None:
-        parts = dict(proposed)
-        parts["all"] = list(dict.fromkeys(item for items in proposed.values() for item in items))
+        parts = {name: items[:EACH] for name, items in proposed.items()}
+        parts["all"] = in_turn(proposed.values(), CANDIDATES)
         for left_out in proposed:
             others = (items for name, items in proposed.items() if name != left_out)
-            parts[f"all but {left_out}"] = [item for items in others for item in items]
+            parts[f"all but {left_out}"] = in_turn(others, CANDIDATES)
         self.requests += 1
         self.fresh += bool(fresh)
         for name, items in parts.items():
@@ -61,10 +62,10 @@ class Found:
                 self.fresh_recall[name] = self.fresh_recall.get(name, 0.0) + part
 
     def served(self, proposed: Mapping[str, list[str]], best: Iterable[str]) -> None:
-        """Which share of the ten best items each source had proposed."""
+        """Which share of the ten best items each source had proposed among its first."""
         top = set(best)
         for name, items in proposed.items():
-            self.overlap[name] = self.overlap.get(name, 0.0) + len(top & set(items)) / len(top)
+            self.overlap[name] = self.overlap.get(name, 0.0) + len(top & set(items[:EACH])) / len(top)
 
 
 def day(stream: Stream, period: int, catalogue: pl.DataFrame, found: Found, asked: int, seed: int) -> None:
@@ -87,17 +88,17 @@ def day(stream: Stream, period: int, catalogue: pl.DataFrame, found: Found, aske
         if not wanted:
             continue
         history = live.history(name)
-        proposed = {n: within(s.of(history, PER_SOURCE + len(known)), known, offered) for n, s in sources.items()}
+        proposed = {n: within(s.of(history, CANDIDATES + len(known)), known, offered) for n, s in sources.items()}
         found.add(proposed, wanted, wanted - old, len(offered - known))
-        pool = list(dict.fromkeys(item for items in proposed.values() for item in items))
+        pool = in_turn(proposed.values(), CANDIDATES)
         request: Request = live.request(name, pool, live.now + 1)
         best = np.argsort(-np.asarray(ranker.score_request(request)), kind="stable")[:TOP]
         found.served(proposed, (pool[place] for place in best))
 
 
 def within(items: Iterable[str], known: set[str], offered: set[str]) -> list[str]:
-    """At most PER_SOURCE items on offer that the person does not know."""
-    return list(islice((item for item in items if item not in known and item in offered), PER_SOURCE))
+    """At most CANDIDATES items on offer that the person does not know."""
+    return list(islice((item for item in items if item not in known and item in offered), CANDIDATES))
 
 
 def released(interactions: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
@@ -165,10 +166,10 @@ def main() -> None:
         name="bench-sources",
         title="What each source of candidates finds",
         what=f"Likes of the newest {min(options.days, days)} days of {what}: the share of the items that a person liked on a day, and did not know "
-        f"before, which a source proposes among its {PER_SOURCE}. `theirs` is what as many items, drawn at random from those on offer, would give.",
+        f"before, which a source proposes among its {EACH}, and all sources in turn among {CANDIDATES}, as they are served. `theirs` is what as many items, drawn at random from those on offer, would give.",
         how=[
             "Sources and facts know the log before the day; a source is asked as a server asks it. `all but X` shows what is lost without X.",
-            f"overlap@{TOP}: which share of the {TOP} best of all that is proposed, as `stack` orders it, the source had proposed.",
+            f"overlap@{TOP}: which share of the {TOP} best of the {CANDIDATES}, as `stack` orders them, stands among the {EACH} of the source.",
         ],
         caveats=[
             "People liked what this log's own shop showed them, and a source that proposes something else finds less here than it would in service.",

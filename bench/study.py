@@ -2,8 +2,8 @@
 
     python bench/study.py bench/studies/ml-1m.yaml [--runs runs] [--out docs/results]
 
-The data file is looked up in $REGRAFT_DATA, or in ../shared/data beside the repository; a base model first in
-$REGRAFT_MODELS, or in ../shared/models, then in models/, where `make smollm2` puts it.
+The data file is looked up in $REGRAFT_DATA, or in ../shared/data beside the repository; a base model or text encoder
+first in $REGRAFT_MODELS, or in ../shared/models, then in models/, where `make smollm2` and `make minilm` put them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from regraft.setup.config import ArenaConfig
 
 def read(study: Path) -> ArenaConfig:
     """The configuration, its data path looked up in the data folder."""
-    return _config(yaml.safe_load(study.read_text(encoding="utf-8")), study)
+    return placed(yaml.safe_load(study.read_text(encoding="utf-8")), study)
 
 
-def parts(study: Path) -> dict[str, ArenaConfig]:
+def parts(study: Path) -> dict[str, dict[str, Any]]:
     """The runs of a study by kind: several, where it names `parts`, each with settings of its own; else one, called "".
 
     Parts differ in their share of the users and in their contenders: a dear one is run on fewer users.
@@ -40,8 +40,8 @@ def parts(study: Path) -> dict[str, ArenaConfig]:
     raw = yaml.safe_load(study.read_text(encoding="utf-8"))
     given = raw.pop("parts", None)
     if given is None:
-        return {"": _config(raw, study)}
-    return {kind: _config(_joined(raw, {"name": f"{raw['name']}-{kind}"} | own), study) for kind, own in given.items()}
+        return {"": raw}
+    return {kind: _joined(raw, {"name": f"{raw['name']}-{kind}"} | own) for kind, own in given.items()}
 
 
 def _joined(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
@@ -50,12 +50,18 @@ def _joined(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     return copy.deepcopy(common | own | sections)
 
 
-def _config(raw: dict[str, Any], study: Path) -> ArenaConfig:
+def placed(raw: dict[str, Any], study: Path) -> ArenaConfig:
+    """The configuration of a run, its log, base model and text encoders looked up where they lie."""
     if "path" in raw["data"]:  # else the log is simulated
         raw["data"]["path"] = str(data_file(raw["data"]["path"]))
     base = raw.get("base", {})
     if "path" in base and (model := model_folder(base["path"])):
         base["path"] = str(model)
+    for contender in raw.get("contenders", ()):
+        settings = contender.get("settings", {}) if isinstance(contender, dict) else {}
+        kind, _, name = str(settings.get("similarity", "")).partition(":")
+        if kind == "encoder":
+            settings["similarity"] = f"encoder:{model_folder(name) or ROOT / 'models' / name}"
     return ArenaConfig.parse(raw, str(study))
 
 
@@ -68,10 +74,10 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=None, help="seconds after which no new cell is begun")
     options = parser.parse_args()
     began, folders = time.monotonic(), {}
-    for kind, config in parts(options.study).items():
-        folders[kind] = options.runs / config.name
+    for kind, raw in parts(options.study).items():
+        folders[kind] = options.runs / raw.get("name", "arena")
         if options.only is None or kind in options.only:
-            run(config, folders[kind], options.budget)
+            run(placed(raw, options.study), folders[kind], options.budget)
     write(options.study, folders, options.out, time.monotonic() - began)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from once import once
 from regraft.data.drift_world import DriftWorld, simulate
 from regraft.data.pseudonyms import VARIABLE
 from regraft.release.ingest import ingest
@@ -56,14 +57,16 @@ class SiteWorld:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> SiteWorld:
-    """One small site, made once."""
-    folder = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(folder / "vault.key"))
-        simulated = simulate(DriftWorld(users=150, items=60, periods=FIRST + 4, seed=1, taste_change_at=None))
+    """One small site, made once; nothing is changed in it."""
+    simulated = simulate(DriftWorld(users=150, items=60, periods=FIRST + 4, seed=1, taste_change_at=None))
+
+    def make(folder: Path) -> None:
         world = SiteWorld(folder, simulated.interactions, simulated.items)
-        init(folder / "shop", world.write("log", world.of(*world.days[:FIRST])))
-    return world
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(VARIABLE, str(folder / "vault.key"))
+            init(folder / "shop", world.write("log", world.of(*world.days[:FIRST])))
+
+    return SiteWorld(once(tmp_path_factory, "site", make), simulated.interactions, simulated.items)
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ from regraft.cli.reference import commands
 from regraft.data import store
 from regraft.state import files
 from regraft.state.database import transaction
-from site_world import FIRST, SiteWorld, made, world
-
-__all__ = ["made", "world"]
+from site_world import FIRST, SiteWorld
 
 RECIPES = Path(__file__).parents[1] / "docs" / "recipes"
 UNITS = sorted((RECIPES / "systemd").iterdir())

@@ -17,6 +17,16 @@ def told(out: Path, *more: str) -> str:
     return done.stdout
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux alone ends children with their parent")
+def test_no_server_outlives_a_script_that_is_killed() -> None:
+    child = "child = subprocess.Popen(['sleep', '60'], preexec_fn=leash)"
+    code = f"import subprocess; from leash import leash; {child}; print(child.pid, flush=True); child.wait()"
+    script = subprocess.Popen([sys.executable, "-c", code], cwd=SCRIPT.parent, stdout=subprocess.PIPE)
+    assert script.stdout is not None and int(script.stdout.readline())
+    script.kill()
+    script.communicate(timeout=20)  # the pipe is at its end when the child, which holds it too, is gone
+
+
 @pytest.mark.timeout(900)
 def test_three_days_in_service(tmp_path: Path) -> None:
     story = told(tmp_path / "week", "--days", "3")

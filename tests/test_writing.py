@@ -21,7 +21,7 @@ ALLOWED = {
     ("testing/check_reader.py", "write_bytes"): "a temporary folder of its own",
     ("testing/check_reader.py", "mkdir"): "a temporary folder of its own",
     ("lm/import_gguf.py", "symlink_to"): "a temporary folder of its own",
-    ("lm/trunk/trunk_store.py", "rmdir"): "an empty folder",
+    ("lm/kept_files.py", "rmdir"): "an empty folder",
     ("report/drawing.py", "savefig"): "a buffer in memory",
     ("testing/check_baseline.py", "savez"): "a buffer in memory",
     ("data/readers/table.py", "rename"): "columns of a frame",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from regraft.data.build import build_stream
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
+from regraft.prompts.facts import fact_table
 from regraft.report.list_tables import list_head
 from regraft.report.report import write_report
 from regraft.report.results import Results
@@ -141,6 +143,22 @@ def test_the_retriever_finds_what_goes_with_the_history_more_often_than_chance()
     hits = [np.isin(w, found).mean() for w, found in zip(requests.wanted, lists, strict=True)]
     assert {len(found) for found in lists} == {8}
     assert np.mean(hits) > 8 / len(stream.items)
+
+
+@pytest.mark.parametrize("regime", ["fresh", "delayed 6h", "frozen", "paper"])
+def test_what_is_found_and_known_does_not_depend_on_whether_earlier_periods_were_asked_about(regime: str) -> None:
+    stream, known = shop(), Regime.parse(regime)
+
+    def answers(log: Stream, period: int) -> tuple[list[list[int]], pl.DataFrame]:
+        found = Questions(
+            log.cases(period), log.until(period), known, RankingOptions(requests=20, candidates=8), period
+        )
+        lists = [one.tolist() for one in found.retrieved.lists]
+        return lists, fact_table(found.retrieved.asked.stream(), known, similarity="tfidf")
+
+    for period in (2, 3, 4):
+        (lists, facts), (alone, own) = answers(stream, period), answers(replace(stream, shared={}), period)
+        assert lists == alone and facts.equals(own)
 
 
 def test_pairs_limit_how_many_requests_rank_everything() -> None:

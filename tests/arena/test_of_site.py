@@ -16,9 +16,7 @@ from regraft.release.update import update
 from regraft.setup.site import Site
 from regraft.state.database import transaction
 from regraft.workbench import CONTENDER, Workbench
-from site_world import FIRST, SiteWorld, made, world
-
-__all__ = ["made", "world"]
+from site_world import FIRST, SiteWorld
 
 
 def state_of(site: Site) -> dict[str, str]:

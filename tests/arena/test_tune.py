@@ -32,7 +32,7 @@ from regraft.data.periods import Periods
 from regraft.errors import ConfigError
 from regraft.metrics.intervals import Bootstrap
 from regraft.setup.config import ArenaConfig
-from site_world import SiteWorld, made, world  # noqa: F401
+from site_world import SiteWorld
 
 CALM = {
     "users": 150, "items": 60, "periods": 14, "days_per_period": 10.0, "taste_change_at": None, "new_items_at": None,
@@ -50,8 +50,8 @@ def config(drift: str = "none", contenders: Any = ("rates",), **more: Any) -> Ar
     data = {
         "drift_world": CALM | DRIFTS[drift], "label": 'event == "click"', "periods": {"by": "calendar", "every": "10d"},
     }  # fmt: skip
-    tune = {"every": [1, 2], "days": [30], "price_per_hour": 3.6}
-    return ArenaConfig.parse({"data": data, "contenders": list(contenders), "first_update": 7, "tune": tune} | more)
+    own = {"data": data, "contenders": list(contenders), "first_update": 7, "prices": {"update_hour": 3.6}}
+    return ArenaConfig.parse(own | {"tune": {"every": [1, 2], "days": [30]}} | more)
 
 
 def run(folder: Path, found: ArenaConfig) -> Tuned:
@@ -84,7 +84,7 @@ def test_where_nothing_drifts_history_is_worth_keeping_and_updates_may_be_rare(t
 
 
 def test_where_items_come_and_go_counts_must_be_renewed_often(tmp_path: Path) -> None:
-    tune = {"every": [1, 4], "days": [30], "price_per_hour": 3.6}
+    tune = {"every": [1, 4], "days": [30]}
     (advice,) = run(tmp_path / "run", config("items come and go", ["popularity"], tune=tune)).advice
     assert advice.advised.setting == Setting("popularity", None, 1, 30)  # nothing older is on the shelf
     assert {c.status for c in advice.earlier if c.measured.setting.every == 4} == {"worse"}
@@ -316,9 +316,11 @@ def test_a_language_model_learns_from_all_that_came_since_its_last_update(tmp_pa
 
 
 @pytest.mark.slow
-def test_a_site_is_tuned_on_its_own_rows_and_contenders(world: SiteWorld) -> None:  # noqa: F811
+def test_a_site_is_tuned_on_its_own_rows_and_contenders(world: SiteWorld) -> None:
     folder = world.folder / "shop"
     tuning = open_tuning(folder, tune={"days": [2, 4], "every": [1, 2]})
+    assert tuning.config.update_hour == world.site.options.prices.update_hour > 0
+    assert open_tuning(folder, price=2.5).config.update_hour == 2.5
     assert {s.contender for s in tuning.settings} == {"stack"}
     assert tuning.folder == folder / "reports" / "tune"
     list(tuning.run())

@@ -1,7 +1,8 @@
-"""One browser for all, and the small site of every test that asks for one."""
+"""One browser for all, and one dashboard with numbers in it."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -11,9 +12,7 @@ from regraft.prompts.template import source_of
 from regraft.state import jobs
 from regraft.state.database import transaction
 from regraft.studio.shelf import save_text
-from site_world import SiteWorld, made, world
-
-__all__ = ["made", "world"]
+from site_world import SiteWorld
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +28,12 @@ def chromium() -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
-def address(made: SiteWorld) -> Iterator[str]:
-    """A dashboard with nine weeks of numbers, of three arms and a segment, a draft, a job and a report."""
-    site = made.site
-    arms = ("", "control", "treatment")
+def counted(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> SiteWorld:
+    """A site with nine weeks of numbers, of three arms and a segment, a draft, a job; nothing is changed in it."""
+    folder = tmp_path_factory.mktemp("counted") / "w"
+    shutil.copytree(made.folder, folder)
+    world, arms = SiteWorld(folder, made.rows, made.items), ("", "control", "treatment")
+    site = world.site
     fill(site, made_up(63, arms), made_up(28, ("",), ("people=new",)), staying(arms), cohorts())
     save_text(site, source_of("judge-brief")[0], "Mia", "mine")
     with transaction(site.engine) as connection:
@@ -40,5 +41,11 @@ def address(made: SiteWorld) -> Iterator[str]:
         jobs.put(
             connection, job.id, jobs.DONE, {"lines": ["2025-01-17: promoted, the champion is shop-v000001"], "code": 0}
         )
-    with serving(site) as found:
+    return world
+
+
+@pytest.fixture(scope="session")
+def address(counted: SiteWorld) -> Iterator[str]:
+    """Its dashboard."""
+    with serving(counted.site) as found:
         yield found

@@ -10,7 +10,6 @@ from browser.dashboard_site import serving
 from regraft.dashboard.export import MOST, export
 from regraft.dashboard.pages import PAGES
 from regraft.dashboard.view import View
-from regraft.setup.site import Site
 from regraft.state import keys, ledger, pilots, versions
 from regraft.state.database import transaction
 from site_world import FIRST, SiteWorld
@@ -195,8 +194,8 @@ def _whole(terms: dict) -> dict:
     return Terms.model_validate(terms).model_dump(mode="json")
 
 
-def test_one_offline_file_holds_all_pages(chromium, address: str, made: SiteWorld, tmp_path: Path) -> None:
-    out = export(Site.open(made.folder / "shop"), tmp_path / "board.html", View("ja", 104))
+def test_one_offline_file_holds_all_pages(chromium, counted: SiteWorld, tmp_path: Path) -> None:
+    out = export(counted.site, tmp_path / "board.html", View("ja", 104))
     assert out.stat().st_size < MOST
     text = out.read_text(encoding="utf-8")
     assert "<script" not in text and "http" not in text.replace("http-equiv", "")

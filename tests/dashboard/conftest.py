@@ -11,9 +11,8 @@ from regraft.dashboard.app import make_app
 from regraft.release.aggregates import refresh
 from regraft.state import keys
 from regraft.state.database import transaction
-from site_world import SiteWorld, made, world
+from site_world import SiteWorld
 
-__all__ = ["made", "world"]
 HOST = "http://127.0.0.1:8100"
 
 

@@ -7,11 +7,12 @@ import time
 import pytest
 
 from dashboard.conftest import Board
-from regraft.dashboard import worker
 from regraft.dashboard.actions import ACTIONS
 from regraft.errors import ConfigError
-from regraft.state import jobs, keys, ledger, templates, versions
+from regraft.release import worker
+from regraft.state import jobs, keys, ledger, templates, vault, versions
 from regraft.state.database import transaction
+from regraft.studio.shelf import save_text
 from site_world import FIRST
 
 
@@ -144,6 +145,32 @@ def test_a_text_written_on_the_page_is_a_draft_of_whoever_is_signed_in(board: Bo
     assert f"regraft prompt approve {board.world.site.folder} 1 --by=owner" in board.text(
         "/act/approve?template=1&by=x"
     )
+
+
+def test_what_a_person_did_is_shown_to_who_may_write_templates_and_a_made_up_one_to_others(board: Board) -> None:
+    save_text(board.world.site, TEXT, "somebody", "mine")
+    with transaction(board.world.site.engine) as connection:
+        uids = set(vault.everybody(connection).values())
+
+    def shown(path: str) -> str:
+        for _ in range(100):  # the preview is made in the background
+            text = board.text(path)
+            if "preview is being made" not in text:
+                return text
+            time.sleep(0.1)
+        raise AssertionError("no preview within ten seconds")
+
+    person = sorted(uids)[0]
+    for scope in (None, "read"):
+        if scope:
+            board.sign_in(board.key(scope, name=scope))
+        for path in ("/prompts/1", f"/prompts/1/of/{person}"):
+            text = shown(path)
+            assert "A made-up person" in text and '<pre class="prompt"' in text
+            assert not [uid for uid in uids if uid[:8] in text.replace(person, "")]
+    board.sign_in(board.key("operate", name="writer"))
+    text = shown("/prompts/1")
+    assert "A made-up person" not in text and [uid for uid in uids if uid in text]
 
 
 def test_a_text_that_cannot_be_rendered_is_refused_with_its_cause(board: Board) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date, timedelta
 
@@ -58,6 +59,32 @@ def test_what_nine_people_did_is_hidden_and_so_is_their_number(board: Board) -> 
     text = board.text("/")
     assert "Hidden for privacy: fewer than 10 people" in text
     assert "12.35" not in text and "n = 9" not in text
+
+
+def test_an_arm_with_hardly_anybody_is_too_little_data_and_one_with_nobody_says_so(board: Board) -> None:
+    arms = [("control", 0.25, 0.21, 0.29, 400), ("champion", 0.0, math.nan, math.nan, 12)]
+    with transaction(board.world.site.engine) as connection:
+        write(connection, [Aggregate("2025-01-17", "complaints", *own, arm=arm) for arm, *own in arms])
+        write(connection, [Aggregate("2025-01-17", "satisfaction", math.nan, math.nan, math.nan, 0, arm="champion")])
+    text = board.text("/long-term?arm=each")
+    assert "<b>too little data</b> <small>(n = 12; needs 30)</small>" in text
+    own = text.split('id="long_term-complaints"')[1].split("</section>")[0]
+    assert "25.00\u00a0%" in own and "no interval" not in own and "0.00\u00a0%" not in own
+    assert "Nobody stands behind it" in text.split('id="long_term-satisfaction"')[1].split("</section>")[0]
+
+
+def test_what_a_pilot_adds_up_to_is_drawn_day_by_day_and_said_to_be_too_early(board: Board) -> None:
+    assert "gain_so_far" not in board.text("/long-term")
+    points = [
+        Aggregate("2025-01-17", "gain_so_far", 0.1 * k, 0.1 * k - 0.2, 0.1 * k + 0.2, 80, segment=f"after={k:02d}")
+        for k in range(15)
+    ]
+    with transaction(board.world.site.engine) as connection:
+        write(connection, points)
+    text = board.text("/long-term")
+    assert "Too early: nobody of each arm has been watched for 28 days" in text
+    own = text.split('id="long_term-gain_so_far"')[1].split("</section>")[0]
+    assert "[1.200, 1.600]" in own and "n = 80 people" in own and "<svg" in own
 
 
 def test_a_segment_is_an_address(board: Board) -> None:

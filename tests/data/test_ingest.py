@@ -82,7 +82,7 @@ def test_exact_copies_are_set_aside_and_the_first_is_kept() -> None:
     ]
     assert json.loads(log.rejected["text"][0])["item_id"] == "9"
     assert log.interactions["line"].to_list()[:3] == [1, 3, 5]
-    assert log.warnings[0] == "2 of 204 rows were set aside: an exact copy of an earlier row"
+    assert log.warnings[0] == "2 of 204 rows were set aside: a copy of an earlier row"
 
 
 def test_repeats_in_an_implicit_log_are_real() -> None:
@@ -95,6 +95,28 @@ def test_in_a_mixed_log_only_rows_with_a_value_can_be_copies() -> None:
     rows = [f"u,i,{NOON},click,"] * 2 + [f"u,i,{NOON},rating,5"] * 2
     log = ingest(table(*rows, header="user,item,time,event,rating"), quarantine=True)
     assert log.interactions["event"].to_list() == ["click", "click", "rating"]
+
+
+def test_the_same_event_id_is_the_same_event_whatever_else_it_says() -> None:
+    rows = [f"u,i,{NOON},a", f"u,i,{NOON},b", f"v,j,{NOON + 9},a", f"u,i,{NOON},", f"u,i,{NOON},"]
+    log = ingest(table(*rows, header="user,item,time,event_id"), quarantine=True)
+    assert log.interactions["line"].to_list() == [2, 3, 5, 6]
+    assert log.rejected.select("line", "reason").rows() == [(4, "duplicate")]
+
+
+def test_equal_rows_with_a_value_are_two_where_they_have_two_event_ids() -> None:
+    rows = [f"u,i,5,{NOON},a", f"u,i,5,{NOON},b", f"u,i,5,{NOON},", f"u,i,5,{NOON},"]
+    log = ingest(table(*rows, header="user,item,rating,time,event_id"), quarantine=True)
+    assert log.interactions["line"].to_list() == [2, 3, 4]
+
+
+def test_a_column_that_says_the_kind_of_an_event_is_told_from_one_that_names_it() -> None:
+    with pytest.raises(DataError) as error:
+        ingest(table(*[f"u{k},i,{NOON},{k % 2}" for k in range(6)], header="user,item,time,event_id"))
+    assert str(error.value).startswith(
+        "log.csv line 4: a copy of an earlier row (the column 'event_id' holds '0', '1'): "
+    )
+    assert "read the log without it: regraft data inspect log.csv --mapping event_id=\n" in str(error.value)
 
 
 def test_copies_inside_a_zip_are_named_after_the_log() -> None:
@@ -204,10 +226,10 @@ def test_too_many_copies_are_an_error() -> None:
     with pytest.raises(DataError) as error:
         ingest(table(*[f"u,i,3,{NOON}"] * 2))
     assert str(error.value).startswith(
-        "log.csv line 3: an exact copy of an earlier row: "
+        "log.csv line 3: a copy of an earlier row: "
         '\'{"user_id": "u", "item_id": "i", "timestamp": "2020-09-13 12:26:40+00:00", '
         '"event": "rating", "value": 3.0}\'\n'
-        "Expected every rating once. 1 of 2 rows (50.00%) are like this; the limit is 1.00%."
+        "Expected every event once. 1 of 2 rows (50.00%) are like this; the limit is 1.00%."
     )
 
 
@@ -394,7 +416,7 @@ def test_the_real_electronics_reviews_hold_654_copies() -> None:
     log = real("amazon-electronics-2023.interactions.parquet")
     assert (log.reader, log.rows_in, log.interactions.height) == ("table", 131_154, 130_500)
     assert log.rejected["reason"].to_list() == ["duplicate"] * 654
-    assert log.warnings == ["654 of 131,154 rows were set aside: an exact copy of an earlier row"]
+    assert log.warnings == ["654 of 131,154 rows were set aside: a copy of an earlier row"]
     assert log.items.columns == ["item_id", "title", "genres", "brand"]
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from regraft.data.sides import Side, arms_since, contaminated, seen_from
+from regraft.data.sides import Side, alone, arms_since, contaminated, hears, keeps_alone, seen_from
 
 DAY = 86_400_000
 BEGUN = 10 * DAY
@@ -48,10 +48,23 @@ def test_both_arms_learn_from_equally_many_rows_of_every_day(rows: pl.DataFrame)
     assert who(sides[1]) == ["n", "n", "t1", "t1", "t2", "t2"]  # what is left out is history still
 
 
-def test_control_only_learns_from_no_row_of_the_treatment_on_either_side(rows: pl.DataFrame) -> None:
+def test_under_control_only_no_row_of_the_treatment_counts_on_either_side(rows: pl.DataFrame) -> None:
     control, treatment = (seen_from(rows, Side(arm, "control-only", BEGUN)) for arm in ("control", "treatment"))
-    assert who(control) == who(control, examples=True) == who(treatment, examples=True) == ["c", "c", "c", "n", "n"]
-    assert "t1" in who(treatment)  # whom it serves it must know
+    assert control.equals(treatment)
+    assert who(control) == ["c", "c", "c", "n", "n"]
+    assert sorted(control.filter(pl.col("day") < 0)["uid"]) == ["c", "n", "t1", "t2"]
+
+
+def test_under_control_only_the_treatment_knows_whom_it_serves_by_their_own_rows_alone(rows: pl.DataFrame) -> None:
+    sides = [Side(arm, of, BEGUN) for arm in ("control", "treatment") for of in ("own", "control-only", "shared")]
+    kept = {(side.arm, side.slice): who(alone(rows, side)) for side in sides}
+    assert kept.pop(("treatment", "control-only")) == ["t1", "t1", "t2", "t2"]
+    assert not any(kept.values()) and alone(rows, None).is_empty()
+    side = Side("treatment", "control-only", BEGUN)
+    assert [(hears(side, arm), keeps_alone(side, arm)) for arm in ("control", "treatment", "champion")] == [
+        (True, False), (True, True), (True, False),
+    ]  # fmt: skip
+    assert not hears(Side("control", "control-only", BEGUN), "treatment")
 
 
 def test_shared_is_the_log_as_it_is_and_says_how_much_of_it_is_the_treatment_s(rows: pl.DataFrame) -> None:

@@ -78,6 +78,21 @@ def test_an_event_id_is_the_identity_where_there_is_one():
     assert found[1] == store.identities(rows(3))[1]
 
 
+def test_rows_with_an_event_id_do_not_count_among_equal_rows_without_one():
+    three = pl.concat([rows(1)] * 3)
+    found = store.identities(three.with_columns(event_id=pl.Series(["a", None, None]))).to_list()
+    assert found[1:] == store.identities(three)[:2].to_list()
+
+
+def test_identities_are_found_in_files_of_any_day_however_they_are_read(tmp_path, monkeypatch):
+    written = store.write(tmp_path, rows())
+    asked = pl.concat([rows()["identity"].gather([5, 0]), pl.Series(["e:other"])])
+    assert sorted(store.there(tmp_path, written, asked)) == sorted(asked[:2])
+    monkeypatch.setattr(store, "CHUNK", 1)
+    assert sorted(store.there(tmp_path, written, asked)) == sorted(asked[:2])
+    assert store.there(tmp_path, [], asked).is_empty()
+
+
 def test_an_empty_value_is_not_the_value_zero():
     none, zero = rows(1).with_columns(value=pl.lit(None, pl.Float64)), rows(1).with_columns(value=0.0)
     assert store.identities(none)[0] != store.identities(zero)[0]

@@ -26,6 +26,7 @@ from regraft.lm.encode import Blocks
 from regraft.lm.kept_scores import KeptScores
 from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, FitOptions
+from regraft.lm.owner import owner_of
 from regraft.lm.score import score_blocks
 from regraft.lm.workshop import Workshop
 from regraft.metrics.binary import log_loss
@@ -277,16 +278,19 @@ def test_a_view_without_examples_has_no_scores_and_costs_nothing(scored: list[in
 
 
 def test_kept_scores_survive_the_way_to_disk(tmp_path: Path):
-    kept = KeptScores().with_rows(np.array([5, 1]), np.array([0.5, 0.1]), bench().meter.total)
+    owners = np.stack([owner_of("a"), owner_of("b")])
+    kept = KeptScores().with_rows(np.array([5, 1]), np.array([0.5, 0.1]), bench().meter.total, owners)
     kept.save(tmp_path / "scores.npz")
     again = KeptScores.load(tmp_path / "scores.npz")
     assert (again.rows.tolist(), again.scores.tolist(), again.costs) == ([1, 5], [0.1, 0.5], kept.costs)
+    assert (again.owners == owners[::-1]).all()
     assert [p.name for p in tmp_path.iterdir()] == ["scores.npz"]
 
 
 def test_a_row_costs_its_share_of_the_pass_it_was_scored_in_whatever_else_is_kept():
-    first = KeptScores().with_rows(np.arange(4), np.zeros(4), Cost(tokens_forward=40, peak_memory=7))
-    both = first.with_rows(np.arange(4, 6), np.zeros(2), Cost(tokens_forward=100, peak_memory=9))
+    owners = np.tile(owner_of("a"), (4, 1))
+    first = KeptScores().with_rows(np.arange(4), np.zeros(4), Cost(tokens_forward=40, peak_memory=7), owners)
+    both = first.with_rows(np.arange(4, 6), np.zeros(2), Cost(tokens_forward=100, peak_memory=9), owners[:2])
     for kept in (first, both):
         assert kept.cost(np.array([0, 3])) == Cost(tokens_forward=20, peak_memory=7)
     assert both.cost(np.array([1, 4, 5])) == Cost(tokens_forward=110, peak_memory=9)
@@ -294,7 +298,7 @@ def test_a_row_costs_its_share_of_the_pass_it_was_scored_in_whatever_else_is_kep
 
 
 def test_kept_scores_of_an_earlier_version_are_worked_out_again(tmp_path: Path):
-    np.savez(tmp_path / "scores.npz", rows=np.arange(2), scores=np.zeros(2), cost="{}")
+    np.savez(tmp_path / "scores.npz", rows=np.arange(2), scores=np.zeros(2), passes=np.zeros(2, np.int32), costs="[{}]")
     assert len(KeptScores.load(tmp_path / "scores.npz").rows) == 0
 
 

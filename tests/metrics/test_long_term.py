@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from regraft.metrics.estimate import ratio, share
 from regraft.metrics.returning import dormant, repeat_rate, return_rate
 from regraft.metrics.satisfaction import complaint_rate, satisfaction
-from regraft.metrics.survival import lifetime_value, lives, staying
+from regraft.metrics.survival import gain_so_far, lifetime_gain, lifetime_value, lives, staying
 from regraft.metrics.variety import concentration, diversity
 
 FIRST = date(2025, 1, 6)
@@ -96,6 +96,37 @@ def test_lifetime_value_is_too_early_before_the_horizon() -> None:
     people = pl.DataFrame({"stayed": [28] * 50 + [3] * 50, "gone": [False] * 50 + [True] * 50, "worth": [1.0] * 100})
     assert np.isnan(lifetime_value(people).value) and lifetime_value(people).n == 100
     assert lifetime_value(people.with_columns(stayed=pl.when("gone").then(3).otherwise(29))).value > 0
+
+
+def stays(rng: np.random.Generator, risk: float, worth: float, longest: int = 40) -> pl.DataFrame:
+    """400 people who leave at a constant risk, observed for `longest` days."""
+    left = rng.geometric(risk, 400)
+    stayed = np.minimum(left, longest)
+    return pl.DataFrame({"stayed": stayed, "gone": left <= longest, "worth": worth * stayed})
+
+
+def test_the_gain_is_the_difference_of_lifetime_values_and_covers_what_is_true() -> None:
+    rng, covered = np.random.default_rng(3), 0
+    truth = np.cumsum([2.2 * 0.96**d - 2.0 * 0.95**d for d in range(29)])
+    for seed in range(40):
+        control, treatment = stays(rng, 0.05, 2.0), stays(rng, 0.04, 2.2)
+        curve = gain_so_far(control, treatment, resamples=200, seed=seed)
+        found = lifetime_gain(curve)
+        assert found.value == pytest.approx(lifetime_value(treatment).value - lifetime_value(control).value)
+        covered += found.low <= truth[-1] <= found.high
+    assert covered >= 34
+    assert (curve["after"].to_list(), found.n) == (list(range(29)), 400)
+    assert curve["value"][0] == pytest.approx(0.2) and curve["value"].to_numpy() == pytest.approx(truth, abs=6)
+
+
+def test_the_gain_is_too_early_before_the_horizon_and_its_curve_ends_where_an_arm_does() -> None:
+    rng = np.random.default_rng(4)
+    curve = gain_so_far(stays(rng, 0.02, 1.0, 10), stays(rng, 0.02, 1.0, 20))
+    assert curve["after"].max() == 10 and np.isfinite(curve["low"].to_numpy()).all()
+    assert np.isnan(lifetime_gain(curve).value) and lifetime_gain(curve).n == 400
+    few = gain_so_far(stays(rng, 0.02, 1.0).head(29), stays(rng, 0.02, 1.0))
+    assert few["low"].is_nan().all() and few["n"][0] == 29
+    assert gain_so_far(few.clear(), few.clear()).is_empty()
 
 
 def test_satisfaction_is_of_those_who_said_something() -> None:

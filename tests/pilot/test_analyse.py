@@ -9,7 +9,7 @@ import pytest
 from pilot.worlds import people, plan
 from regraft.errors import DataError
 from regraft.metrics.intervals import holm
-from regraft.pilot.analyse import DAY, analyse, over_time
+from regraft.pilot.analyse import DAY, analyse, by_exposure, over_time
 
 
 def test_every_metric_of_everybody_and_of_the_fixed_segments_is_there() -> None:
@@ -37,6 +37,22 @@ def test_segments_and_other_metrics_are_corrected_together_and_what_decides_is_n
     decides, *rest = found.effects
     assert decides.adjusted == decides.p
     assert [e.adjusted for e in rest] == pytest.approx(holm([e.p for e in rest]))
+
+
+def test_a_lift_that_wears_off_is_seen_day_by_day_with_the_same_people_on_each() -> None:
+    lifts = (2.0, 1.0, 0.0)
+    days = pl.concat(people(6000, visits=lift).with_columns(day=pl.lit(k)) for k, lift in enumerate(lifts, 1))
+    found = by_exposure(days, plan(n=3000, window_days=3), "visits").rows(named=True)
+    assert [row["day"] for row in found] == [1, 2, 3]
+    assert len({(row["n_control"], row["n_treatment"]) for row in found}) == 1
+    assert all(row["low"] < lift < row["high"] for row, lift in zip(found, lifts, strict=True))
+    assert found[0]["low"] > found[2]["high"]
+
+
+def test_a_day_on_which_nothing_was_shown_has_no_effect_rather_than_an_error() -> None:
+    days = people(1000).with_columns(day=pl.lit(1), ctr_num=pl.lit(0.0), ctr_den=pl.lit(0.0))
+    (row,) = by_exposure(days, plan(primary="ctr", window_days=1), "ctr").rows(named=True)
+    assert row["n_control"] + row["n_treatment"] == 1000 and row["low"] != row["low"]
 
 
 def test_below_two_hundred_users_per_arm_there_is_no_interval() -> None:

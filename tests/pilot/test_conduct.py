@@ -1,5 +1,6 @@
 """A pilot on a small site: planned, served for two days, looked at, extended, stopped, decided."""
 
+import html
 import json
 import shutil
 from collections.abc import Iterator
@@ -8,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from regraft.cli.main import app
+from regraft.dashboard.app import make_app
 from regraft.data.pseudonyms import VARIABLE
 from regraft.data.sides import Side
 from regraft.errors import ConfigError, DataError, StateError
@@ -21,9 +24,10 @@ from regraft.pilot.terms import PilotOptions, Terms
 from regraft.release.promote import promote
 from regraft.release.update import update
 from regraft.serving.service import Service
+from regraft.serving.standing import read_data
 from regraft.setup.site import DAY, Site
 from regraft.setup.site_options import FILE
-from regraft.state import ledger, pilots, versions
+from regraft.state import aggregates, ledger, pilots, versions
 from regraft.state.database import transaction
 from site_world import FIRST, SiteWorld
 
@@ -138,6 +142,57 @@ def test_each_arm_learns_from_its_own_people_and_from_equally_many_rows(lived: S
     assert counts[0] == counts[1] > 40
 
 
+def test_under_control_only_no_row_of_the_treatment_is_a_target_a_neighbour_or_a_fact(shop: SiteWorld) -> None:
+    site, found = shop.site, evidence_of(shop.site)
+    begun = found.pilot.begun
+    treated, control = (found.people.filter(arm=arm)["uid"].to_list() for arm in ("treatment", "control"))
+    with transaction(site.engine) as connection:
+        cuts = site.closed_cuts(connection)
+    sides = [Side(arm, "control-only", begun) for arm in ("control", "treatment")]
+    streams = [site.stream(cuts, side=side) for side in sides]
+    assert streams[0].fingerprint == streams[1].fingerprint  # adapters and stacks learn from equally many rows
+    since = set(streams[0].user_ids.gather(streams[0].user[streams[0].time >= begun]).to_list())
+    assert set(control) <= since and not set(treated) & since
+    plain, knowing = (read_data(site, side).live for side in sides)
+    times = [[live.history(uid).time.max(initial=0) for uid in treated] for live in (plain, knowing)]
+    assert max(times[0]) < begun <= min(times[1])  # whom it serves it knows by their own rows
+    items, now = plain.catalogue["item_id"].to_list(), knowing.now + 1000
+    for uid in control[:2]:
+        assert plain.request(uid, items, now).facts.equals(knowing.request(uid, items, now).facts)
+
+
+def test_under_shared_both_sides_are_the_whole_log(shop: SiteWorld) -> None:
+    site, begun = shop.site, evidence_of(shop.site).pilot.begun
+    with transaction(site.engine) as connection:
+        cuts = site.closed_cuts(connection)
+    whole = site.stream(cuts)
+    assert all(
+        site.stream(cuts, side=Side(arm, "shared", begun)).fingerprint == whole.fingerprint
+        for arm in ("control", "treatment")
+    )
+
+
+def test_each_arm_s_version_is_judged_on_the_people_whom_it_served(shop: SiteWorld) -> None:
+    with transaction(shop.site.engine) as connection:
+        found = aggregates.newest(connection, ["auc", "calibration"], arm=None)
+    rows = {(row["measure"], row["arm"]): row for row in found.rows(named=True)}
+    for arm in ("control", "treatment"):
+        assert 0 <= rows["auc", arm]["value"] <= 1 and rows["auc", arm]["day"] == shop.days[FIRST + 2]
+        assert 10 <= rows["auc", arm]["n"] <= len(PEOPLE) and rows["calibration", arm]["value"] > 0
+    assert rows["auc", "control"]["n"] + rows["auc", "treatment"]["n"] <= len(PEOPLE)
+
+
+def test_the_page_of_the_pilot_says_what_arms_learnt_from_and_what_was_measured_of_it(shop: SiteWorld) -> None:
+    found = evidence_of(shop.site)
+    assert found.contaminated == 0 and found.evenly and min(found.learnt.values()) > 100
+    with TestClient(make_app(shop.site), base_url="http://127.0.0.1:8100") as client:
+        page = html.unescape(client.get("/pilot?lang=en").text)
+    assert "0\u00a0% of the rows that the control learns from" in page
+    assert f"{found.learnt['control']:,} by the control's newest version" in page and "equally many" in page
+    assert "an error of +0.3 points [-1.1, +1.6], n = 20 worlds (docs/results/contamination.md)" in page
+    assert "needs 200" in page and 'id="pilot-auc"' in page and 'id="pilot-exposure"' in page
+
+
 def test_few_people_are_too_few_to_decide_and_nothing_changes(shop: SiteWorld) -> None:
     before, entries = champion(shop.site), told(shop.site)
     done = decide(shop.site)
@@ -247,7 +302,9 @@ def test_the_command_tells_verdict_numbers_and_versions(shop: SiteWorld) -> None
     for words in ("Extend the pilot.", "clicks", "guardrail", "100% of the people", "Served to treatment: shop-v"):
         assert words in said.output
     as_json = CliRunner().invoke(app, ["pilot", "status", str(shop.site.folder), "--json"])
-    assert json.loads(as_json.output)["decision"] == "extend"
+    found = json.loads(as_json.output)
+    assert found["decision"] == "extend"
+    assert [(day["day"], day["n_control"] + day["n_treatment"]) for day in found["by_exposure"]] == [(1, len(PEOPLE))]
 
 
 def test_the_command_decides_and_says_so_by_its_exit_code(shop: SiteWorld) -> None:

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from regraft.data.labels import LabelRule
-from regraft.pilot.windows import DAY, exposed, labelled, of_the_past, people, seen_in_both
+from regraft.pilot.windows import DAY, by_day, exposed, labelled, of_the_past, people, seen_in_both
 
 RULE = LabelRule('event == "click"')
 BEGUN = 100 * DAY
@@ -89,3 +89,27 @@ def test_the_past_of_a_log_that_was_not_served_gives_people_without_arms() -> No
     assert found.select("uid", "clicks", "ctr_num", "ctr_den", "returned", "clicks_before").rows() == [
         ("a", 1, 1, 2, 1, 1), ("b", 0, 0, 1, 0, None),
     ]  # fmt: skip
+
+
+def test_what_was_done_is_told_of_every_day_of_the_same_people_and_what_was_shown_of_the_day_it_was_shown() -> None:
+    frame = rows(
+        ("a", 0.5, "impression", "treatment", "r", 0), ("a", 0.5, "impression", "treatment", "r", 1),
+        ("a", 1.7, "click", "treatment", "r", 1), ("a", 1.8, "click"), ("a", 2.4, "skip"), ("a", 3.6, "click"),
+        ("b", 1, "impression", "control", "s", 0),
+    )  # fmt: skip
+    until = BEGUN + 4 * DAY
+    followed = people(frame, exposed(frame, BEGUN, until), until, 3)
+    found = by_day(frame, followed, 3).sort("uid", "day")
+    told = ("uid", "day", "clicks", "ctr_num", "ctr_den", "active_days", "returned")
+    assert found.select(told).rows() == [
+        ("a", 1, 0, 1, 2, 1, 0), ("a", 2, 2, 0, 0, 1, 1), ("a", 3, 0, 0, 0, 0, 0),
+        ("b", 1, 0, 0, 1, 1, 0), ("b", 2, 0, 0, 0, 0, 0), ("b", 3, 0, 0, 0, 0, 0),
+    ]  # fmt: skip
+    whole = found.group_by("uid").agg(pl.col("clicks", "ctr_num", "ctr_den").sum())
+    assert whole.sort("uid").equals(followed.select(whole.columns).sort("uid"))
+
+
+def test_before_the_first_window_has_ended_there_is_nobody_on_any_day() -> None:
+    frame = rows(("a", 0, "impression", "control", "r", 0))
+    until = BEGUN + DAY
+    assert by_day(frame, people(frame, exposed(frame, BEGUN, until), until), 7).is_empty()

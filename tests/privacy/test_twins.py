@@ -77,6 +77,7 @@ def twins(folder: Path, challengers: tuple[str, ...], users: int, place: float) 
     never_there(twin.site, uid)
     for one in (world, twin):
         update(one.site)
+    assert scan(world.site, [uid])["cache"] > 0 or challengers != ("analytic",)  # kept states are the person's as well
     forget(world.site, [user])
     remade, expected = newest(world.site), newest(twin.site)
     assert set(expected) == {"stack", *challengers} <= set(remade)

@@ -10,7 +10,7 @@ import pytest
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
-from regraft.prompts import fact_sums
+from regraft.prompts import alike, fact_sums
 from regraft.prompts.alike import CONTENT, NEAREST, Alike
 from regraft.prompts.facts import fact_table
 from regraft.prompts.similarity.columns import Columns
@@ -40,18 +40,18 @@ def by_hand(s: Stream, row: int) -> tuple[float, float, float]:
     """The content facts of a row of the second day, under the regime fresh."""
     began = int(np.searchsorted(s.period, s.period[row]))
     known = np.unique(s.item[:began][s.happened[:began]])
-    alike, i = cosines(known, s), s.item[row]
+    near, i = cosines(known, s), s.item[row]
     rate = fact_table(s, Regime())["item_rate"].to_numpy()
     past = [r for r in range(len(s.time)) if s.time[r] < s.time[row] and s.happened[r]]
     mean, usual = (s.label[past].sum() + 1) / (len(past) + 2), len(past) / len(set(s.item[past]))
     top = mass = 0.0
     for j in known[known != i]:
         n, likes = (s.item[past] == j).sum(), s.label[past][s.item[past] == j].sum()
-        top, mass = top + alike[i, j] ** 2 * likes, mass + alike[i, j] ** 2 * (n + (usual if s.implicit else 0))
+        top, mass = top + near[i, j] ** 2 * likes, mass + near[i, j] ** 2 * (n + (usual if s.implicit else 0))
     mine = [r for r in past if s.user[r] == s.user[row]]
-    w = np.array([alike[i, s.item[r]] ** 2 for r in mine])
+    w = np.array([near[i, s.item[r]] ** 2 for r in mine])
     vote = (w * (s.label[mine] - rate[mine])).sum() / (w.sum() + 0.5)
-    best = max([alike[i, s.item[r]] for r in mine if s.label[r] and s.item[r] != i], default=0.0)
+    best = max([near[i, s.item[r]] for r in mine if s.label[r] and s.item[r] != i], default=0.0)
     return (top + 10 * (0.5 if s.implicit else mean)) / (mass + 10), vote, best
 
 
@@ -107,10 +107,42 @@ def tiny(view: Stream) -> Stream:
 
 def test_vectors_of_items_told_later_do_not_change_those_there() -> None:
     s, one, other = stream(), Alike("tfidf"), Alike("tfidf")
-    for alike in (one, other):
-        alike.know(s.items)
-        alike.fit(np.arange(3), 6)
+    for each in (one, other):
+        each.know(s.items)
+        each.fit(np.arange(3), 6)
     one.reserve(2)
     one.reserve(len(s.items))
     other.reserve(len(s.items))
     assert one.vectors.toarray().tobytes() == other.vectors.toarray().tobytes()
+
+
+# -- large catalogues --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("similarity", ["columns", "tfidf"])
+def test_no_fact_depends_on_how_many_similarities_are_held_at_once(
+    similarity: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s = tiny(small_stream())
+    at_once = fact_table(s, Regime(), similarity=similarity).select(CONTENT)
+    monkeypatch.setattr(alike, "CELLS", 40)
+    assert fact_table(tiny(s), Regime(), similarity=similarity).select(CONTENT).equals(at_once)
+
+
+def test_of_a_catalogue_that_is_too_large_the_items_with_the_most_events_are_neighbours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = "ann:once+@1h ann:often-@2h bob:often-@3h bob:twice-@4h cat:twice-@5h cat:new+@1d"
+    s = tiny_stream(log, DAYS, genres=dict.fromkeys(["once", "often", "twice", "new"], "crime"))
+    monkeypatch.setattr(fact_sums, "MOST_KNOWN", 2)
+    rate = fact_table(s, Regime(), similarity="columns")["alike_rate"].to_list()[-1]
+    assert rate == pytest.approx((0 + 10 * 2 / 7) / (4 + 10), abs=1e-3)  # `once`, the one that was liked, is left out
+
+
+def test_which_items_stand_for_a_large_catalogue_does_not_depend_on_what_comes_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fact_sums, "MOST_KNOWN", 9)
+    monkeypatch.setattr(fact_sums, "WARM_UP_SLICE", 100)
+    short, long = (fact_table(tiny(s), Regime(), similarity="tfidf") for s in (small_stream().until(4), small_stream()))
+    assert short.equals(long[: len(short)])

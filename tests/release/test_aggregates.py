@@ -14,7 +14,8 @@ from regraft.release import aggregates as daily
 from regraft.release.cost import assumptions, spent
 from regraft.release.evidence import Finding
 from regraft.release.held import skip
-from regraft.release.person_days import active_days, by_arm, kinds, person_days
+from regraft.release.long_term import long_term
+from regraft.release.person_days import EMPTY, active_days, by_arm, kinds, person_days
 from regraft.release.runs import Outcome
 from regraft.release.update import update
 from regraft.setup.measuring import MeasureOptions
@@ -37,14 +38,16 @@ def test_a_held_day_has_counts_alone_and_a_skipped_one_says_that_nothing_went_li
     assert set(read(world, since=day)["measure"]) == {"rows", "people"}
     skip(world.site, held.run)
     found = {row["measure"]: row for row in read(world, since=day).rows(named=True)}
-    assert found["promoted"]["value"] is None and found["promoted"]["hidden"]  # nobody was learnt from
+    assert found["promoted"] == found["promoted"] | {"value": 0.0, "n": 0, "hidden": False}  # nobody was learnt from
     assert "auc" not in found
 
 
 def test_a_day_without_lists_has_foresight_returns_and_cost(world: SiteWorld) -> None:
     world.ingest(world.of(world.days[FIRST]))
-    update(world.site)
+    assert update(world.site).ctr == {}
     day, week = world.days[FIRST], world.days[FIRST - 7]
+    said = CliRunner().invoke(app, ["update", str(world.folder / "shop"), "--date", day, "--json"]).output
+    assert "ctr" not in json.loads(said) and json.loads(said)["judged"]
     found = {row["measure"]: row for row in read(world, since=week).rows(named=True)}
     rows = world.of(*world.days[: FIRST + 1]).with_columns(day=pl.col("timestamp").dt.date())
     there = rows.filter(pl.col("day") == date.fromisoformat(week))["user_id"].unique()
@@ -128,6 +131,24 @@ def test_kinds_of_people_by_their_earlier_days() -> None:
     assert dict(kinds(days, date(2025, 1, 10)).iter_rows()) == {"a": "new", "b": "light", "c": "heavy"}
 
 
+def test_the_gain_of_a_pilot_is_told_as_a_curve_and_too_early_until_it_is_long_enough() -> None:
+    begins, worth = date(2025, 1, 1), {"control": 1.0, "treatment": 1.5}
+    frame = pl.DataFrame(
+        [
+            (f"{arm}{k}", begins + timedelta(days=day), arm, 1, gain, 0, 0, 0)
+            for arm, gain in worth.items() for k in range(40) for day in range(12 + k % 3)
+        ],
+        schema=EMPTY.schema, orient="row",
+    )  # fmt: skip
+    rows = [row for row in long_term(frame, "2025-01-20", 10) if "gain" in row.measure]
+    final, *curve = rows
+    assert (final.measure, final.arm, final.n, math.isnan(final.value)) == ("lifetime_gain", "", 40, True)
+    assert [row.segment for row in curve[:2]] == ["after=00", "after=01"] and curve[0].value == pytest.approx(0.5)
+    assert curve[-1].value == pytest.approx(0.5 * len(curve))
+    alone = long_term(frame.filter(pl.col("arm") == "control"), "2025-01-20", 10)
+    assert not [row for row in alone if "gain" in row.measure]
+
+
 def test_what_is_hidden_cannot_be_worked_out_from_the_rest() -> None:
     def kept(**people: int) -> set[str]:
         rows = [
@@ -162,7 +183,7 @@ def told(world: SiteWorld) -> SiteWorld:
     ]
     few = Aggregate("2025-01-07", "ctr", 0.5, 0.4, 0.6, 3)
     with transaction(world.site.engine) as connection:
-        aggregates.write(connection, [*rows, few])
+        aggregates.write(connection, [*rows, few, Aggregate("2025-01-07", "promoted", 0.0, math.nan, math.nan, 0)])
     return world
 
 
@@ -172,6 +193,7 @@ def test_metrics_prints_names_and_hides_what_few_people_did(told: SiteWorld) -> 
     assert text.exit_code == 0
     (line,) = [line for line in text.output.splitlines() if " ctr " in line]
     assert "fewer than 10 people" in line and "0.5" not in line
+    assert "nobody" in next(line for line in text.output.splitlines() if " promoted " in line)
     (row,) = [
         r for r in json.loads(CliRunner().invoke(app, ["metrics", folder, "--json"]).output) if r["measure"] == "ctr"
     ]

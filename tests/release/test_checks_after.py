@@ -99,8 +99,8 @@ def test_reasons_are_one_sentence() -> None:
 
 
 @pytest.mark.parametrize("use", ["stack", "popularity", "rates", "item-knn"])
-def test_a_server_that_is_told_the_day_answers_as_the_trainer_does(made: SiteWorld, use: str) -> None:
-    site = made.site
+def test_a_server_that_is_told_the_day_answers_as_the_trainer_does(world: SiteWorld, use: str) -> None:
+    site = world.site
     with transaction(site.engine) as connection:
         cuts = site.cuts(connection)
     bench = Workbench(site, site.stream(cuts))

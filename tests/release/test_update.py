@@ -48,6 +48,19 @@ def test_rows_in_are_accepted_set_aside_or_already_there(world: SiteWorld) -> No
     assert (again.rows_in, again.accepted, again.already_there) == (len(day), 0, len(day))
 
 
+def test_an_event_is_known_again_by_its_id_whatever_else_it_says_and_on_whatever_day(world: SiteWorld) -> None:
+    day, next_day = (world.of(world.days[k]) for k in (FIRST, FIRST + 1))
+    named = day.with_columns(event_id=pl.format("e{}", pl.int_range(pl.len())))
+    assert world.ingest(named).accepted == len(day)
+    later = next_day.head(2).with_columns(event_id=pl.Series(["e0", "e1"]))
+    assert world.ingest(later).already_there == 2
+    same = named.with_columns(event_id=pl.format("f{}", pl.int_range(pl.len())))
+    assert world.ingest(same).accepted == len(day)  # equal rows, but other events
+    nameless = named.with_columns(event_id=pl.lit(None, pl.String))
+    assert world.ingest(nameless).accepted == len(day)
+    assert world.ingest(day).already_there == len(day)  # by what they say, as where there is no such column
+
+
 def test_data_hold_uids_and_no_id_of_a_person(world: SiteWorld) -> None:
     site = world.site
     with transaction(site.engine) as connection:
@@ -201,3 +214,25 @@ def test_a_day_s_log_without_an_item_file_leaves_titles_as_they_are_known(world:
     with lease.holding(site.engine, site.lease_name) as held:
         assert ingest(site, alone, held).accepted > 0
     assert site.catalogue().equals(before)
+
+
+def test_an_item_file_with_fewer_columns_keeps_what_is_known_in_the_others(world: SiteWorld, tmp_path: Path) -> None:
+    before = world.site.catalogue().sort("item_id")
+    titles = world.items.select("item_id", title=pl.col("title") + " II")
+    others = world.items.drop("title").with_columns(pl.lit("drama").alias("genres"))
+    after = [_with_items(world, tmp_path / f"part{n}", items) for n, items in enumerate((titles, others))]
+    assert after[0]["title"].to_list() == [f"{title} II" for title in before["title"]]
+    assert after[0].drop("title").equals(before.drop("title"))
+    assert after[1]["title"].equals(after[0]["title"])
+    assert set(after[1]["genres"]) == {"drama"}
+
+
+def _with_items(world: SiteWorld, folder: Path, items: pl.DataFrame) -> pl.DataFrame:
+    """The catalogue after a day's log with this item file beside it."""
+    folder.mkdir()
+    world.of(world.days[FIRST]).drop("line").write_csv(folder / "interactions.csv")
+    items.write_csv(folder / "items.csv")
+    site = world.site
+    with lease.holding(site.engine, site.lease_name) as held:
+        ingest(site, folder / "interactions.csv", held)
+    return site.catalogue().sort("item_id")

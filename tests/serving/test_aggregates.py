@@ -1,7 +1,11 @@
 """What was served, seen through the numbers that an update leaves for pages."""
 
-import pytest
+import json
 
+import pytest
+from typer.testing import CliRunner
+
+from regraft.cli.main import app
 from regraft.release import aggregates as daily
 from regraft.release.update import update
 from regraft.state import aggregates
@@ -18,8 +22,8 @@ def numbers(shop: Shop, **where: str | None) -> dict[tuple[str, str, str], tuple
     return {(r["measure"], r["arm"], r["segment"]): (r["value"], r["n"]) for r in found.rows(named=True)}
 
 
-def test_a_closed_day_has_its_lists_clicks_and_rates(shop: Shop) -> None:
-    users = [f"u{k:03d}" for k in range(1, 13)]
+def test_a_closed_day_has_its_lists_clicks_and_rates_and_the_update_says_its_ctr(shop: Shop) -> None:
+    users = [f"u{k:03d}" for k in range(1, 41)]
     lists = shop.lists(*users, n=4)
     shown = sum(len(one["items"]) for one in lists)
     for user, one in zip(users, lists, strict=True):
@@ -29,16 +33,24 @@ def test_a_closed_day_has_its_lists_clicks_and_rates(shop: Shop) -> None:
     day = shop.world.days[FIRST]
     found = numbers(shop, since=day, until=day, arm=None, segment=None)
     for where in (("", ""), ("champion", ""), ("", "version=shop-v000001")):
-        assert found["lists", *where] == (12.0, 12)
-        assert found["clicks", *where] == (6.0, 12)
-        assert found["ctr", *where] == (6 / shown, 12)
-    assert found["promoted", "", ""][0] == 1.0
+        assert found["lists", *where] == (40.0, 40)
+        assert found["clicks", *where] == (6.0, 40)
+        assert found["ctr", *where] == (6 / shown, 40)
     assert 0 < found["latency_p95", "", ""][0] < 60 and found["cost_per_1000", "champion", ""][0] > 0
     assert 0 < found["concentration", "", ""][0] < 1 and 0 < found["diversity", "", ""][0] < 1
     assert 0.4 < found["auc", "", ""][0] < 1.0
     assert found["auc", "", "contender=stack"] == found["auc", "", ""]
     assert found["update_seconds", "", ""][0] > 0
     assert daily.refresh(shop.world.site) == []
+    said, folder = CliRunner(), str(shop.world.folder / "shop")
+    measures = json.loads(said.invoke(app, ["metrics", folder, "--json"]).output)
+    (ctr,) = [one for one in measures if one["measure"] == "ctr"]
+    outcome = json.loads(said.invoke(app, ["update", folder, "--date", day, "--json"]).output)
+    assert found["promoted", "", ""][0] == (outcome["state"] == "promoted")
+    told = outcome["ctr"]
+    assert told == {name: ctr[name] for name in ("value", "low", "high", "n")}
+    line = f"lists of this day: CTR {told['value']:.4f} ({told['low']:.4f} to {told['high']:.4f}) of 40 people"
+    assert line in said.invoke(app, ["update", folder, "--date", day]).output
 
 
 def test_numbers_that_a_killed_update_did_not_write_come_with_the_next_call(

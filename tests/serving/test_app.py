@@ -134,7 +134,9 @@ def test_who_asks_to_be_erased_is_refused_at_once_and_a_job_waits(api: Api) -> N
         head = {"Authorization": f"Bearer {keys.make(connection, 'privacy', ('privacy',))}"}
     assert api.client.delete("/users/nobody-yet", headers=head).status_code == 404
     first, again = (api.client.delete("/users/u001", headers=head) for _ in range(2))
-    assert (first.status_code, first.json()) == (202, {"erasure": 1, "job": 1, "state": "blocked"})
+    salt = first.json()["salt"]
+    assert (first.status_code, first.json()) == (202, {"erasure": 1, "job": 1, "state": "blocked", "salt": salt})
+    assert len(salt) == 32
     assert again.json() == first.json()
     assert api.get("/recommend/u001").status_code == 410
     with transaction(site.engine) as connection:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
@@ -12,7 +13,9 @@ from regraft.data.assign import COMPARED, Split
 from regraft.data.pseudonyms import VARIABLE
 from regraft.release.promote import promote
 from regraft.release.update import update
+from regraft.serving import batch
 from regraft.serving.app import make_app
+from regraft.serving.batch import parts_of, recommend_all
 from regraft.serving.service import Service
 from regraft.setup.site_options import FILE
 from regraft.state import keys, pilots, versions
@@ -151,6 +154,70 @@ def test_where_arms_are_kept_apart_what_one_does_moves_the_facts_of_its_own_side
         pilots.end(connection, "one", pilots.STOPPED, {}, ended=2, at=2)
     service.look()
     assert service._at.apart is None
+
+
+def test_under_control_only_what_the_treatment_s_people_do_is_their_own_history_and_no_fact_of_others(
+    service: Service, rival: SiteWorld
+) -> None:  # fmt: skip
+    piloted(rival, of="control-only")
+    service.look()
+    at = service._at
+    assert at.apart is not None
+    lists = [service.recommend(who, 1) for who in PEOPLE]
+    treated, other = [who for who, one in zip(PEOPLE, lists, strict=True) if one.arm == "treatment"][:2]
+    uid, another = (service._who(who, at.data)[1] for who in (treated, other))
+    items = at.data.live.catalogue["item_id"].to_list()
+    unseen = sorted(set(items) - at.apart.live.seen(uid))[0]
+    later = at.data.live.now + 1000
+    asked = [live.request(another, items, later).facts for live in (at.data.live, at.apart.live)]
+    service.take([{"user_id": treated, "item_id": unseen, "event": "click", "time": later - 500}])
+    assert unseen in at.apart.live.seen(uid) and unseen not in at.data.live.seen(uid)
+    assert at.apart.live.history(uid).items["item_id"].to_list()[-1] == unseen
+    for live, before in zip((at.data.live, at.apart.live), asked, strict=True):
+        assert before is not None and live.request(another, items, later).facts.equals(before)  # type: ignore[union-attr]
+
+
+def test_lists_of_a_file_are_of_the_arm_that_the_server_puts_everybody_in(
+    service: Service, rival: SiteWorld, tmp_path: Path
+) -> None:  # fmt: skip
+    promote(rival.site, "shop-v000001", "holdout")
+    piloted(rival, 0.7, of="own")
+    service.look()
+    users, out = tmp_path / "users.txt", tmp_path / "lists.csv"
+    users.write_text("\n".join(PEOPLE[:30]))
+    now = service.live.now + 1000
+    done = recommend_all(rival.site, users, out, 2, now)
+    assert done.versions == "shop-v000002, shop-v000003 (treatment), shop-v000001 (holdout)"
+    rows = pl.read_csv(out)
+    found = {row["user_id"]: (row["arm"], row["version"]) for row in rows.iter_rows(named=True)}
+    assert {arm for arm, _ in found.values()} == {"champion", "control", "treatment", "holdout"}
+    for who in PEOPLE[:30]:
+        listed = service.recommend(who, 2, now)
+        assert found[who] == (listed.arm, listed.version)
+        assert rows.filter(user_id=who).sort("rank")["item_id"].to_list() == [one.item for one in listed.items]
+
+
+def test_a_file_that_was_begun_keeps_the_arms_it_was_begun_with(
+    rival: SiteWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    piloted(rival, 0.3)
+    users, out = tmp_path / "users.txt", tmp_path / "lists.csv"
+    users.write_text("\n".join(PEOPLE[:22]))
+    recommend_all(rival.site, users, out, 1, 1)
+    whole = out.read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "_join", killed)
+        with pytest.raises(KeyboardInterrupt):
+            recommend_all(rival.site, users, out, 1, 1, at_once=11)
+    (parts_of(out) / "0000001.csv").unlink()
+    with transaction(rival.site.engine) as connection:
+        pilots.ramp(connection, "one", 1.0, at=2)
+    assert recommend_all(rival.site, users, out, 1, 10**6, at_once=11).resumed == 11
+    assert out.read_bytes() == whole
 
 
 def test_the_api_says_arm_and_version_and_a_score_is_that_of_the_arm(service: Service, rival: SiteWorld) -> None:

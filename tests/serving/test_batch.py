@@ -91,6 +91,7 @@ def test_other_users_or_another_length_begin_anew(world: SiteWorld, users: Path)
     first = out.read_bytes()
     parts_of(out).mkdir()
     (parts_of(out) / "progress.json").write_text(
+        # as an older regraft wrote it
         '{"users": "x", "n": 3, "version": "v", "epoch": 1, "now": 1, "closed": [], "at_once": 10}'
     )
     (parts_of(out) / "0000000.csv").write_text("of another question\n")

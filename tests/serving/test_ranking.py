@@ -9,7 +9,7 @@ import pytest
 
 from regraft.data.regimes import Regime
 from regraft.prompts.fact_state import FactState, Reasons
-from regraft.serving.ranking import in_words
+from regraft.serving.ranking import in_turn, in_words
 from regraft.serving.service import Service
 from site_world import SiteWorld
 
@@ -31,6 +31,11 @@ def reasons(seen: int, liked: int, alike: int = 0, implicit: bool = False) -> Re
 )
 def test_the_wording(counts: Reasons, kin: float, said: str) -> None:
     assert in_words(counts, 0, kin) == said
+
+
+def test_sources_take_turns_and_an_item_stands_once() -> None:
+    assert in_turn([["a", "b", "c"], [], ["b", "d"]], 4) == ["a", "b", "d", "c"]
+    assert in_turn([["a", "b", "c"], ["x"]], 2) == ["a", "x"]
 
 
 def test_what_is_said_is_counted_in_the_log(world: SiteWorld) -> None:

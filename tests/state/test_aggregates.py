@@ -36,7 +36,7 @@ def test_days_are_inclusive_and_arm_and_segment_are_all_by_default(engine: Engin
         assert len(read(connection, ["auc"])) == 0
 
 
-@pytest.mark.parametrize(("n", "hidden"), [(0, True), (9, True), (10, False)])
+@pytest.mark.parametrize(("n", "hidden"), [(0, False), (1, True), (9, True), (10, False)])
 def test_what_fewer_than_ten_people_did_is_hidden_and_so_is_their_number(engine: Engine, n: int, hidden: bool) -> None:
     with transaction(engine) as connection:
         write(connection, [ctr("2025-01-06", 0.5, n)])

@@ -50,3 +50,13 @@ def test_swapped_entries_show(written):
 
 def test_equal_details_are_written_with_equal_bytes():
     assert ledger.canonical({"b": 1, "a": [1.5, None]}) == ledger.canonical({"a": [1.5, None], "b": 1})
+
+
+def test_the_newest_entry_of_a_kind_is_found_and_an_edit_of_it_shows(written):
+    with transaction(written) as connection:
+        ledger.append(connection, "erased", {}, at=5)
+        assert ledger.newest(connection, "promoted").details["version"] == "shop-v000004"
+        assert ledger.newest(connection, "kept") is None
+        connection.execute(update(table).where(table.c.id == 4).values(details="{}"))
+        with pytest.raises(StateError, match="entry 4"):
+            ledger.newest(connection, "promoted")

@@ -32,6 +32,7 @@ def test_a_template_is_shown_with_a_person_its_cost_and_its_trial(studio: Studio
     saved = shelf.save(studio.site, draft, "Mia")
     found = trial(studio.site, str(saved.id), examples=60)
     board = board_of(studio)
+    board.sign_in(board.key("operate", name="Mia"))
     text = shown(board, f"/prompts/{saved.id}?lang=en")
     assert "What one person clicked, in order." in text and "per candidate" in text
     assert "◀ the answer is read here" in text
@@ -46,7 +47,9 @@ def test_a_template_is_shown_with_a_person_its_cost_and_its_trial(studio: Studio
 
 def test_a_person_who_is_not_there_is_told(studio: Studio, draft: Path) -> None:
     saved = shelf.save(studio.site, draft, "Mia")
-    assert "is not in the stream" in shown(board_of(studio), f"/prompts/{saved.id}/of/nobody?lang=en")
+    board = board_of(studio)
+    board.sign_in(board.key("operate", name="Mia"))
+    assert "is not in the stream" in shown(board, f"/prompts/{saved.id}/of/nobody?lang=en")
 
 
 def test_a_draft_is_written_on_the_page_by_whoever_holds_a_key(studio: Studio) -> None:

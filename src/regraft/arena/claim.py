@@ -15,8 +15,8 @@ from regraft.files import inside, same, write_text
 from regraft.setup.config import ArenaConfig
 
 CUTS = "cuts.json"
-FREE = ("name", "contenders", "seeds", "cache", "tune", "tuned")  # what may differ from one start of a run to the next
-
+# What may differ from one start of a run to the next.
+FREE = ("name", "contenders", "seeds", "cache", "tune", "prices", "tuned")
 
 # What a run writes into its folder.
 FILES = (

@@ -302,12 +302,24 @@ class Arena:
 
     def work_out_content(self, contender: ContenderOptions, log: Stream | None = None) -> None:
         """The content facts that a contender asks for, for a whole log (the run's) at once: views take their part."""
-        settings, similarity = self.config.settings_of(contender), self.config.similarity
+        for one in self._compares(contender) - {NONE}:
+            if self.lists and log is None:  # on the way: one pass through the log gives rows and pairs their facts
+                self.lists.answer(one)
+            fact_table(self.stream if log is None else log, self.regime, similarity=one)
+
+    def _compares(self, contender: ContenderOptions) -> set[str]:
+        """How the contender, or the stack behind it, compares item texts."""
+        settings = self.config.settings_of(contender)
         asked = {settings.get("similarity", NONE)}
         if contender.kind == "strategy" and "stack" in (contender.calibration, settings.get("offset")):
-            asked.add(similarity)
-        for one in asked - {NONE}:
-            fact_table(self.stream if log is None else log, self.regime, similarity=one)
+            asked.add(self.config.similarity)
+        return asked
+
+    @property
+    def similarities(self) -> list[str]:
+        """The ways in which contenders compare item texts, `none` first."""
+        asked = {one for contender in self.config.contenders for one in self._compares(contender)}
+        return [NONE, *sorted(asked - {NONE})]
 
     def _new(self, cell: Cell) -> Contender:
         options, lab = cell.contender, None

@@ -30,8 +30,7 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.metrics.ranking import target_ranks
 from regraft.plugins import plugin_class
-from regraft.prompts.fact_sums import FactSums, replay
-from regraft.prompts.facts import fact_table
+from regraft.prompts.facts import answer, fact_table, sums_after
 from regraft.report.lists import RANKED
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
 RETRIEVER = "item-knn"  # the baseline whose weights it has
 DRAW_KEY = 13  # of the draw of requests
-BLOCK = 64  # requests whose votes on all items are held at once
+VOTES = 1 << 22  # numbers that are held at once: the votes of some requests on all items
 
 
 class Lists:
@@ -51,21 +50,26 @@ class Lists:
         self.arena, self.options = arena, options
         self._of: dict[int, Questions] = {}  # by update
 
-    def pairs(self, kind: str) -> int:
-        """At most how many pairs of user and item a contender scores per update."""
-        own = self.options
-        if kind == "strategy":
-            return own.language * own.candidates
-        return own.requests * own.candidates + min(own.pairs, own.requests * len(self.arena.stream.items))
-
-    def ranks(self, update: int, contender: Contender, kind: str) -> pl.DataFrame:
-        """Columns RANKED: the rank of every wanted item in the lists of this contender after the update."""
+    def questions(self, update: int) -> Questions:
+        """What contenders are asked after the update; the same for all of them."""
         if update not in self._of:
             arena = self.arena
             self._of[update] = Questions(
                 arena.stream.cases(update + 1), arena.past(update), arena.regime, self.options, update + 1
             )
-        found = self._of[update]
+        return self._of[update]
+
+    def answer(self, similarity: str) -> None:
+        """Works out the facts about item texts of all pairs that any contender is asked about."""
+        language = any(contender.kind == "strategy" for contender in self.arena.config.contenders)
+        for update in self.arena.updates:
+            found = self.questions(update)
+            for question in found.all(language):
+                answer(question.asked, self.arena.regime, similarity=similarity)
+
+    def ranks(self, update: int, contender: Contender, kind: str) -> pl.DataFrame:
+        """Columns RANKED: the rank of every wanted item in the lists of this contender after the update."""
+        found = self.questions(update)
         if not len(found.requests.row):
             return pl.DataFrame(schema=RANKED)
         if kind == "strategy":
@@ -95,6 +99,10 @@ class Requests:
         pool = np.searchsorted(_offered(log), log.known_at[row])
         return cls(log, row, pool, [np.unique(log.item[baskets[i]]) for i in picked])
 
+    def first(self, n: int) -> Requests:
+        """The first `n` of them."""
+        return Requests(self.log, self.row[:n], self.pool[:n], self.wanted[:n])
+
 
 class Questions:
     """What contenders are asked about one period."""
@@ -103,12 +111,21 @@ class Questions:
         self.past, self.regime, self.options, self.period = past, regime, options, period
         self.requests = Requests.drawn(log, options.requests)
 
+    def pairs(self, kind: str) -> int:
+        """How many pairs of user and item a contender of this kind scores."""
+        few = np.minimum(self.requests.pool, self.options.candidates)
+        return int(few[: self.options.language].sum() if kind == "strategy" else few.sum() + self._pools.sum())
+
+    @property
+    def _pools(self) -> np.ndarray:
+        """Candidates of the requests that rank everything: as many as `pairs` allows, one at least."""
+        pool = self.requests.pool
+        return pool[: max(1, int(np.searchsorted(np.cumsum(pool), self.options.pairs, side="right")))]
+
     @cached_property
     def everything(self) -> Question:
-        """Requests with all their candidates: as many as `pairs` allows, one at least."""
-        pool = self.requests.pool
-        n = max(1, int(np.searchsorted(np.cumsum(pool), self.options.pairs, side="right")))
-        return Question.of(self.requests, [np.arange(size, dtype=np.int32) for size in pool[:n]])
+        """Requests with all their candidates."""
+        return Question.of(self.requests, [np.arange(size, dtype=np.int32) for size in self._pools])
 
     @cached_property
     def retrieved(self) -> Question:
@@ -121,6 +138,12 @@ class Questions:
     def language(self) -> Question:
         """The first of them: those that a contender with a language model is asked."""
         return Question.of(self.requests, self.retrieved.lists[: self.options.language])
+
+    def all(self, language: bool) -> list[Question]:
+        """Every question there is, those of contenders with a language model if there are any."""
+        if not len(self.requests.row):
+            return []
+        return [self.retrieved, self.everything, *([self.language] if language else [])]
 
     def reranked(self, contender: Contender, question: Question) -> pl.DataFrame:
         return self._frame("retrieved", question, contender)
@@ -183,17 +206,16 @@ def retrieved(requests: Requests, past: Stream, regime: Regime, n: int) -> Itera
     model: Any = plugin_class("baselines", RETRIEVER)(regime)
     model.renew(past)
     by_rate, _, by_kin = model.model.plain[1]
-    sums, began = FactSums(regime, "event", log.implicit), int(log.cuts[-2])
-    replay(sums, past)
-    sums.close_period(began)
-    n_items = len(log.items)
+    sums, began, n_items = sums_after(log, regime), int(log.cuts[-2]), len(log.items)
     every = np.arange(n_items, dtype=np.int32)
-    rate = sums.ask(np.full(n_items, -1, dtype=np.int32), every, np.full(n_items, began))["item_rate"]
+    nobody, before = np.full(n_items, -1, dtype=np.int32), np.full(n_items, sums.opened)
+    rate = sums.ask(nobody, every, np.full(n_items, began), before)["item_rate"]
     similar, order, rows = similarities(sums.sums, n_items), log.order, requests.row
     residual = log.label - fact_table(log, regime)["item_rate"].to_numpy()
     count = order.known(log.user[rows], regime.known(log, rows))
-    for first in range(0, len(rows), BLOCK):
-        part = slice(first, first + BLOCK)
+    size = max(1, VOTES // max(1, n_items))
+    for first in range(0, len(rows), size):
+        part = slice(first, first + size)
         start, lengths = order.start[log.user[rows[part]]], count[part]
         kin = votes_on_all(similar, start, lengths, log.item[order.rows], residual[order.rows])
         scores = by_rate * log_odds(rate) + by_kin * kin

@@ -1,7 +1,8 @@
 """What a run would take, before it is started: cells, tokens, seconds and disk.
 
 Strategies are run for real on a lab that counts instead of training, so the plan knows any strategy, shared
-fits included. Seconds come from a probe of this machine. Early stopping makes a run shorter than planned.
+fits included. Seconds come from a probe of this machine (throughput.py, pace.py). Early stopping makes a run shorter
+than planned.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from regraft.arena.compare import Arena
 from regraft.arena.counting_lab import CountingLab, DoneWork, Work
 from regraft.arena.event_counter import EventCounter
+from regraft.arena.pace import Paces
 from regraft.arena.throughput import Throughput, measure
 from regraft.data.stream import Stream
 from regraft.prompts.template import Template
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 SCORE_BYTES, KEPT_BYTES = 12, 16  # per row: in a cell, and kept by adapter
 STATE_BYTES, RECORD_BYTES = 4, 2  # per row and dimension: a state that is kept, and one in a cell
-MOST = 16_000  # examples a baseline is timed on, of all periods; more are reckoned from them
 CELL_SECONDS = 0.1  # to write a cell
 PAGE_SECONDS, BOOTSTRAP_SECONDS = 1.5, 4e-5  # a brief report; and per contender and test row in it
 
@@ -54,8 +54,8 @@ class Line:
 class Plan:
     """`build` is the seconds a base model takes that must be built first, `opening` what reading the log took.
 
-    `content` are the seconds that facts about item texts take, for the whole log, `reporting` those of the reports of
-    the classical rungs.
+    `content` are the seconds that facts about item texts take, for the whole log, `lists` those of what ranked lists
+    take once for all contenders, `reporting` those of the reports.
     """
 
     lines: tuple[Line, ...]
@@ -70,22 +70,25 @@ class Plan:
     notes: tuple[str, ...] = ()  # what there is to know of the base model
     reporting: float = 0.0
     content: float = 0.0
+    lists: float = 0.0
 
     @property
     def seconds(self) -> float:
-        return self.opening + self.content + self.build + self.reporting + sum(line.seconds for line in self.lines)
+        before = self.opening + self.content + self.build + self.lists
+        return before + self.reporting + sum(line.seconds for line in self.lines)
 
     @property
     def first_answer(self) -> float | None:
         """Seconds until the report of the lowest rung; None where there is no classical one."""
         lowest = [line.seconds for line in self.lines if line.classical and line.rung == self.lines[0].rung]
-        return self.opening + PAGE_SECONDS + sum(lowest) if lowest else None
+        return self.opening + self.lists + PAGE_SECONDS + sum(lowest) if lowest else None
 
     @property
     def classical_answer(self) -> float | None:
         """Seconds until the report of all classical rungs; None where there are none."""
         classical = [line.seconds for line in self.lines if line.classical]
-        return self.opening + self.content + self.reporting + sum(classical) if classical else None
+        before = self.opening + self.content + self.lists
+        return before + self.reporting + sum(classical) if classical else None
 
     @property
     def disk(self) -> float:
@@ -104,17 +107,17 @@ class Cases(NamedTuple):
 
 
 def plan_run(
-    arena: Arena, opening: float = 0.0, reader: Throughput | None = None, classical: bool = True, content: float = 0.0
+    arena: Arena, opening: float = 0.0, reader: Throughput | None = None, classical: bool = True,
+    paces: Paces | None = None,
 ) -> Plan:  # fmt: skip
-    """The plan of a run; nothing is written. `opening` is what it took to open the arena, in seconds, and `content`
-    to work out facts about item texts, as far as they are there already.
+    """The plan of a run; nothing is written. `opening` is what it took to open the arena, in seconds.
 
-    `reader` is the throughput under the arena's own template, where it was measured before. Without `classical`
-    contenders the plan is of the others alone.
-    Takes as long as reading the prompts of one period, a probe of a few seconds, and two renewals of each baseline.
+    `reader` is the throughput under the arena's own template, and `paces` those of its classical contenders, where
+    they were measured before, on this log. Without `classical` contenders the plan is of the others alone.
+    Takes as long as reading the prompts of one period, a probe of a few seconds, and small renewals of each baseline.
     """
-    content += _content(arena, classical)
-    reader = reader or throughput(arena)
+    reader, paces = reader or throughput(arena), paces or Paces(arena, lists=classical)
+    content = paces.content  # first: contenders are timed with what it leaves
     counter = _counter(arena, arena.template, reader)
     known: dict[str, tuple[DoneWork, Throughput]] = {}  # by template
     if reader:
@@ -131,11 +134,11 @@ def plan_run(
             on_stack = contender.calibration == "stack" or contender.settings.get("offset") == "stack"
             if on_stack and not stacked:  # fitted once for all that build on it
                 stacked = True
-                alone = _baseline(arena, cases, ContenderOptions(use="stack")).seconds
+                alone = _classical(arena, cases, ContenderOptions(use="stack"), paces, "strategy").seconds
                 line = replace(line, seconds=line.seconds + len(arena.config.seeds) * alone)
             lines.append(line)
         elif classical:
-            lines.append(_baseline(arena, cases, contender))
+            lines.append(_classical(arena, cases, contender, paces))
     build, build_tokens, size = _build(arena, counter, reader)
     return Plan(
         lines=tuple(lines),
@@ -150,6 +153,7 @@ def plan_run(
         notes=reader.notes if reader else (),
         reporting=_reporting(arena, [line for line in lines if line.classical]),
         content=content,
+        lists=_lists(arena, paces) if classical else 0.0,
     )
 
 
@@ -160,13 +164,14 @@ def seconds_left(arena: Arena) -> float:
     return plan.build + sum(line.seconds * unfinished[line.contender] / line.cells for line in plan.lines)
 
 
-def _content(arena: Arena, classical: bool) -> float:
-    """Seconds to work out the facts about item texts; what is there already takes none."""
-    began = perf_counter()
-    for contender in arena.config.contenders:
-        if classical or contender.kind == "strategy":
-            arena.work_out_content(contender)
-    return perf_counter() - began
+def _lists(arena: Arena, paces: Paces) -> float:
+    """Seconds of what is done once for the lists of all contenders: retrieving, and facts about pairs."""
+    if not arena.lists:
+        return 0.0
+    pace, asked = paces.lists, [arena.lists.questions(update) for update in arena.updates]
+    requests = sum(len(one.requests.row) for one in asked)
+    pairs = sum(one.pairs("baseline") for one in asked)
+    return pace.once + len(asked) * pace.update + requests * pace.request + pairs * pace.pair
 
 
 def _reporting(arena: Arena, lines: Sequence[Line]) -> float:
@@ -213,7 +218,7 @@ def _strategy(
                 lab.score(blend, view)
                 rows += len(view)
             if arena.lists:  # a candidate is read as one event, and its user's history once per request
-                requests, own = arena.lists.options.language, arena.lists.pairs("strategy")
+                requests, own = arena.lists.options.language, arena.lists.questions(update).pairs("strategy")
                 lab.work.scored += len(blend.parts) * (own + requests * arena.config.timeline.context)
             adapters = {a.hash for a, _ in blend.parts if a is not None} | {a.hash for a in blend.kept.values()}
             disk += len(adapters) * reader.speed.adapter_bytes
@@ -235,26 +240,15 @@ def _strategy(
     )  # fmt: skip
 
 
-def _baseline(arena: Arena, cases: list[Cases], contender: ContenderOptions) -> Line:
-    """Two renewals are timed; the others are reckoned by the number of examples they learn from."""
-    timed: Any = plugin(contender)(arena.regime, arena.config.seeds[0], **arena.config.settings_of(contender))
-    took, sizes = [], [len(arena.past(update)) for update in arena.updates]
-    for update in list(arena.updates)[:2]:
-        past = arena.past(update)
-        part = past.only(np.random.default_rng(0).random(len(past)) < MOST / len(past))
-        began = perf_counter()
-        timed.renew(part)
-        took.append((perf_counter() - began) * len(past) / len(part))
-    later = took[-1] * sum(sizes[1:]) / sizes[min(1, len(sizes) - 1)]
-    views = _scored_views(cases, arena.first)
-    began = perf_counter()
-    for view in views[:2]:
-        timed.score(view)
-    per_row = (perf_counter() - began) / max(1, sum(map(len, views[:2])))
+def _classical(
+    arena: Arena, cases: list[Cases], contender: ContenderOptions, paces: Paces, kind: str = "baseline"
+) -> Line:
+    """From its pace; a stack behind strategies ranks as few pairs as they do (`kind`)."""
+    pace, cells = paces.of(contender), len(arena.updates)
     rows = sum(len(view) for update in arena.updates for view in _scored_views(cases, update))
-    cells = len(arena.updates)
-    rows += cells * arena.lists.pairs("baseline") if arena.lists else 0
-    seconds = took[0] + later + rows * per_row + cells * CELL_SECONDS
+    pairs = sum(arena.lists.questions(update).pairs(kind) for update in arena.updates) if arena.lists else 0
+    renewing = pace.renewals([len(arena.past(update)) for update in arena.updates])
+    seconds = renewing + rows * pace.row + pairs * pace.pair + cells * CELL_SECONDS
     rung = arena.rungs.get(contender.label, "")  # a stack behind a strategy need not be a contender
     return Line(contender.label, cells, 0, 0, 0, seconds, rows * SCORE_BYTES, True, rung)
 

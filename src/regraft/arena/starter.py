@@ -14,12 +14,13 @@ import polars as pl
 import yaml
 
 from regraft.arena.compare import RUNS, Arena
+from regraft.arena.pace import Paces
 from regraft.arena.plan import Plan, plan_run, throughput
 from regraft.arena.proposal import Proposed, ladder
 from regraft.data.ingest import ingest
 from regraft.data.inputs import log_files
-from regraft.data.inspect import Inspection, inspect
-from regraft.data.source import of_share, open_stream
+from regraft.data.inspect import Inspection, inspect_log
+from regraft.data.source import of_share, stream_of
 from regraft.extras import missing
 from regraft.files import output, write_text
 from regraft.setup.config import ArenaConfig
@@ -47,26 +48,28 @@ def start(
     `tell` is called with each long step in words, before it begins.
     """
     output(out, log_files(path, reader, mapping), force, mark="")  # a configuration is edited: none is thrown away
-    found = inspect(path, reader=reader, mapping=mapping, limits=limits)
-    items = ingest(found.path, reader=reader, mapping=mapping, quarantine=True).items
-    draft = Draft(out, found, _template(items), ladder(items), reader, limits or {})
     began = perf_counter()
+    log = ingest(path, reader=reader, mapping=mapping, limits=limits)
+    reading = perf_counter() - began
+    found = inspect_log(log, path, reader, mapping)
+    draft = Draft(out, found, _template(log.items), ladder(log.items), reader, limits or {})
     draft.write(1.0)
     config = ArenaConfig.read(out)
-    stream, folder = open_stream(config.data), RUNS / config.name
+    began = perf_counter()
+    stream, folder = stream_of(config.data, log.interactions, log.items), RUNS / config.name
     tell(f"Computing facts as of {len(stream.time):,} rows")
     arena = Arena(config, folder, stream)
-    opening = perf_counter() - began
+    opening = reading + perf_counter() - began
     tell("Measuring this machine")
-    measured = throughput(arena)
+    measured, paces = throughput(arena), Paces(arena)
     tell("Working out facts about item texts, and counting what a run would read")
-    plan = plan_run(arena, opening, measured)
+    plan = plan_run(arena, opening, measured, paces=paces)
     share = _share(plan, seconds, len(stream) / stream.n_periods)
     if share < 1.0:
         draft.write(share)
         # Reading costs the same: the machine is not measured again.
         part = Arena(ArenaConfig.read(out), folder, of_share(stream, share, config.data.seed))
-        plan = plan_run(part, opening, measured, content=plan.content)
+        plan = plan_run(part, opening, measured, paces=paces)
     return Started(tuple(_told(found, out, share, seconds, plan)), plan, folder)
 
 

@@ -29,6 +29,11 @@ class TuneConfig(ArenaConfig):
         """Nothing is ranked: settings are compared by what they say of the same rows."""
         return None
 
+    @property
+    def update_hour(self) -> float:
+        """Price of an hour of the machine that renews; 0: not known."""
+        return self.prices.update_hour if self.prices else 0.0
+
 
 @dataclass(frozen=True)
 class Setting:

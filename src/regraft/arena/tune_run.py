@@ -22,10 +22,12 @@ PLACE = Path("reports") / "tune"  # of a site
 
 
 def open_tuning(
-    path: Path, out: Path | None = None, use: Sequence[str] = (), tune: dict[str, Any] | None = None
+    path: Path, out: Path | None = None, use: Sequence[str] = (), tune: dict[str, Any] | None = None,
+    price: float | None = None,
 ) -> Tuning:  # fmt: skip
     """The tuning of a configuration file or a site's folder; `use` names contenders or plug-ins, by default all that
-    the file names, `tune` settings that take the place of those in its section `tune`.
+    the file names, `tune` settings that take the place of those in its section `tune`, `price` that of an hour of the
+    machine that updates.
 
     `out` defaults to runs/NAME-tune, for a site to reports/tune in it.
     """
@@ -40,6 +42,8 @@ def open_tuning(
         known.values()
     )
     raw["tune"] = raw["tune"] | (tune or {})
+    if price is not None:
+        raw["prices"] = (raw["prices"] or {}) | {"update_hour": price}
     config = ArenaConfig.parse(raw, str(path))
     may_write(folder, inputs(config, path))  # before the log is read
     tuning = Tuning(tuned(config), folder)
@@ -63,7 +67,7 @@ def found_by(tuning: Tuning) -> Tuned:
     for one in settings:
         by_contender.setdefault(one.setting.contender, []).append(one)
     advice = [
-        advise(group, options.margin, options.price_per_hour)
+        advise(group, options.margin, tuning.config.update_hour)
         for name, group in by_contender.items()
         if name not in unfinished
     ]

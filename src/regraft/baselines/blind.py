@@ -15,6 +15,7 @@ from regraft.cost import Cost, measured
 from regraft.data.stream import Stream
 
 FIT_PERIODS = 3  # newest periods on which the logistic is fitted
+KEPT = 16  # fits of one kind that stay with a log: those of the closes that contenders go through one after the other
 Columns = Callable[[Stream, Stream], np.ndarray]  # (view, what was known before it) -> float64 [examples, columns]
 
 
@@ -40,13 +41,13 @@ class Kept(NamedTuple):
 
 
 def kept(past: Stream, key: tuple[Any, ...], make: Callable[[], Any]) -> Kept:
-    """What `make` fits on this past; the last few stay with the log, so that the next close finds them."""
+    """What `make` fits on this past; the last ones stay with the log, for the next close and contender."""
     fitted: dict[str, tuple[Any, Cost]] = past.shared.setdefault(key, {})
     if past.fingerprint in fitted:
         return Kept(*fitted[past.fingerprint])
     with measured() as cost:
         made = make()
-    while len(fitted) > FIT_PERIODS:
+    while len(fitted) >= KEPT:
         del fitted[next(iter(fitted))]
     fitted[past.fingerprint] = made, cost
     return Kept(made, Cost())

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, validate_call
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from regraft.baselines.features import features
 from regraft.baselines.logistic import demand_both_labels
@@ -32,6 +31,8 @@ class Boosting:
         self.settings = {"max_iter": rounds, "learning_rate": rate, "max_leaf_nodes": leaves, "min_samples_leaf": 50}
 
     def renew(self, past: Stream) -> Renewal:
+        from sklearn.ensemble import HistGradientBoostingClassifier  # seconds that only a fit has to wait
+
         demand_both_labels(past.labels, "baseline boosting")
         with measured() as cost:
             self.model: Any = HistGradientBoostingClassifier(

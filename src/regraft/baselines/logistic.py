@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from regraft.errors import DataError
 
@@ -41,6 +39,9 @@ class Logistic:
 
 def fit_logistic(x: np.ndarray, label: np.ndarray, where: str) -> Logistic:
     """Fitted on x [rows, features]; refuses examples of one class only."""
+    from sklearn.linear_model import LogisticRegression  # seconds that only a fit has to wait
+    from sklearn.preprocessing import StandardScaler
+
     demand_both_labels(label, where)
     scaler = StandardScaler()
     model = LogisticRegression(C=1.0, max_iter=1000).fit(scaler.fit_transform(x), label)

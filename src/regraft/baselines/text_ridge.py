@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from sklearn.linear_model import Ridge
 
 from regraft.baselines.blind import Kept, kept
 from regraft.baselines.protocol import named, under
@@ -41,6 +40,8 @@ class TextRidge:
 
     def fit(self, past: Stream, regime: Regime) -> TextRidge:
         """On the examples of the past: a residual is a label minus the user's rate as of the example."""
+        from sklearn.linear_model import Ridge  # seconds that only a fit has to wait
+
         self._served.clear()
         rows, n_items = past.targets, len(past.items)
         expected = past.labels.mean() if past.implicit else fact_table(past, regime)["user_rate"].to_numpy()[rows]

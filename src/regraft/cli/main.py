@@ -16,6 +16,7 @@ import typer
 
 from regraft import __version__
 from regraft.cli import (
+    anchor,
     arena,
     base,
     cache,
@@ -60,6 +61,7 @@ for operate in (
 ):  # fmt: skip
     app.command(operate.__name__)(operate)
 app.add_typer(pilot.app, name="pilot")
+app.command("anchor")(anchor.anchor)
 app.command("metrics")(metrics.metrics)
 app.command("cost")(cost.cost)
 app.command("schema")(site.schema)

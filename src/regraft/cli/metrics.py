@@ -44,6 +44,7 @@ def _line(row: dict[str, Any], lang: Literal["en", "ja"]) -> dict[str, object]:
     """A row of the table; a word where there is no number."""
     from regraft.report.measure_page import title
 
-    note = "fewer than 10 people" if row.pop("hidden") else "too early" if row["value"] is None else ""
+    early = "too early" if row["value"] is None else ""
+    note = "fewer than 10 people" if row.pop("hidden") else early if row["n"] else "nobody"
     measure = row.pop("measure")
     return {"measure": measure, "": title(measure, lang), **row, "note": note}

@@ -24,6 +24,10 @@ Force = Annotated[
     bool, typer.Option("--force", help="Replace a file that regraft did not write; one that is read is never replaced.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Wait = Annotated[
+    str,
+    typer.Option("--wait", metavar="TIME", help="Wait so long for another process that works on the site, e.g. 2h."),
+]
 MaybeBase = Annotated[
     Path | None, typer.Option("--base", metavar="DIR", help="Base model: show and count its tokens as well.")
 ]
@@ -45,6 +49,13 @@ class ExportFormat(StrEnum):
 
 
 Lang = Annotated[Language, typer.Option("--lang", help="Language of report and verdict.")]
+
+
+def seconds_of(wait: str) -> float:
+    """The seconds of --wait; ConfigError where it is no time."""
+    from regraft.data.regimes import duration
+
+    return duration(wait) / 1000
 
 
 def columns(given: Sequence[str]) -> dict[str, Any] | None:

@@ -158,6 +158,8 @@ def decide_pilot(
 
 
 def _show(found: Evidence, lang: Language) -> None:
+    from regraft.pilot.contamination import measured
+
     analysis, pilot = found.analysis, found.pilot
     say(" ".join(found.verdict.sentences(lang.value)))
     say("")
@@ -170,6 +172,10 @@ def _show(found: Evidence, lang: Language) -> None:
         say(f"Served to {arm}: {', '.join(served) or 'nothing yet'}")
     kept = {"own": "its own people", "control-only": "people of the control", "shared": "everybody"}[found.terms.slice]
     say(f"Each arm learns from {kept}: {found.contaminated:.0%} of the control's new rows are the treatment's.")
+    say(measured(found.terms.slice, lang.value))
+    if len(found.learnt) > 1:
+        counts = ", ".join(f"{n:,} examples in {arm}" for arm, n in found.learnt.items())
+        say(f"The newest versions learnt from {counts}.")
     for problem in _problems(found):
         say(problem)
 
@@ -182,8 +188,8 @@ def _problems(found: Evidence) -> list[str]:
         )
     if found.in_both:
         problems.append(f"Unhealthy: {found.in_both:,} people were served in both arms; they are left out.")
-    if found.contaminated:
-        problems.append("What one arm discovers helps the other: a true lift is larger than what is shown here.")
+    if not found.evenly:
+        problems.append("Unhealthy: one arm learnt from more examples than the other.")
     if found.fallen_back:
         problems.append(f"{found.fallen_back:,} lists of the treatment were served by the control's version.")
     return problems

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from regraft.cli.options import AsJson, Folder
+from regraft.cli.options import AsJson, Folder, Wait, seconds_of
 from regraft.cli.show import say, say_json, show, tell
 
 retention = typer.Typer(help="Let go of what a site may keep no longer.", no_args_is_help=True)
@@ -65,11 +65,12 @@ def forget(
     folder: Folder,
     users: Annotated[list[str], typer.Argument(metavar="USER...", help="Ids as your own log has them.")] = [],  # noqa: B006
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and how long it takes.")] = False,
+    wait: Wait = "0s",
     as_json: AsJson = False,
 ) -> None:
     """Erase people from a site, models included, and write a signed proof.
 
-    Data files are rewritten without them, versions that saw them are destroyed, and those in use are trained again without them. Without USER it goes on with erasures that were asked for over HTTP, or were killed.
+    Data files are rewritten without them, versions that saw them are destroyed, and those in use are trained again without them. Without USER it goes on with erasures that were asked for over HTTP, or were killed; `regraft serve` and `regraft update` do the same.
     """
     from dataclasses import asdict
 
@@ -89,7 +90,7 @@ def forget(
                 say(f"  {name} would be trained again ({', '.join(aliases) or 'the next update goes on from it'})")
             say(f"That takes about {found.seconds:,.0f} s.")
         return
-    paths = erase(site, users, tell)
+    paths = erase(site, users, tell, seconds_of(wait))
     for path in paths:
         say(f"Erased; the proof is {path}")
     if not paths:

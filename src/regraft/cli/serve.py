@@ -18,6 +18,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; by default this machine alone.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
     replay: Annotated[bool, typer.Option("--replay", help="Replay the past: requests say in the header Regraft-Time (ms since 1970) what time it is.")] = False,
+    erase: Annotated[bool, typer.Option("--erase/--no-erase", help="Begin erasures that were asked for, in a process beside the server.")] = True,
 ) -> None:  # fmt: skip
     """Serve recommendations of a site over HTTP.
 
@@ -26,7 +27,7 @@ def serve(
     from regraft.serving import server
     from regraft.setup.site import Site
 
-    server.serve(Site.open(folder), host, port, say, replay)
+    server.serve(Site.open(folder), host, port, say, replay, erase)
 
 
 def recommend(
@@ -38,7 +39,7 @@ def recommend(
 ) -> None:  # fmt: skip
     """Write lists for many people into a file.
 
-    A killed call is finished by the same command, and the file is the one that an unbroken call gives. Such lists are not spooled: nobody knows here whether they are seen.
+    While a pilot runs everybody is in the arm that the server puts them in; each row says arm and version. A killed call is finished by the same command, and the file is the one that an unbroken call gives. Such lists are not spooled: nobody knows here whether they are seen.
     """
     from regraft import files
     from regraft.serving.batch import parts_of, recommend_all, suffix_of
@@ -49,7 +50,7 @@ def recommend(
     files.output(out, (users, folder), force or parts_of(out).is_dir(), mark="")
     site = Site.open(folder)
     done = recommend_all(site, users, out, n, wall_clock(), tell)
-    say(f"Lists of {done.people - done.left_out:,} people by {done.version}: {out}")
+    say(f"Lists of {done.people - done.left_out:,} people by {done.versions}: {out}")
     if done.resumed:
         say(f"The lists of {done.resumed:,} of them were there already.")
     if done.left_out:

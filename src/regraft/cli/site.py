@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from regraft.cli.options import AsJson, Folder, columns, pairs
+from regraft.cli.options import AsJson, Folder, Wait, columns, pairs, seconds_of
 from regraft.cli.show import command, say, say_json, show, tell
 
 if TYPE_CHECKING:
@@ -88,19 +88,26 @@ def update(
     accept: Annotated[int | None, typer.Option(metavar="RUN", help="Let a held run pass.")] = None,
     skip: Annotated[int | None, typer.Option(metavar="RUN", help="Close a held day without learning from it.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and what the gate says of the day.")] = False,
+    wait: Wait = "0s",
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Close the next day: judge, renew, gate, publish.
+    """Close the next day: judge, renew, gate, publish. Erasures that wait are done first.
 
     Exit codes: 0 promoted (or skipped), 10 the old version stays, 20 a problem with the data, 30 held for a person.
     """
     from regraft.errors import ConfigError, DataError
+    from regraft.privacy.forget import forget_waiting
     from regraft.release import held
     from regraft.release import update as updates
+    from regraft.state import lease
 
     site = _open(folder)
     if sum(one is not None for one in (accept, skip)) + dry_run + catch_up > 1:
         raise ConfigError("regraft update", "was given two of --accept, --skip, --dry-run, --catch-up", "one of them")
+    if not dry_run:
+        lease.wait(site.engine, site.lease_name, seconds_of(wait), tell)
+        for path in forget_waiting(site, tell):
+            tell(f"Erased; the proof is {path}")
     try:
         if dry_run:
             _show(updates.look(site, date), as_json, dry_run)
@@ -225,7 +232,7 @@ def _show(outcome: Outcome, as_json: bool, dry_run: bool = False) -> None:
     if as_json:
         from dataclasses import asdict
 
-        say_json(asdict(outcome))
+        say_json({name: value for name, value in asdict(outcome).items() if name != "ctr" or value})
         return
     from regraft.release.gate import because
 
@@ -233,6 +240,9 @@ def _show(outcome: Outcome, as_json: bool, dry_run: bool = False) -> None:
         say(f"  {finding.outcome:<5} {finding.check:<14} {finding.reason}")
     for name, seen in outcome.judged.items():
         say(f"  {name} before this day: AUC {seen['auc']:.4f} on its {seen['rows']:,.0f} rows")
+    if ctr := outcome.ctr:
+        ends = f" ({ctr['low']:.4f} to {ctr['high']:.4f})" if "low" in ctr else ""
+        say(f"  lists of this day: CTR {ctr['value']:.4f}{ends} of {ctr['n']:,.0f} people")
     if dry_run:
         reasons = because(outcome.findings, "hold")
         told = f"would be held for a person, because of {reasons}" if reasons else "would be learnt from"

@@ -25,7 +25,7 @@ def tune(
     every: Annotated[str | None, typer.Option(metavar="A,B", help="Periods from update to update.")] = None,
     days: Annotated[str | None, typer.Option(metavar="A,B", help="Days of history that are kept; all is always tried.")] = None,
     margin: Annotated[float | None, typer.Option(help="AUC that may be lost where less is kept or renewed.")] = None,
-    price: Annotated[float | None, typer.Option(help="Price of the machine per hour, in any currency.")] = None,
+    price: Annotated[float | None, typer.Option(help="Price of an hour of the machine that updates; default: prices.update_hour of the configuration.")] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the run; default: runs/NAME-tune, or SITE/reports/tune.")
     ] = None,
@@ -57,9 +57,9 @@ def tune(
     seconds = milliseconds(budget) / 1000 if budget else None
     own: dict[str, Any] = {
         "share": _listed(share), "every": _listed(every), "days": _listed(days), "margin": margin,
-        "price_per_hour": price,
     }  # fmt: skip
-    tuning = open_tuning(site or config, out, use, {k: v for k, v in own.items() if v is not None})  # type: ignore[arg-type]
+    given = {k: v for k, v in own.items() if v is not None}
+    tuning = open_tuning(site or config, out, use, given, price)  # type: ignore[arg-type]
     tuning.tell = lambda words: say(words, error=True)
     say(tuning.stream.describe(), error=True)
     say(

@@ -13,14 +13,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from regraft.dashboard import asked, worker
+from regraft.dashboard import asked
 from regraft.dashboard.actions import action
-from regraft.dashboard.pages import PAGES
+from regraft.dashboard.pages import PAGES, Page
 from regraft.dashboard.render import Renderer, style
 from regraft.dashboard.session import Sessions
 from regraft.dashboard.table_csv import MEDIA
 from regraft.dashboard.view import View
 from regraft.errors import RegraftError
+from regraft.release import worker
 from regraft.serving.guards import BoundedBody
 from regraft.setup.site import Site
 from regraft.state.keys import ApiKey
@@ -56,7 +57,7 @@ def make_app(site: Site, open_to_all: bool = True, hosts: tuple[str, ...] = LOOP
     ):
         app.add_api_route(path, _fixed(text, media), methods=["GET"])
     for page in PAGES:
-        app.add_api_route(page.path, door.page(page.name), methods=["GET"], response_class=HTMLResponse)
+        app.add_api_route(page.path, door.page(page), methods=["GET"], response_class=HTMLResponse)
     app.get("/reports/{name:path}")(door.report)
     app.get("/sign-in", response_class=HTMLResponse)(door.sign_in_page)
     app.post("/sign-in")(door.sign_in)
@@ -74,22 +75,25 @@ class _Door:
         self.site, self.sessions, self.renderer = site, sessions, renderer
         self.open_to_all, self.secure = open_to_all, secure
 
-    def page(self, name: str) -> Callable[[Request], Response]:
+    def page(self, page: Page) -> Callable[[Request], Response]:
         """The route of a page."""
 
         def show(request: Request) -> Response:
             who = self._reader(request)
             if who is None and not self.open_to_all:
                 return self._to_sign_in(request)
+            given: dict[str, Any] = dict(request.path_params)
+            if page.scope:
+                given["known"] = who is not None and page.scope in who.scopes
             if key := request.query_params.get("csv"):
-                return self._file(name, request, who, key)
-            return HTMLResponse(self.renderer.page(name, dict(request.path_params), self._frame(request, who)))
+                return self._file(page.name, request, who, given, key)
+            return HTMLResponse(self.renderer.page(page.name, given, self._frame(request, who)))
 
         return show
 
-    def _file(self, name: str, request: Request, who: ApiKey | None, key: str) -> Response:
+    def _file(self, name: str, request: Request, who: ApiKey | None, given: dict[str, Any], key: str) -> Response:
         """A table of a page, to be kept as a file."""
-        found = self.renderer.file(name, dict(request.path_params), self._frame(request, who), key)
+        found = self.renderer.file(name, given, self._frame(request, who), key)
         if found is None:
             raise HTTPException(404, "no such table")
         named, text = found

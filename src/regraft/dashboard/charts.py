@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 from regraft.dashboard.dashboard_words import COUNTS, PERCENT, DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import EACH, View
+from regraft.metrics.intervals import FEW_USERS
 from regraft.report.by_day import Day, Drawn, Line, by_day, place, share_of
 from regraft.state import aggregates
 
@@ -31,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Latest:
-    """The newest number of a line, as it is written."""
+    """The newest number of a line, as it is written; `n` is empty where the interval says it."""
 
     value: str
     interval: str
@@ -41,7 +43,10 @@ class Latest:
 
 @dataclass(frozen=True)
 class Chart:
-    """One measure: its newest numbers, figure and table; `state` is empty, "empty", "hidden" or "few"."""
+    """One measure: its newest numbers, figure and table; `state` is empty, "empty", "none", "hidden" or "few".
+
+    `note` says what is missing, in the place of the state's own words.
+    """
 
     measure: str
     page: str
@@ -50,6 +55,7 @@ class Chart:
     drawn: Drawn | None = None
     columns: tuple[str, ...] = ()  # names of the lines
     rows: tuple[Row, ...] = ()
+    note: str = ""
     numbers: pl.DataFrame | None = None  # day, arm, value, low, high, n: what is drawn, for a file
 
 
@@ -79,16 +85,17 @@ def chart(
     """One measure. Hidden days leave a gap; where all are hidden, or none is there, the state says so."""
     told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
     if not told.height:
-        return Chart(measure, page, "hidden" if rows["hidden"].any() else "few" if rows.height else "empty")
+        return Chart(measure, page, _missing(rows))
     names = told["arm"].unique().sort().to_list()
     lines = tuple(Line(name, tuple(_days(told.filter(pl.col("arm") == name)))) for name in names)
     percent = measure in PERCENT
     label = f"{words.measure(measure)}: {span[0]} – {span[1]}"
     drawn = by_day(lines, tuple(live), f"{page}-{measure.replace('_', '-')}", label, percent, *span)
-    latest = tuple(_latest(told.filter(pl.col("arm") == name), measure, percent, words) for name in names)
+    last = (told.filter(pl.col("arm") == name).row(-1, named=True) for name in names)
+    latest = tuple(newest_of(row, percent, words, measure) for row in last)
     columns = tuple(words.arm(name) for name in names) if len(names) > 1 else (words.measure(measure),)
     table = _table(measure, lines, told, span, percent, words)
-    return Chart(measure, page, "", latest, drawn, columns, table, told.select(NUMBERS))
+    return Chart(measure, page, "", latest, drawn, columns, table, numbers=told.select(NUMBERS))
 
 
 def file_rows(found: Chart, words: DashboardWords) -> list[tuple[object, ...]]:
@@ -108,10 +115,26 @@ def file_rows(found: Chart, words: DashboardWords) -> list[tuple[object, ...]]:
     return [tuple(names[name] for name in numbers.columns), *numbers.iter_rows()]
 
 
-def _latest(rows: pl.DataFrame, measure: str, percent: bool, words: DashboardWords) -> Latest:
-    last = rows.row(-1, named=True)
-    ends = words.ends(last["low"], last["high"], percent, measure)
-    return Latest(words.value(last["value"], percent), ends, f"{last['n']:,}", last["day"])
+def _missing(rows: pl.DataFrame) -> str:
+    """Why nothing can be told."""
+    if rows["hidden"].any():
+        return "hidden"
+    if rows.height:
+        return "few" if (rows["n"] > 0).any() else "none"
+    return "empty"
+
+
+def newest_of(row: dict[str, Any], percent: bool, words: DashboardWords, measure: str = "") -> Latest:
+    """A number as it is written; of so few people that there is no interval, how many there are and must be."""
+    if too_few(row["low"], row["n"], measure):
+        return Latest(words("too little"), words("too little n", n=row["n"], least=FEW_USERS), "", row["day"])
+    ends = words.ends(row["low"], row["high"], percent, measure)
+    return Latest(words.value(row["value"], percent), ends, f"{row['n']:,}", row["day"])
+
+
+def too_few(low: float | None, n: int, measure: str = "") -> bool:
+    """Whether an estimate has no interval for want of people."""
+    return measure not in COUNTS and n < FEW_USERS and (low is None or low != low)
 
 
 def _days(rows: pl.DataFrame) -> list[Day]:
@@ -134,8 +157,11 @@ def _table(
         cells = []
         for line in lines:
             if point := by.get((line.name, day)):
+                people = n[day, line.name]
                 ends = words.ends(point.low, point.high, percent, measure)
-                cells.append(f"{words.value(point.value, percent)} {ends} n {n[day, line.name]:,}")
+                written = f"{words.value(point.value, percent)} {ends} n {people:,}"
+                few = too_few(point.low, people, measure)
+                cells.append(words("too little n", n=people, least=FEW_USERS) if few else written)
             else:
                 cells.append("–")
         found.append(Row(day, round(share_of(day, span), 4), tuple(cells)))

@@ -11,6 +11,7 @@ from typing import Any
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.later import WAIT, later
 from regraft.pilot.analyse import over_time
+from regraft.pilot.contamination import measured
 from regraft.pilot.evidence import evidence_of, snapshot
 from regraft.pilot.verdict import Verdict
 from regraft.pilot.words import LANGUAGES, say
@@ -19,7 +20,7 @@ from regraft.state.pilots import Pilot
 
 
 def pilot_numbers(site: Site, pilot: Pilot, newest: str, wait: float = WAIT) -> dict[str, Any] | None:
-    """What `snapshot` gives, with the `funnel` of the primary metric and `sentences` by language.
+    """What `snapshot` gives, with the `funnel` of the primary metric and what is `said` by language.
 
     None while they are worked out. What stopped them (RegraftError) is raised here.
     """
@@ -37,6 +38,7 @@ def _numbers(site: Site, name: str) -> dict[str, Any]:
         "funnel": funnel.to_dicts() if funnel is not None and len(funnel) else [],
         "said": {lang: _sentences(verdict, lang) for lang in LANGUAGES},
         "mismatch": evidence.sample_ratio.mismatch,
+        "measured": {lang: measured(evidence.terms.slice, lang) for lang in LANGUAGES},
     }
 
 

@@ -42,11 +42,11 @@ class Renderer:
             command=self._command, pages=PAGES, weeks_choices=WEEKS, earlier=day_before, each_arm=EACH
         )  # fmt: skip
 
-    def page(self, name: str, parameters: dict[str, str], frame: dict[str, Any]) -> str:
+    def page(self, name: str, parameters: dict[str, Any], frame: dict[str, Any]) -> str:
         """A whole page."""
         return self._filled("frame.jinja", {**self.content(name, parameters, frame["view"]), **frame})
 
-    def content(self, name: str, parameters: dict[str, str], view: View) -> dict[str, Any]:
+    def content(self, name: str, parameters: dict[str, Any], view: View) -> dict[str, Any]:
         """What the template of a page is given."""
         words, page = DashboardWords(view.lang), page_named(name)
         now = standing(self.site)

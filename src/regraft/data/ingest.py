@@ -24,7 +24,7 @@ import polars as pl
 
 from regraft import plugins
 from regraft.data.described import complete
-from regraft.data.interactions import REASONS, Batch, Catalogue, Cells, empty_quarantine, empty_rows
+from regraft.data.interactions import EVENT_ID, REASONS, Batch, Catalogue, Cells, empty_quarantine, empty_rows
 from regraft.data.readers import table
 from regraft.data.readers._clock import word
 from regraft.data.readers._files import is_zip
@@ -36,7 +36,8 @@ from regraft.errors import DataError, MissingExtraError, PluginError, RegraftErr
 from regraft.files import MARK, whole
 
 T = TypeVar("T")
-KEY = ("user_id", "item_id", "timestamp", "event", "value")  # what makes two rows copies of each other
+KEY = ("user_id", "item_id", "timestamp", "event", "value")  # what makes two rows without EVENT_ID copies of each other
+SHOWN = 4  # event_ids that stand in several rows
 # What a reader's libraries raise where a file is not what it seems.
 FOREIGN = (pl.exceptions.PolarsError, csv.Error, ValueError, ArithmeticError, LookupError, OSError, EOFError)
 
@@ -45,7 +46,7 @@ FOREIGN = (pl.exceptions.PolarsError, csv.Error, ValueError, ArithmeticError, Lo
 class Ingested:
     """One log, ready for use."""
 
-    interactions: pl.DataFrame  # schema INTERACTIONS, in file order
+    interactions: pl.DataFrame  # schema INTERACTIONS, and EVENT_ID where the log has it; in file order
     items: pl.DataFrame  # item_id, title and attributes, all strings; holds every item of the log
     rejected: pl.DataFrame  # schema QUARANTINE, in file order
     reader: str  # name of the reader plug-in
@@ -186,22 +187,19 @@ class _Log:
             self.counts.update(batch.counts)
             self.cells = {**batch.cells, **self.cells}
         self.rejected = pl.concat([empty_quarantine(), *(batch.rejected for batch in batches)])
-        return pl.concat([empty_rows(), *(batch.rows for batch in batches)])
+        return pl.concat([empty_rows(), *(batch.rows for batch in batches)], how="diagonal")
 
     def without_copies(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Rows without exact copies of earlier ones, which are set aside.
-
-        Rows without a value are never copies: in a log of clicks, a repeat is a second click.
-        """
-        keys = rows.select(*KEY)
-        hashes = keys.hash_rows()
-        if rows["value"].null_count() == rows.height or hashes.n_unique() == rows.height:
+        """Rows without copies of earlier ones, which are set aside."""
+        is_copy = _copies(rows)
+        if not is_copy.any():
             return rows
-        # Only rows whose hash occurs twice need the slow, exact comparison.
-        twice = rows.with_row_index("index").filter(hashes.is_duplicated() & rows["value"].is_not_null())
-        copies = twice.filter(~pl.struct(*KEY).is_first_distinct())
-        is_copy = pl.int_range(pl.len()).is_in(copies["index"].implode())
-        texts = [json.dumps(row, default=str, ensure_ascii=False) for row in copies.select(*KEY).iter_rows(named=True)]
+        copies = rows.filter(is_copy)
+        names = copies[EVENT_ID].drop_nulls() if EVENT_ID in copies.columns else None
+        if names is not None and len(names):
+            self.cells["duplicate"] = Cells(EVENT_ID, tuple(names.unique(maintain_order=True).head(SHOWN)))
+        said = copies.drop("line").iter_rows(named=True)
+        texts = [json.dumps(row, default=str, ensure_ascii=False) for row in said]
         again = set_aside("", copies["line"].to_list(), ["duplicate"] * len(texts), texts)
         self.rejected = pl.concat([self.rejected, again])
         return rows.filter(~is_copy)
@@ -236,6 +234,29 @@ class _Log:
                 getattr(self.module, "EXPECTED", "a file in the format of the reader"),
                 "Check that the file is complete, or name another reader with --reader.",
             ) from error
+
+
+def _copies(rows: pl.DataFrame) -> pl.Series:
+    """bool per row: its event_id stood in an earlier row; where it has none, all that it says did.
+
+    A row with neither an event_id nor a value is never a copy: in a log of clicks, a repeat is a second click.
+    """
+    valued = rows["value"].is_not_null()
+    if EVENT_ID not in rows.columns:
+        return _repeats(rows, KEY, valued)
+    named = rows[EVENT_ID].is_not_null()
+    return _repeats(rows, (EVENT_ID,), named) | _repeats(rows, KEY, valued & ~named)
+
+
+def _repeats(rows: pl.DataFrame, columns: tuple[str, ...], among: pl.Series) -> pl.Series:
+    """bool per row: it is one of `among`, and an earlier one of these has the same in all columns."""
+    none = pl.repeat(False, rows.height, eager=True)
+    if not among.any() or (hashes := rows.select(columns).hash_rows()).n_unique() == rows.height:
+        return none
+    # Only rows whose hash occurs twice need the slow, exact comparison.
+    twice = rows.with_row_index("index").filter(hashes.is_duplicated() & among)
+    copies = twice.filter(~pl.struct(columns).is_first_distinct())["index"]
+    return none.scatter(copies, True)
 
 
 def _unusual(counts: AnyMapping[str, int]) -> list[str]:

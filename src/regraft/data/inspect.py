@@ -96,8 +96,16 @@ def inspect(
 
     `reader`, `mapping`, `limits`, `quarantine` and `now` are those of `ingest`.
     """
-    recognised = _recognised(path, reader, mapping)
     log = ingest(path, reader=reader, mapping=mapping, limits=limits, quarantine=quarantine, now=now)
+    return inspect_log(log, path, reader, mapping, label, n_periods)
+
+
+def inspect_log(
+    log: Ingested, path: Path, reader: str | None = None, mapping: Mapping[str, Any] | None = None,
+    label: str | None = None, n_periods: int | None = None,
+) -> Inspection:  # fmt: skip
+    """As `inspect`, of a log that was read from `path` already."""
+    recognised = _recognised(path, reader, mapping)
     rows = log.interactions.sort("timestamp", maintain_order=True)
     rule = Proposal(label, "given") if label else propose.label_rule(rows)
     liked = LabelRule(rule.value).apply(rows)["label"].to_numpy()

@@ -27,6 +27,9 @@ _COLUMNS: dict[str, Any] = {
     "line": pl.Int64,  # 1-based line (or row) in the source, unique and ascending over all its files
 }
 INTERACTIONS = pl.Schema(_COLUMNS)
+EVENT_ID = (
+    "event_id"  # String that a row may carry as well, null or not: it names the event for ever, whatever else it says
+)
 
 QUARANTINE = pl.Schema(
     {
@@ -48,7 +51,7 @@ REASONS = {
     "nested-id": "a user or item id that is a list or an object",
     "future": "a time in the future",
     "early": "a time before 1990",
-    "duplicate": "an exact copy of an earlier row",
+    "duplicate": "a copy of an earlier row",
     "encoding": "bytes that are not valid text",
     "not-json": "a line that is not a JSON object",
 }
@@ -69,7 +72,7 @@ class Batch:
     `line` minus `offset` is the line in `file`, in both tables; a log of one file has the offset 0.
     """
 
-    rows: pl.DataFrame  # schema INTERACTIONS
+    rows: pl.DataFrame  # schema INTERACTIONS, and EVENT_ID where the log names its events
     rejected: pl.DataFrame  # schema QUARANTINE
     file: str = ""
     offset: int = 0

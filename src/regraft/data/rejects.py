@@ -19,7 +19,7 @@ LIMIT = 0.01  # share of rows that may be set aside for one reason
 SHOWN = 4  # different texts of a column
 MOST = 0.5  # share above which to accept the loss is no advice
 # What was expected of a row set aside for reasons that are the same in every format.
-EXPECTED = {"duplicate": "every rating once", "future": "times up to the present", "early": "times after 1990"}
+EXPECTED = {"duplicate": "every event once", "future": "times up to the present", "early": "times after 1990"}
 
 
 def hold_limits(
@@ -131,6 +131,9 @@ def _remedies(reason: str, cells: Mapping[str, Cells], asked: Asked) -> list[str
         ]
     if reason == "encoding":
         return [f"Text that is not UTF-8 is read with its encoding: {asked.mapped({'encoding': 'cp1252'})}"]
+    if reason == "duplicate" and found:
+        without = asked.mapped({"event_id": ""})
+        return [f"Where '{found.column}' does not name each event, read the log without it: {without}"]
     if reason == "nested-id":
         return ["Name a key inside an object with a dot, e.g. --mapping user_id=user.id"]
     return []

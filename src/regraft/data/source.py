@@ -67,7 +67,13 @@ def read(options: DataOptions) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def open_stream(options: DataOptions, cuts: Cuts | None = None) -> Stream:
     """The stream the options describe; `cuts` are those found when the log was shorter."""
-    interactions, items = read(options)
+    return stream_of(options, *read(options), cuts)
+
+
+def stream_of(
+    options: DataOptions, interactions: pl.DataFrame, items: pl.DataFrame, cuts: Cuts | None = None
+) -> Stream:
+    """As `open_stream`, of a log that was read already."""
     if options.preset is not None:
         assert options.preset in PRESETS
         stream = lsat_ml_1m(interactions, items, options.information)

@@ -36,14 +36,14 @@ class Spool:
 
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Writes the rows; they are on the disk when this returns. After an error none of them counts."""
-        lines = _lines(rows)
-        if not lines:
+        written = _lines(rows)
+        if not written:
             return
         with self._lock, told(self.folder):
             file = self._open()
             begins = file.tell()
             try:
-                file.write(lines)
+                file.write(written)
                 file.flush()
                 os.fsync(file.fileno())
             except OSError:  # a failed fsync cannot be tried again: the segment is closed without these lines
@@ -91,8 +91,13 @@ def segments(folder: Path) -> list[Path]:
 
 def read(segment: Path) -> list[dict[str, Any]]:
     """The whole lines of a segment; half a line at its end was never acknowledged."""
-    content = segment.read_bytes()
-    return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+    return list(lines(segment))
+
+
+def lines(segment: Path) -> Iterator[dict[str, Any]]:
+    """As `read`, one line in memory at a time."""
+    with segment.open("rb") as file:
+        yield from (json.loads(line) for line in file if line.endswith(b"\n"))
 
 
 def drop(folder: Path, unwanted: Callable[[Mapping[str, Any]], bool], wait: float = 10.0) -> int:
@@ -102,14 +107,12 @@ def drop(folder: Path, unwanted: Callable[[Mapping[str, Any]], bool], wait: floa
     """
     dropped = 0
     for segment in segments(folder):
-        lines = read(segment)
-        kept = [row for row in lines if not unwanted(row)]
-        if len(kept) < len(lines):
+        if any(unwanted(row) for row in lines(segment)):
             with _finished(segment, wait):
-                lines = read(segment)  # it may have grown while we waited
-                kept = [row for row in lines if not unwanted(row)]
+                rows = read(segment)  # it may have grown while we waited
+                kept = [row for row in rows if not unwanted(row)]
                 write_text(segment, _lines(kept).decode())
-            dropped += len(lines) - len(kept)
+            dropped += len(rows) - len(kept)
     return dropped
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -35,6 +36,7 @@ _COLUMNS: dict[str, Any] = {
 STORED = pl.Schema(_COLUMNS)
 DAY = "%Y-%m-%d"
 IMPRESSION = "impression"  # the event of a row that says: shown, and not answered
+CHUNK = 1_000_000  # rows whose identities are looked at together
 ITEMS = "items"  # stands in the place of a day: the file holds texts of items, not events
 
 
@@ -112,6 +114,17 @@ def read(folder: Path, files: Iterable[Entry], columns: Iterable[str] = STORED) 
     return pl.concat([empty, *parts]).sort("known_at", "row_id").select(names)
 
 
+def there(folder: Path, files: Iterable[Entry], identities: pl.Series) -> pl.Series:
+    """Those of the identities that rows of the files have; the files are read CHUNK rows or so at a time."""
+    listed = list(files)
+    counted = zip(listed, accumulate(file.rows for file in listed), strict=True)
+    found = [identities.clear()]
+    for _, part in groupby(counted, key=lambda one: one[1] // CHUNK):
+        known = read(folder, [file for file, _ in part], ["identity"])["identity"]
+        found.append(identities.filter(identities.is_in(known.implode())))
+    return pl.concat(found)
+
+
 def newest_known(folder: Path, file: Entry) -> int:
     """When the last row of a file became known, ms."""
     times = read(folder, [file], ["known_at"])["known_at"].dt.epoch("ms")
@@ -140,10 +153,12 @@ def damaged(folder: Path, files: Iterable[E]) -> Iterator[E]:
 def identities(rows: pl.DataFrame) -> pl.Series:
     """String per row of `uid, item_id, time, event, value` (and `event_id`, where the log has one).
 
-    A row's identity is its event_id, else the hash of what it says and its number among rows that say the same.
+    A row's identity is its event_id, else the hash of what it says and its number among rows without an event_id that
+    say the same.
     """
     said = ["uid", "item_id", "time", "event", "value"]
-    number = pl.int_range(pl.len()).over(said)
+    named = "event_id" in rows.columns
+    number = pl.int_range(pl.len()).over([*said, pl.col("event_id").is_null()] if named else said)
     text = pl.concat_str(
         [pl.col("uid"), pl.col("item_id"), pl.col("time").dt.epoch("ms"), "event", "value", number],
         separator="\x00", ignore_nulls=False,
@@ -151,7 +166,7 @@ def identities(rows: pl.DataFrame) -> pl.Series:
     filled = rows.with_columns(pl.col("event").fill_null(""), pl.col("value").cast(pl.String).fill_null(""))
     said_by = filled.select(text.alias("text"))["text"]
     hashed = pl.Series([hashlib.blake2b(t.encode(), digest_size=16).hexdigest() for t in said_by], dtype=pl.String)
-    if "event_id" not in rows.columns:
+    if not named:
         return hashed
     return rows.select(pl.coalesce(pl.format("e:{}", "event_id"), hashed))["event_id"]
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from regraft.cost import Cost
 from regraft.files import whole
+from regraft.lm.owner import owned_by
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,28 @@ class KeptScores:
     rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # ascending
     scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
     passes: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int32))  # per row: its pass
+    owners: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), dtype=np.uint64))  # [rows, 2] whose row it is
     costs: tuple[Cost, ...] = ()  # per pass: what it took for all its rows
 
-    def with_rows(self, rows: np.ndarray, scores: np.ndarray, cost: Cost) -> KeptScores:
+    def with_rows(self, rows: np.ndarray, scores: np.ndarray, cost: Cost, owners: np.ndarray) -> KeptScores:
         """The rows of another pass beside these; a row that is here already keeps its score and its pass."""
         new = ~np.isin(rows, self.rows)
         if not new.any():
             return self
-        rows, scores = rows[new], scores[new]
+        rows, scores, owners = rows[new], scores[new], owners[new]
         all_rows = np.concatenate([self.rows, rows])
         all_scores = np.concatenate([self.scores, scores]) if len(self.rows) else scores
         order = np.argsort(all_rows)
         passes = np.concatenate([self.passes, np.full(len(rows), len(self.costs), np.int32)])
-        return KeptScores(all_rows[order], all_scores[order], passes[order], (*self.costs, cost))
+        owners = np.concatenate([self.owners, owners])
+        return KeptScores(all_rows[order], all_scores[order], passes[order], owners[order], (*self.costs, cost))
+
+    def without(self, owner: np.ndarray) -> KeptScores:
+        """What is left where one owner's rows [2] are taken away."""
+        stays = ~owned_by(self.owners, owner)
+        before, after = (np.bincount(p, minlength=len(self.costs)) for p in (self.passes, self.passes[stays]))
+        costs = tuple(c.share(n / m) if m else c for c, n, m in zip(self.costs, after, before, strict=True))
+        return KeptScores(self.rows[stays], self.scores[stays], self.passes[stays], self.owners[stays], costs)
 
     def of(self, rows: np.ndarray) -> np.ndarray:
         """Scores of rows that are all here, in their order."""
@@ -59,7 +69,9 @@ class KeptScores:
 
         def write(part: Path) -> None:
             with part.open("wb") as file:  # NumPy would give a name another ending
-                np.savez(file, rows=self.rows, scores=self.scores, passes=self.passes, costs=costs)
+                np.savez(
+                    file, rows=self.rows, scores=self.scores, passes=self.passes, owners=self.owners, costs=costs
+                )  # fmt: skip
 
         whole(path, write)
 
@@ -69,8 +81,9 @@ class KeptScores:
         try:
             with np.load(path) as saved:
                 costs = tuple(Cost(**cost) for cost in json.loads(str(saved["costs"])))
-                kept = cls(saved["rows"], saved["scores"], saved["passes"], costs)
+                kept = cls(saved["rows"], saved["scores"], saved["passes"], saved["owners"], costs)
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error):
             return cls()
-        whole = len(kept.rows) == len(kept.scores) == len(kept.passes) and kept.passes.max(initial=-1) < len(costs)
+        per_row = {len(values) for values in (kept.rows, kept.scores, kept.passes, kept.owners)}
+        whole = len(per_row) == 1 and kept.passes.max(initial=-1) < len(costs)
         return kept if whole and np.isfinite(kept.scores).all() else cls()

@@ -32,6 +32,7 @@ from regraft.lm.graft import take
 from regraft.lm.kept_scores import KeptScores
 from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import FitOptions
+from regraft.lm.owner import owners_of
 from regraft.lm.score import score_blocks
 from regraft.lm.tasks.judge import ExtraLoss, Judge
 from regraft.lm.trunk.trunk import Trunk
@@ -267,10 +268,11 @@ class ModelLab:
         scores, cost = self._scored(adapter, view, found)
         for p in np.unique(period):
             mine, name = period == p, named[int(p)]
-            share, rows = cost.share(mine.mean()), view.ids[mine]
-            shop.keep_scores(shop.key("score", name, adapter.hash if adapter else None), rows, scores[mine], share)
+            share, rows, whose = cost.share(mine.mean()), view.ids[mine], owners_of(view.user_ids, view.users[mine])
+            key = shop.key("score", name, adapter.hash if adapter else None)
+            shop.keep_scores(key, rows, scores[mine], share, whose)
             if found is not None:
-                shop.keep_states(shop.key("states", name, None), rows, found[mine], share)
+                shop.keep_states(shop.key("states", name, None), rows, found[mine], share, whose)
 
     def _scored(self, adapter: Adapter | None, view: Stream, states: np.ndarray | None) -> tuple[np.ndarray, Cost]:
         """Scores that nobody has kept, and what they took; `states` is filled with what they are read from."""

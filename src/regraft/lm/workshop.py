@@ -147,10 +147,13 @@ class Workshop:
                 self.scores[key] = self._read("scores", key)
             return self.scores[key]
 
-    def keep_scores(self, key: str, rows: np.ndarray, scores: np.ndarray, cost: Cost) -> KeptScores:
+    def keep_scores(
+        self, key: str, rows: np.ndarray, scores: np.ndarray, cost: Cost, owners: np.ndarray
+    ) -> KeptScores:  # fmt: skip
         """What is kept now, with these rows; those that another thread was quicker to score stay as they are."""
         with self._lock:
-            kept = self.scores[key] = self._written("scores", key, self.kept_scores(key).with_rows(rows, scores, cost))
+            kept = self.kept_scores(key).with_rows(rows, scores, cost, owners)
+            self.scores[key] = self._written("scores", key, kept)
             return kept
 
     def kept_states(self, key: str) -> KeptScores:
@@ -158,12 +161,13 @@ class Workshop:
             found = self.states.get(key) or self._read("states", key)
             return self._at_hand(key, found)
 
-    def keep_states(self, key: str, rows: np.ndarray, states: np.ndarray, cost: Cost) -> KeptScores:
+    def keep_states(
+        self, key: str, rows: np.ndarray, states: np.ndarray, cost: Cost, owners: np.ndarray
+    ) -> KeptScores:  # fmt: skip
         """As `keep_scores`, for states float32 [rows, width]."""
         with self._lock:
-            return self._at_hand(
-                key, self._written("states", key, self.kept_states(key).with_rows(rows, states, cost))
-            )  # fmt: skip
+            kept = self.kept_states(key).with_rows(rows, states, cost, owners)
+            return self._at_hand(key, self._written("states", key, kept))
 
     def _at_hand(self, key: str, kept: KeptScores) -> KeptScores:
         """States are large: without a folder all stay in memory, with one the newest few do."""

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binomtest, norm
+from scipy.special import ndtri
 
 from regraft.metrics.intervals import FEW_USERS
 
 LEVEL = 0.95
-Z = float(norm.ppf(0.5 + LEVEL / 2))
+Z = float(ndtri(0.5 + LEVEL / 2))
 NAN = float("nan")
 
 
@@ -36,6 +36,8 @@ def share(yes: int, n: int) -> Estimate:
         return NOTHING
     if n < FEW_USERS:
         return Estimate(yes / n, NAN, NAN, n)
+    from scipy.stats import binomtest  # most of a second, that most commands need not wait
+
     ends = binomtest(yes, n).proportion_ci(LEVEL, method="wilson")
     return Estimate(yes / n, float(ends.low), float(ends.high), n)
 

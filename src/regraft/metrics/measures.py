@@ -56,6 +56,8 @@ MEASURES = (
     Measure("repeat_rate", "Repeat rate", "long", "share", "higher", returning.repeat_rate),
     Measure("staying", "Still there", "long", "chance", "higher", survival.staying),
     Measure("lifetime_value", "Worth of the first 28 days", "long", "worth", "higher", survival.lifetime_value),
+    Measure("lifetime_gain", "Worth gained in 28 days", "long", "worth", "higher", survival.lifetime_gain),
+    Measure("gain_so_far", "Worth gained so far", "long", "worth", "higher", survival.gain_so_far),
     Measure("dormant", "Dormant people", "long", "share", "lower", returning.dormant),
     Measure("satisfaction", "Satisfaction", "long", "share", "higher", satisfaction.satisfaction),
     Measure("complaints", "Complaints", "long", "share", "lower", satisfaction.complaint_rate),

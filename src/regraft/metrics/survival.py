@@ -12,7 +12,6 @@ from warnings import catch_warnings
 
 import numpy as np
 import polars as pl
-from scipy.stats import CensoredData, ecdf
 
 from regraft.metrics.estimate import LEVEL, NAN, NOTHING, Estimate, Z
 from regraft.metrics.intervals import FEW_USERS, Resampler
@@ -51,6 +50,8 @@ def staying(people: pl.DataFrame, horizon: int = HORIZON) -> pl.DataFrame:
     activity on, once `measures.quiet` days have passed without any; of these last days nothing is known yet, so that
     observation ends before them. The curve ends where nobody has been observed for so long; n: people at risk.
     """
+    from scipy.stats import CensoredData, ecdf  # most of a second, that most commands need not wait
+
     if not len(people):
         return pl.DataFrame(schema=CURVE)
     stayed, gone = people["stayed"].to_numpy(), people["gone"].to_numpy()
@@ -80,12 +81,53 @@ def lifetime_value(people: pl.DataFrame, horizon: int = HORIZON, resamples: int 
         return Estimate(NAN, NAN, NAN, n)
     groups = min(n, BUCKETS)
     grouped, resampler = _sums(people, groups, horizon), Resampler(np.arange(groups), resamples, seed)
-    value = float(_worth(grouped.sum(axis=0, keepdims=True), horizon)[0])
+    value = float(_worth(grouped.sum(axis=0, keepdims=True), horizon)[0, -1])
     if n < FEW_USERS:
         return Estimate(value, NAN, NAN, n)
-    drawn = np.concatenate([_worth(counts @ grouped, horizon) for counts in resampler.batches()])
+    drawn = np.concatenate([_worth(counts @ grouped, horizon)[:, -1] for counts in resampler.batches()])
     width = Z * float(np.std(drawn))
     return Estimate(value, max(value - width, 0.0), value + width, n)
+
+
+def gain_so_far(
+    control: pl.DataFrame, treatment: pl.DataFrame, horizon: int = HORIZON, resamples: int = 500, seed: int = 0
+) -> pl.DataFrame:  # fmt: skip
+    """Worth of a person up to d days after the first one, treatment minus control, for d = 0 to 28.
+
+    Of each arm the sum over the days up to d of S(d) x worth per day of stay, as lifetime_value has it. The curve ends
+    where nobody of an arm has been observed for so long. Interval of each day: whole people are drawn with
+    replacement, in each arm apart; n: people of the smaller arm.
+    """
+    arms = (control, treatment)
+    n = min(map(len, arms))
+    if not n:
+        return pl.DataFrame(schema=CURVE)
+    longest = min(horizon, *(horizon if own["gone"].all() else int(own["stayed"].max()) for own in arms))  # type: ignore[arg-type]
+    before, after = (_drawn(own, horizon, resamples, seed + k) for k, own in enumerate(arms))
+    gain = (after - before)[:, : longest + 1]
+    width = Z * np.std(gain[1:], axis=0) if n >= FEW_USERS else np.full(longest + 1, NAN)
+    ends = {"low": gain[0] - width, "high": gain[0] + width}
+    return pl.DataFrame({"after": range(longest + 1), "value": gain[0], **ends, "n": n}, schema=CURVE)
+
+
+def lifetime_gain(curve: pl.DataFrame, horizon: int = HORIZON) -> Estimate:
+    """Worth of a person in the first 28 days, treatment minus control: where the curve of gain_so_far ends.
+
+    NaN, "too early", until somebody of each arm has been observed for 28 days. A proxy, as lifetime_value is.
+    Interval: whole people are drawn with replacement, in each arm apart; n: people of the smaller arm.
+    """
+    last = curve.filter(pl.col("after") == horizon)
+    if len(last):
+        return Estimate(*last.select("value", "low", "high", "n").row(0))
+    return Estimate(NAN, NAN, NAN, int(curve["n"].max() or 0))  # type: ignore[arg-type]
+
+
+def _drawn(people: pl.DataFrame, horizon: int, resamples: int, seed: int) -> np.ndarray:
+    """[1 + resamples, horizon + 1] worth up to each day: of the people as they are, then of drawn ones."""
+    groups = min(len(people), BUCKETS)
+    grouped, resampler = _sums(people, groups, horizon), Resampler(np.arange(groups), resamples, seed)
+    drawn = (_worth(counts @ grouped, horizon) for counts in resampler.batches())
+    return np.concatenate([_worth(grouped.sum(axis=0, keepdims=True), horizon), *drawn])
 
 
 def _sums(people: pl.DataFrame, groups: int, horizon: int) -> np.ndarray:
@@ -100,11 +142,12 @@ def _sums(people: pl.DataFrame, groups: int, horizon: int) -> np.ndarray:
 
 
 def _worth(sums: np.ndarray, horizon: int) -> np.ndarray:
-    """Lifetime value of every row of summed cells: Kaplan-Meier times worth per day of stay."""
+    """[rows, horizon + 1] worth up to each day, of every row of summed cells: Kaplan-Meier x worth per day of stay."""
     size = horizon + 2
     gone, ended = sums[:, :size], sums[:, size : 2 * size]
     at_risk = np.cumsum(ended[:, ::-1], axis=1)[:, ::-1]  # observed for t days or longer
     left = np.divide(gone, at_risk, out=np.zeros_like(gone), where=at_risk > 0)
     still = np.cumprod(1.0 - left, axis=1)[:, : horizon + 1]
-    per_day: np.ndarray = sums[:, -2] / sums[:, -1]
-    return per_day * still.sum(axis=1)
+    per_day = sums[:, -2:-1] / sums[:, -1:]
+    worth: np.ndarray = per_day * np.cumsum(still, axis=1)
+    return worth

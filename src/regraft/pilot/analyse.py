@@ -121,6 +121,16 @@ def over_time(people: pl.DataFrame, plan: Plan, metric: str) -> pl.DataFrame:
     return pl.DataFrame(shown)
 
 
+def by_exposure(days: pl.DataFrame, plan: Plan, metric: str) -> pl.DataFrame:
+    """The effect on each day since exposure: one row per day, as Analysis.frame, with `day` from 1.
+
+    `days` as windows.by_day gives it. An effect that is large on the first days and gone on the last is the charm of
+    the new. Every day's interval is valid alone, however often one looks; it is not corrected for the other days.
+    """
+    parts = ((day, days.filter(pl.col("day") == day)) for day in range(1, plan.window_days + 1))
+    return pl.DataFrame([{"day": day} | _effect(part, plan, metric).row() for day, part in parts])
+
+
 def _effects(people: pl.DataFrame, plan: Plan) -> Iterator[Effect]:
     for segment in ("", *plan.segments):
         part = people.filter(pl.col("segment") == segment) if segment else people

@@ -37,7 +37,8 @@ class Estimate(NamedTuple):
 def estimate(of: Values, treated: np.ndarray, alpha: float, planned: int) -> Estimate:
     """`treated` bool [users]; the sequence is tightest at `planned` users per arm. Both arms need two users or more."""
     if np.ptp(linear(of.top, of.bottom)) <= 1e-12 * np.abs(of.top).max():  # too little data, not certainty
-        same = float(of.top.mean() / (1.0 if of.bottom is None else of.bottom.mean()))
+        below = 1.0 if of.bottom is None else float(of.bottom.mean())
+        same = float(of.top.mean()) / below if below else NAN
         return Estimate(same, same, 0.0, sigma=0.0)
     found, n = _tea_tasting(of, treated, alpha), len(treated)
     effect, fixed = float(found.effect_size), (found.effect_size_ci_lower, found.effect_size_ci_upper)

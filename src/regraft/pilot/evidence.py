@@ -8,21 +8,23 @@ from typing import Any
 
 import polars as pl
 
-from regraft.data.assign import COMPARED, TREATMENT
+from regraft.data.assign import COMPARED, CONTROL, TREATMENT
 from regraft.data.labels import LabelRule
-from regraft.data.sides import SHARED, contaminated
+from regraft.data.sides import Side, arms_since, contaminated, seen_from
 from regraft.errors import StateError
-from regraft.pilot.analyse import Analysis, analyse
+from regraft.pilot.analyse import Analysis, analyse, by_exposure
 from regraft.pilot.sample_ratio import SampleRatio, sample_ratio
 from regraft.pilot.terms import Terms
 from regraft.pilot.verdict import Verdict, verdict
-from regraft.pilot.windows import DAY, exposed, labelled, people, seen_in_both
+from regraft.pilot.windows import DAY, by_day, exposed, labelled, people, seen_in_both
 from regraft.setup.site import Site
-from regraft.state import pilots
+from regraft.state import pilots, versions
 from regraft.state.database import transaction
 from regraft.state.pilots import Pilot
+from regraft.state.versions import Version
 
 BEFORE = 28 * DAY  # of rows before a pilot: covariates and segments come from them
+EVEN = 0.02  # by which so many examples may differ: one in ten is kept back by chance
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Evidence:
     terms: Terms
     until: int
     people: pl.DataFrame  # whose window ended: the frame of regraft.pilot.people
+    days: pl.DataFrame  # the same people on each day of their windows: pilot.windows.by_day
     entered: Mapping[str, int]  # people by arm, those who are still followed too
     in_both: int  # seen in both arms, and left out
     versions: Mapping[str, tuple[str, ...]]  # by arm: what really served it, oldest first
     fallen_back: int  # lists of the treatment that the control's version served
     contaminated: float  # share of the rows since it began, as the control learns from them, by the treatment's people
+    learnt: Mapping[str, int]  # examples that the newest version of each arm learnt from; no arm before its first
 
     @property
     def analysis(self) -> Analysis:
@@ -53,6 +57,17 @@ class Evidence:
         return sample_ratio(*(self.entered[arm] for arm in COMPARED))
 
     @property
+    def evenly(self) -> bool:
+        """Whether both arms learnt from equally many examples, up to what chance keeps back for the gate."""
+        few, many = min(self.learnt.values(), default=0), max(self.learnt.values(), default=0)
+        return many - few <= EVEN * many
+
+    @property
+    def by_exposure(self) -> pl.DataFrame:
+        """The primary metric's effect on each day since exposure."""
+        return by_exposure(self.days, self.terms.plan, self.terms.plan.primary)
+
+    @property
     def days_left(self) -> int:
         """Until the last window of the plan ends."""
         assert self.pilot.begun is not None
@@ -63,7 +78,7 @@ def evidence_of(site: Site, name: str | None = None) -> Evidence:
     """Of a pilot, by default the newest. StateError where there is none, or it was never started."""
     with transaction(site.engine) as connection:
         pilot = found(pilots.listed(connection), name, site)
-        cut = site.closed_cuts(connection).end
+        cut, made = site.closed_cuts(connection).end, versions.listed(connection)
     if pilot.begun is None:
         raise StateError(
             f"pilot '{pilot.name}'", "has not been started", "one that people were served in",
@@ -73,11 +88,14 @@ def evidence_of(site: Site, name: str | None = None) -> Evidence:
     rows = labelled(site.rows(pilot.begun - BEFORE, until), LabelRule(site.options.data.label))
     entered = exposed(rows, pilot.begun, until)
     served = rows.filter(pl.col("arm").is_in(list(COMPARED)) & (pl.col("at") >= pilot.begun))
+    window = terms.plan.window_days
+    followed = people(rows, entered, until, window)
+    of_control = seen_from(rows, Side(CONTROL, terms.slice, pilot.begun))
     return Evidence(
-        pilot, terms, until, people(rows, entered, until, terms.plan.window_days),
+        pilot, terms, until, followed, by_day(rows, followed, window),
         {arm: int((entered["arm"] == arm).sum()) for arm in COMPARED}, seen_in_both(rows, pilot.begun, until),
         {arm: _versions(served.filter(pl.col("arm") == arm)) for arm in COMPARED}, _fallen_back(served),
-        contaminated(rows, pilot.begun) if terms.slice == SHARED else 0.0,
+        contaminated(of_control, pilot.begun, arms_since(rows, pilot.begun)), _learnt(made, pilot, terms),
     )  # fmt: skip
 
 
@@ -103,9 +121,21 @@ def snapshot(of: Evidence) -> dict[str, Any]:
         "terms": of.terms.model_dump(mode="json"),
         "entered": dict(of.entered), "followed": len(of.people), "sample_ratio_p": of.sample_ratio.p,
         "in_both": of.in_both, "contaminated": of.contaminated, "fallen_back": of.fallen_back,
+        "learnt": dict(of.learnt), "learnt_evenly": of.evenly,
         "versions": {arm: list(served) for arm, served in of.versions.items()},
         "decision": said.decision, "sentences": said.sentences(), "effects": _plain(analysis.frame()),
+        "by_exposure": _plain(of.by_exposure),
     }  # fmt: skip
+
+
+def _learnt(made: list[Version], pilot: Pilot, terms: Terms) -> dict[str, int]:
+    """Examples that the newest version of each arm's contender learnt from, of those made in the pilot."""
+    found: dict[str, int] = {}
+    for arm, contender in ((CONTROL, terms.control), (TREATMENT, terms.treatment)):
+        own = [v for v in made if v.contender == contender and "examples" in v.lineage]
+        inside = [v for v in own if (pilot.begun or 0) < v.cut <= (pilot.ended or v.cut)]
+        found |= {arm: int(inside[-1].lineage["examples"])} if inside else {}
+    return found
 
 
 def _plain(frame: pl.DataFrame) -> list[dict[str, Any]]:

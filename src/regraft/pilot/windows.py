@@ -14,6 +14,8 @@ Segments, by active days in the four weeks before exposure: `new` (never seen), 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from regraft.data.assign import COMPARED
@@ -77,6 +79,21 @@ def people(rows: pl.DataFrame, entered: pl.DataFrame, until: int, window_days: i
     return found.with_columns(*idle, segment=segment).drop("known", "days").sort("entered", "uid")
 
 
+def by_day(rows: pl.DataFrame, followed: pl.DataFrame, window_days: int) -> pl.DataFrame:
+    """The rows of `followed` (a frame of `people`) once for every day of their windows, with what was done on it.
+
+    `day` is 1 for the first 24 hours since exposure. `active_days` says whether the person was seen on the day, and
+    `returned` the same from day 2 on; what was shown counts on the day on which it was shown. Covariates stay those of
+    the whole window: the same people stand behind every day, so that a change is one of the effect.
+    """
+    own = rows.join(followed.select("uid", "entered"), on="uid").with_columns(age=pl.col("at") - pl.col("entered"))
+    inside = own.filter(pl.col("age").is_between(0, window_days * DAY, closed="left"))
+    found = _numbers(inside.with_columns(day=(pl.col("age") // DAY + 1).cast(pl.Int64)), "uid", "day")
+    who = followed.drop("clicks", "ctr_num", "ctr_den", "active_days", "returned")
+    days = pl.DataFrame({"day": range(1, window_days + 1)}, schema={"day": pl.Int64})
+    return who.join(days, how="cross").join(found, on=["uid", "day"], how="left").with_columns(_idle())
+
+
 def _served(rows: pl.DataFrame, begun: int, ended: int) -> pl.DataFrame:
     mine = pl.col("arm").is_in(list(COMPARED)) & pl.col("at").is_between(begun, ended, closed="left")
     return rows.filter(mine)
@@ -86,21 +103,23 @@ def _first() -> list[pl.Expr]:
     return [pl.col("arm").first(), pl.col("at").min().alias("entered")]
 
 
-def _numbers(rows: pl.DataFrame) -> pl.DataFrame:
-    """Every metric per user; `age` is ms since the window began."""
-    return rows.group_by("uid").agg(
+def _numbers(rows: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Every metric per user, or `by` user and day; `age` is ms since the window began."""
+    keys = by or ("uid",)
+    return rows.group_by(keys).agg(
         pl.col("liked").sum().cast(pl.Float64).alias("clicks"),
         (pl.col("age") // DAY).n_unique().cast(pl.Float64).alias("active_days"),
         (pl.col("age") >= DAY).any().cast(pl.Float64).alias("returned"),
-    ).join(_shown(rows), on="uid", how="left")  # fmt: skip
+    ).join(_shown(rows, keys), on=keys, how="left")  # fmt: skip
 
 
-def _shown(rows: pl.DataFrame) -> pl.DataFrame:
-    """uid, ctr_num, ctr_den: a place of a list counts once, however many rows speak of it."""
+def _shown(rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """The keys, ctr_num, ctr_den: a place of a list counts once, on its first day, however many rows speak of it."""
     ours = rows.filter(pl.col("position").is_not_null())
     places = ours if len(ours) else rows.with_columns(request_id=pl.int_range(pl.len()).cast(pl.String))
-    once = places.group_by("uid", "request_id", "position").agg(pl.col("liked").any())
-    return once.group_by("uid").agg(
+    days = [pl.col(key).min() for key in keys if key != "uid"]
+    once = places.group_by("uid", "request_id", "position").agg(pl.col("liked").any(), *days)
+    return once.group_by(keys).agg(
         pl.col("liked").sum().cast(pl.Float64).alias("ctr_num"), pl.len().cast(pl.Float64).alias("ctr_den")
     )
 

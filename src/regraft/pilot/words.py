@@ -91,6 +91,28 @@ PHRASES: dict[str, tuple[str, str]] = {
         "What would change it: nothing in these numbers; keep a holdout to see whether it lasts.",
         "判断が変わる条件：これらの数値の中にはありません。効果の持続を見るため、ホールドアウトを残してください。",
     ),
+    "measured own": (
+        "Measured: in a simulated world with a true lift of {true} % arms that learnt like this showed {shown} %, an "
+        "error of {error:+} points [{low:+}, {high:+}], n = {n} worlds (docs/results/contamination.md).",
+        "測定：真の改善が {true} % のシミュレーション世界で、この学習方法の試験は {shown} % を示しました。誤差は "
+        "{error:+} ポイント [{low:+}, {high:+}]、n = {n} 世界（docs/results/contamination.md）。",
+    ),
+    "measured control-only": (
+        "Measured: in a simulated world with a true lift of {true} % arms that learnt like this showed {shown} %, an "
+        "error of {error:+} points [{low:+}, {high:+}], n = {n} worlds (docs/results/contamination.md): what a "
+        "challenger gains by what it tries out itself is not seen.",
+        "測定：真の改善が {true} % のシミュレーション世界で、この学習方法の試験は {shown} % を示しました。誤差は "
+        "{error:+} ポイント [{low:+}, {high:+}]、n = {n} 世界（docs/results/contamination.md）。候補自身の試行から"
+        "得られる改善は見えません。",
+    ),
+    "measured shared": (
+        "Measured: in a simulated world with a true lift of {true} %, where {mixed} % of the control's rows were the "
+        "treatment's, arms that learnt like this showed {shown} %, an error of {error:+} points [{low:+}, {high:+}], "
+        "n = {n} worlds (docs/results/contamination.md): a pilot shows less than is true.",
+        "測定：真の改善が {true} % で、対照群の行の {mixed} % が処置群のものだったシミュレーション世界で、この学習"
+        "方法の試験は {shown} % を示しました。誤差は {error:+} ポイント [{low:+}, {high:+}]、n = {n} 世界"
+        "（docs/results/contamination.md）。試験は実際より小さい改善を示します。",
+    ),
     "design": (
         "To see a lift of {lift} in {metric} with a chance of {power}, {n:,} users per arm are needed: {weeks} in "
         "which users enter, and {days} days until the last window ends.",

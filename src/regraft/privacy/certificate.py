@@ -38,14 +38,17 @@ def signing_key(site: Path) -> Ed25519PrivateKey:
     where = f"signing key '{path}'"
     if inside(path, site):
         raise ConfigError(where, f"lies inside the site '{site}'", "a file outside it", f"Set {VARIABLE} to another")
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with durable(path), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
     try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with durable(path), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_hex(32) + "\n")
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
     except (OSError, ValueError) as error:
-        raise ConfigError(where, f"cannot be used: {error}", "64 hexadecimal digits") from error
+        raise ConfigError(
+            where, f"cannot be used: {error}", "64 hexadecimal digits, or a folder in which it can be made",
+            f"Set {VARIABLE} to another file",
+        ) from error  # fmt: skip
 
 
 def sign(key: Ed25519PrivateKey, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,12 +26,13 @@ from regraft.data import erased, spool
 from regraft.data.erased import Erased
 from regraft.files import remove, write_text
 from regraft.privacy import certificate, exposure
-from regraft.privacy.retrain import retrain
+from regraft.privacy.retrain import retrain, seconds_of
 from regraft.privacy.rewrite import without_person
 from regraft.privacy.scan import scan
-from regraft.release.blocked import block, block_returned, known, waiting_jobs
+from regraft.release.blocked import block, block_returned, known, returned, waiting_jobs
 from regraft.release.journal import boundary
 from regraft.release.publish import fallback, publish_remade
+from regraft.release.recovery import working
 from regraft.release.runs import now
 from regraft.setup.site import Site
 from regraft.state import erasures, jobs, lease, ledger, objections, vault, versions
@@ -56,7 +57,7 @@ class Foreseen:
     files: int
     exposed: tuple[str, ...]
     remade: Mapping[str, tuple[str, ...]]
-    seconds: float  # about, from what these versions took
+    seconds: float  # about, from what making these versions took; the files and the proof come on top
 
 
 def foresee(site: Site, user: str) -> Foreseen:
@@ -73,19 +74,24 @@ def foresee(site: Site, user: str) -> Foreseen:
     )  # fmt: skip
 
 
-def forget(site: Site, users: list[str], tell: Tell = str) -> list[Path]:
+def forget(site: Site, users: list[str], tell: Tell = str, wait: float = 0.0) -> list[Path]:
     """Erases people, whoever a server was asked to erase, and who was erased and came back with a restored backup.
 
-    Gives the certificates. Goes on where it was killed.
+    Gives the certificates. Goes on where it was killed. People are blocked at once, whoever works on the site; who does
+    is waited for, so many seconds.
 
-    Raises DataError where nobody of an id is known.
+    Raises DataError where nobody of an id is known, StateError where another process works on the site: then the
+    erasure waits, and a server, or the next update, begins it.
     """
-    with lease.holding(site.engine, site.lease_name) as held:
-        for user in users:
-            block(site, user)
+    for user in users:
+        erasure = block(site, user)
+        tell(f"{user} is refused from now on. For them, to find themselves in {_name(erasure)}: salt {_salt(erasure)}")
+    certificate.signing_key(site.folder)  # what is wrong with it is said before anything takes long
+    lease.wait(site.engine, site.lease_name, wait, tell)
+    with working(site, "forget") as held:
         if again := block_returned(site):
             tell(f"{again} people who were erased came back with a restored backup")
-        boundary("blocked")
+        boundary("blocked", people=len(users))
         with transaction(site.engine) as connection:
             waiting, asked = erasures.open_ones(connection), waiting_jobs(connection)
         proofs = [_Forgetting(site, held, one, tell).run() for one in waiting]
@@ -95,13 +101,29 @@ def forget(site: Site, users: list[str], tell: Tell = str) -> list[Path]:
         return proofs
 
 
+def forget_waiting(site: Site, tell: Tell = str) -> list[Path]:
+    """As `forget` of nobody in particular; the site is left alone where no erasure waits."""
+    with transaction(site.engine) as connection:
+        waiting = erasures.open_ones(connection)
+    return forget(site, [], tell) if waiting or returned(site) else []
+
+
+def _name(erasure: Erasure) -> str:
+    """Of the proof's file."""
+    return f"erasure-{erasure.id:06d}.json"
+
+
+def _salt(erasure: Erasure) -> str:
+    """Who came back with a backup was told theirs when they were erased."""
+    return str(erasure.plan.get("salt", "as it was told before"))
+
+
 def _plan(site: Site, connection: Connection, uid: str) -> tuple[dict[str, Any], list[Any]]:
     """Versions that saw the person, those to be remade with their aliases, and the files that hold rows of theirs."""
     held = exposure.files_with(site, connection, uid)
     found = exposure.exposed(connection, exposure.first_known(site, held, uid))
     needed = exposure.needed(connection, found)
-    took = {v.name: float(v.lineage.get("seconds", 0.0)) * v.lineage["closes"][-1] for v in found}
-    seconds = sum(took[name] for name in needed)
+    seconds = sum(seconds_of(connection, v) for v in found if v.name in needed)
     return {"exposed": [v.name for v in found], "needed": needed, "seconds": seconds}, held
 
 
@@ -129,7 +151,7 @@ class _Forgetting:
 
     @property
     def _certificate(self) -> Path:
-        return self.site.reports / f"erasure-{self.erasure.id:06d}.json"
+        return self.site.reports / _name(self.erasure)
 
     def _advance(self, connection: Connection, step: str, **more: Any) -> None:
         lease.demand(connection, self.held)
@@ -158,8 +180,19 @@ class _Forgetting:
         for folder, names in ((self.site.cache, "*"), (self.site.spool / "aside", "*"), (self.site.reports, "arena*")):
             for path in sorted(folder.glob(names)):
                 remove(path)
+        self._kept_elsewhere()
         self.tell(f"{lines:,} spooled lines, caches, set-aside rows and arena runs are gone")
         return {"lines": lines}
+
+    def _kept_elsewhere(self) -> None:
+        """States in a folder that other sites or runs may share: what is the person's is taken out of it."""
+        folder = self.site.options.cache.folder
+        if folder and Path(folder).is_dir():
+            from regraft.lm.kept_files import KEPT, forget_owner, within
+            from regraft.lm.owner import owner_of
+
+            for place in (place for place in within(Path(folder)) if place.name != KEPT):  # of runs, on other ids
+                forget_owner(place, owner_of(self.erasure.uid))
 
     def _serve_another(self) -> dict[str, Any]:
         with transaction(self.site.engine) as connection:
@@ -216,8 +249,6 @@ class _Forgetting:
         signed = certificate.sign(certificate.signing_key(self.site.folder), content)
         path = self._certificate
         write_text(path, json.dumps(signed, indent=2, sort_keys=True))
-        if "salt" in plan:  # who came back with a backup was told when they were erased
-            self.tell(f"For the person, to find themselves in {path.name}: salt {plan['salt']}")
         erased.add(self.site.folder, Erased(uid, plan["commitment"], self.site.options.name, now()))
         with transaction(self.site.engine) as connection:
             vault.forget(connection, self.erasure.pseudonym)

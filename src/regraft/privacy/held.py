@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -48,11 +49,18 @@ def held_on(site: Site, user: str) -> dict[str, Any]:
             {"version": v.name, "contender": v.contender, "state": v.state, "saw_nothing_from": _time(v.cut)}
             for v in exposed
         ],
-        "other_files": [
-            str(path) for path in (p.relative_to(site.folder) for p in holding(site, [uid, pseudonym]))
-            if path.parts[0] not in LISTED and len(path.parts) > 1
-        ],
+        "other_files": [str(path) for path in _within(site, holding(site, [uid, pseudonym])) if _other(path)],
     }  # fmt: skip
+
+
+def _within(site: Site, paths: Iterable[Path]) -> Iterator[Path]:
+    """As seen from the site's folder, where they lie in it."""
+    for path in paths:
+        yield path.relative_to(site.folder) if path.is_relative_to(site.folder) else path
+
+
+def _other(path: Path) -> bool:
+    return path.is_absolute() or (path.parts[0] not in LISTED and len(path.parts) > 1)
 
 
 def _time(ms: int) -> str:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 from regraft.data.sides import Side
 from regraft.errors import StateError
 from regraft.release import close
+from regraft.release.close import SECONDS_ALL
 from regraft.setup.config import ContenderOptions
 from regraft.setup.site import Site, days_cuts
 from regraft.setup.site_options import SiteOptions
@@ -65,12 +68,23 @@ def retrain(site: Site, version: Version, staging: Path, tell: Tell = str) -> Re
     return Remade(parent.parent, took)
 
 
-def _line(site: Site, version: Version) -> list[Version]:
+def seconds_of(connection: Connection, version: Version) -> float:
+    """What all closes that lie behind a version took: about what making it again takes."""
+    line = [one.lineage for one in _descent(connection, version)]
+    return sum(one.get(SECONDS_ALL, one.get("seconds", 0.0) * len(one.get("closes", ()))) for one in line)
+
+
+def _descent(connection: Connection, version: Version) -> list[Version]:
     """The version and those it goes back to, the first one first; destroyed ones are still listed."""
     line = [version]
+    while parent := line[0].lineage["parent"]:
+        line.insert(0, versions.version(connection, parent))
+    return line
+
+
+def _line(site: Site, version: Version) -> list[Version]:
     with transaction(site.engine) as connection:
-        while parent := line[0].lineage["parent"]:
-            line.insert(0, versions.version(connection, parent))
+        line = _descent(connection, version)
     if any("closes" not in one.lineage or "settings" not in one.lineage for one in line):
         raise StateError(f"version '{version.name}'", "does not say how it was made", "one made by this version")
     return line

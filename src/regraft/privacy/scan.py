@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from regraft.files import inside
+from regraft.lm.owner import owner_of
 from regraft.setup.site import Site
 
 STORES = {
@@ -21,16 +23,23 @@ def scan(site: Site, wanted: Iterable[str]) -> dict[str, int]:
     """Files per store in which any of the strings stands: 0 where none does. SQLite's pages and WAL are `state`."""
     hits = Counter(dict.fromkeys((*STORES, "state"), 0))
     for path in holding(site, wanted):
-        hits[STORES.get(path.relative_to(site.folder).parts[0], "state")] += 1
+        ours = path.is_relative_to(site.folder)
+        hits[STORES.get(path.relative_to(site.folder).parts[0], "state") if ours else "cache"] += 1
     return dict(hits)
 
 
 def holding(site: Site, wanted: Iterable[str]) -> Iterator[Path]:
-    """The files in which any of the strings stands."""
-    needles = [one.encode() for one in wanted if one]
-    for path in sorted(site.folder.rglob("*")):
+    """The files in which any of the strings stands, or the hash by which kept states and scores know a person."""
+    needles = [needle for one in wanted if one for needle in (one.encode(), owner_of(one).tobytes())]
+    for path in (path for root in _roots(site) for path in sorted(root.rglob("*"))):
         if path.is_file() and any(needle in part for part in _decoded(path) for needle in needles):
             yield path
+
+
+def _roots(site: Site) -> list[Path]:
+    """The site's folder, and where its states are kept if that lies elsewhere."""
+    kept = Path(site.options.cache.folder or site.cache)
+    return [site.folder] if inside(kept, site.folder) else [site.folder, kept]
 
 
 def _decoded(path: Path) -> Iterator[bytes]:

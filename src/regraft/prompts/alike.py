@@ -6,9 +6,10 @@ With s the cosine of two items' vectors, cut at 0 and rounded to multiples of 2*
     alike_vote  the vote of `kin` (data/neighbours.py) with s^2 for its weights; the item itself counts, as there
     alike_best  the largest s to another item that the user liked
 
-What is fitted (IDF, the 50 nearest) sees the items known at the start of the chunk. Dot products are exact (vectors
-lie on a grid), so no number depends on what else is asked at the same time. Items whose texts are equal share one
-vector, a "kind": a grocer's thousands of items have few combinations of columns.
+What is fitted (IDF, the 50 nearest) sees the items known at the start of the chunk (of a very large catalogue some of
+them: fact_sums.py). Dot products are exact (vectors lie on a grid), so no number depends on what else is asked at the
+same time. Items whose texts are equal share one vector, a "kind": a grocer's thousands of items have few combinations
+of columns.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from regraft.prompts.similarity.protocol import Vectors, on_grid, similarity_of
 
 NEAREST = 50
 PRIOR = 10.0  # ratings of an average item added to those of the items alike
-BLOCK = 512  # items whose similarities are held at once
+BLOCK, CELLS = 512, 1 << 25  # kinds whose similarities are held at once, and how many of these
 GRID = 2.0**12
+GROUPS = 8  # times as many as nearest items: in which the largest similarities are looked for first
 CONTENT = ("alike_rate", "alike_vote", "alike_best")
 # (item codes, known rows) -> (ratings, likes): per item among the leading rows known
 Sums = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -49,7 +51,10 @@ class Alike:
         self.vectors = vectors
         self.kind = np.zeros(0, dtype=np.int64) if kind is None else kind
         self._kinds: dict[tuple[Any, ...], int] = {}  # by texts
-        self._turned: Vectors | None = None  # the same as columns
+        self._turned: Vectors | None = None  # the same as columns, where there are few
+        self._near_kinds: tuple[Vectors, np.ndarray] | None = (
+            None  # those of known items as columns; place of each item
+        )
         # One more than is asked for: an item is not near itself. Nearest last; -1: there are fewer.
         self._near = np.full((self._n_kinds, NEAREST + 1), -1, dtype=np.int32)
         self._near_s = np.zeros((self._n_kinds, NEAREST + 1), dtype=np.float32)
@@ -121,20 +126,25 @@ class Alike:
         order = own[np.lexsort((item[own], self.kind[item[own]]))]
         kinds, first = np.unique(self.kind[item[order]], return_index=True)
         edges = np.append(first, len(order))
-        for a in range(0, len(kinds), BLOCK):
+        lines = np.concatenate([[0], np.cumsum(count[order])])[edges]
+        a = 0
+        while a < len(kinds):
             b = min(a + BLOCK, len(kinds))
+            while b - a > 1 and (b - a) * min(self._n_kinds, int(lines[b] - lines[a])) > CELLS:
+                b = (a + b) // 2
             cases = order[edges[a] : edges[b]]
             local = np.repeat(np.arange(b - a), np.diff(edges[a : b + 1]))
             self._block(kinds[a:b], local, cases, item, start, count, line_item, line_residual, found)
             common = None if usual is None else usual[cases]
             found["alike_rate"][cases] = self._rate(item[cases], known[cases], sums, mean[cases], common)
+            a = b
         return found
 
     def count_alike(self, item: np.ndarray, others: np.ndarray, least: float) -> np.ndarray:
         """How many of the others, but for the item itself, have a similarity of at least `least` to each item."""
         if not len(others):
             return np.zeros(len(item), dtype=np.int64)
-        near = self._cosines(self.kind[item], self.kind[others]) >= least * GRID
+        near = self._cosines(self.kind[item], _turned(self._of(self.kind[others]))) >= least * GRID
         near &= others != item[:, None]
         return near.sum(axis=1)
 
@@ -144,16 +154,15 @@ class Alike:
     ) -> None:  # fmt: skip
         """Votes and best of the cases of items of some kinds: `kinds[local]` are those of the cases."""
         start, count = start[cases], count[cases]
-        if self._done[kinds].all():  # a service that asks again: only the history is compared
-            lines = [self.kind[line_item[p]] for _, p in pairs(start, count)]
-            others = np.unique(np.concatenate([np.zeros(0, np.int64), *lines]))
-            place = np.zeros(self._n_kinds, dtype=np.int64)
-            place[others] = np.arange(len(others))
+        done = bool(self._done[kinds].all())
+        if not done and len(kinds) * self._n_kinds <= CELLS:  # one table for both
+            place, table = np.arange(self._n_kinds), self._with_all(kinds)
+            self._look_up(kinds, table, self.kind[self.known])
         else:
-            others = place = np.arange(self._n_kinds)
-        table = self._cosines(kinds, others)
-        if others is place:
-            self._look_up(kinds, table)
+            if not done:
+                near, near_place = self._with_known()
+                self._look_up(kinds, self._cosines(kinds, near), near_place)
+            place, table = self._with_lines(kinds, [line_item[p] for _, p in pairs(start, count)])
         for part, line in pairs(start, count):
             n = count[part]
             some = np.flatnonzero(n)
@@ -188,33 +197,57 @@ class Alike:
             rate[part] = (top + PRIOR * mean[part]) / (mass + PRIOR)
         return rate
 
-    def _look_up(self, kinds: np.ndarray, table: np.ndarray) -> None:
+    def _look_up(self, kinds: np.ndarray, table: np.ndarray, column: np.ndarray) -> None:
         """Finds the nearest known items of the kinds; of equally near ones those that appeared first.
 
-        `table` holds the cosines of the kinds with all kinds.
+        `table[:, column[k]]` are the cosines of the kinds with the known item number k.
         """
         self._done[kinds] = True
         n = len(self.known)
         if not n:
             return
-        # One number says how near and which: no two are equal, so what is cut off does not depend on the sorting.
-        small = np.int32 if n * (GRID + 1) < 2**31 else np.int64
-        rank: np.ndarray = np.take(table, self.kind[self.known], axis=1).astype(small)
-        np.multiply(rank, n, out=rank)
-        np.add(rank, np.arange(n - 1, -1, -1, dtype=rank.dtype), out=rank)
         k = min(NEAREST + 1, n)
-        nearest = np.sort(np.partition(rank, n - k, axis=1)[:, n - k :], axis=1)
-        self._near[kinds, NEAREST + 1 - k :] = self.known[n - 1 - nearest % n]
-        self._near_s[kinds, NEAREST + 1 - k :] = nearest // n / GRID
+        found = np.take(table, column, axis=1)
+        # The k-th largest of the maxima of some groups is at most the k-th largest of all: few reach it.
+        groups = np.arange(0, n, max(1, n // (GROUPS * k)))
+        maxima = np.maximum.reduceat(found, groups, axis=1)
+        least = np.partition(maxima, len(groups) - k, axis=1)[:, len(groups) - k]
+        row, item = np.nonzero(found >= least[:, None])
+        near = found[row, item]
+        order = np.lexsort((-item, near, row))  # nearest last, and of equals the first
+        end = np.cumsum(np.bincount(row, minlength=len(kinds)))
+        chosen = order[end[:, None] + np.arange(-k, 0)]
+        self._near[kinds, NEAREST + 1 - k :] = self.known[item[chosen]]
+        self._near_s[kinds, NEAREST + 1 - k :] = near[chosen] / GRID
 
-    def _cosines(self, some: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """float32 [some, others]: cosines, cut at 0, in whole multiples of 1 / GRID."""
+    def _with_all(self, kinds: np.ndarray) -> np.ndarray:
+        """Cosines of the kinds with all kinds."""
+        if self._turned is None:
+            self._turned = _turned(self.vectors)
+        return self._cosines(kinds, self._turned)
+
+    def _with_known(self) -> tuple[Vectors, np.ndarray]:
+        """(kinds of known items as columns, the column of each known item)."""
+        if self._near_kinds is None:
+            kinds, column = np.unique(self.kind[self.known], return_inverse=True)
+            self._near_kinds = _turned(self._of(kinds)), column
+        return self._near_kinds
+
+    def _with_lines(self, kinds: np.ndarray, lines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """(place of each kind, cosines with the kinds of the items in some histories at these places)."""
+        others = np.unique(self.kind[np.concatenate([np.zeros(0, np.int32), *lines])])
+        place = np.zeros(self._n_kinds, dtype=np.int64)
+        place[others] = np.arange(len(others))
+        return place, self._cosines(kinds, _turned(self._of(others)))
+
+    def _of(self, kinds: np.ndarray) -> Vectors:
+        """Vectors of the kinds."""
         assert self.vectors is not None
-        whole = len(others) == self._n_kinds
-        if whole and self._turned is None:
-            turned = self.vectors.T
-            self._turned = turned if isinstance(turned, np.ndarray) else turned.tocsr()
-        product = self.vectors[some] @ (self._turned if whole else self.vectors[others].T)
+        return self.vectors[kinds]
+
+    def _cosines(self, some: np.ndarray, others: Vectors) -> np.ndarray:
+        """float32 [some, others]: cosines, cut at 0, in whole multiples of 1 / GRID; `others` are columns."""
+        product = self._of(some) @ others
         cosine = product if isinstance(product, np.ndarray) else product.toarray()
         cosine *= np.float32(GRID)
         np.rint(cosine, out=cosine)
@@ -242,3 +275,9 @@ class Alike:
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
             vectors = csr_array(parts, shape=tuple(map(int, arrays["shape"])))
         self._take_vectors(vectors, arrays["kind"])
+
+
+def _turned(vectors: Vectors) -> Vectors:
+    """The same as columns."""
+    turned = vectors.T
+    return turned if isinstance(turned, np.ndarray) else turned.tocsr()

@@ -6,7 +6,9 @@ table of a log (facts.py) is what it gives when it takes the whole log; a servic
 
 The sums behind `kin` are those as of the start of a chunk: a period, or a slice of the warm-up (period 0). What the
 content facts are fitted on (alike.py) is as of the start of a period; in the warm-up it is renewed when the known rows
-have doubled.
+have doubled. Of more than MOST_KNOWN items those with the most events by then stand for all: what is fitted sees them,
+and the nearest are sought among them, so that time and memory grow with the rows of a log and not with the square of
+its items.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ PRIOR_USER = 5.0
 RECENT = 10
 REFRESH = ("event", "day", "period")
 WARM_UP_SLICE = 25_000  # rows of the warm-up after which the neighbour sums are renewed
+MOST_KNOWN = 50_000  # items that content facts are fitted on
 NEVER = 365 * 24.0  # hours of pause where the user has no known event
 GROWN = ("time", "known_at", "likes", "rated", "appeared", "user", "index")
 Columns = dict[str, np.ndarray]
@@ -87,7 +90,7 @@ class FactSums:
         """Adds events and gives the facts of each as of itself; those that did not happen get facts, no more.
 
         `time` is when they happened, `known_at` when they became known (int64 ms): it ascends and follows the last
-        event taken. Quiet events move their user's own facts and nobody else's; a user's are all quiet or none is.
+        event taken. Quiet events move their user's own facts and nobody else's; who was quiet once stays quiet.
         """
         self.items.reserve(int(item.max(initial=-1)) + 1)
         self.users.reserve(int(user.max(initial=-1)) + 1)
@@ -165,7 +168,11 @@ class FactSums:
         code = np.flatnonzero(self.items.size[:-1])
         first = self.items.first(code)
         order = np.argsort(first)
-        self.alike.fit(code[order][first[order] < known], known)
+        code = code[order][first[order] < known]
+        if len(code) > MOST_KNOWN:
+            events = self.items.count(code, np.full(len(code), known))
+            code = code[np.sort(np.argsort(-events, kind="stable")[:MOST_KNOWN])]
+        self.alike.fit(code, known)
 
     def _sum_pairs(self, known: int) -> None:
         new = np.arange(self.summed, max(self.summed, known))
@@ -329,9 +336,10 @@ class FactSums:
 
 
 def replay(sums: FactSums, stream: Stream, progress: Progress | None = None) -> Columns:
-    """Tells `sums` all rows of a stream, period by period; gives the facts of each row as of the row."""
-    found = []
-    edges = [0, *(np.flatnonzero(np.diff(stream.period)) + 1), len(stream.time)]
+    """Tells `sums` the rows of a stream that it has not taken, period by period; gives the facts of each of them."""
+    found: list[Columns] = []
+    begins = np.flatnonzero(np.diff(stream.period)) + 1
+    edges = [sums.rows, *begins[begins > sums.rows].tolist(), len(stream.time)]
     for first, end in itertools.pairwise(edges):
         while end > first and sums.period < stream.period[first]:
             sums.close_period()

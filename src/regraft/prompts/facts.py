@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -101,26 +102,45 @@ def fact_table(
     A row's facts do not depend on later rows, so the longest table computed for a log is kept in `stream.shared`
     and serves all its views. `progress` is called with (rows done, all rows) after every period.
     """
-    plain = _kept(stream, regime, refresh, NONE, COLUMNS, progress)
+    plain = _table(stream, regime, refresh, NONE, progress)
     if similarity == NONE:
         return plain
-    return plain.hstack(_kept(stream, regime, refresh, similarity, CONTENT, progress))
+    return plain.hstack(_table(stream, regime, refresh, similarity, progress))
 
 
-def _kept(
-    stream: Stream, regime: Regime, refresh: str, similarity: str, columns: tuple[str, ...], progress: Progress | None
-) -> pl.DataFrame:
+def _table(stream: Stream, regime: Regime, refresh: str, similarity: str, progress: Progress | None) -> pl.DataFrame:
     """The columns as kept, or worked out anew; the content columns by themselves, without the work behind `kin`."""
-    key = ("facts", str(regime), refresh, similarity)
-    kept = stream.shared.get(key)
-    if kept is None or len(kept[0]) < len(stream.time) or _address(stream) != kept[1]:
+    key = (str(regime), refresh, similarity)
+    table = _kept(stream, ("facts", *key))
+    if table is None or len(table) < len(stream.time):
         if ASKED in stream.shared:
-            table = _with_asked(stream.shared[ASKED], regime, refresh, similarity, columns)
+            table = _with_asked(stream.shared[ASKED], regime, refresh, similarity)
         else:
-            table = pl.DataFrame(replay(_sums(stream, regime, refresh, similarity), stream, progress)).select(columns)
-        # The arrays are kept too: as long as they live, no other log can lie at their addresses.
-        kept = stream.shared[key] = (table, _address(stream), [getattr(stream, n) for n in ROW_COLUMNS])
-    return kept[0][: len(stream.time)]
+            told = replay(_sums(stream, regime, refresh, similarity), stream, progress)
+            table = pl.DataFrame(told).select(_columns(similarity))
+        _keep(stream, ("facts", *key), table)
+    return table[: len(stream.time)]
+
+
+def has_table(stream: Stream, regime: Regime, similarity: str = NONE) -> bool:
+    """Whether `fact_table` has its columns at hand."""
+    table = _kept(stream, ("facts", str(regime), "event", similarity))
+    return table is not None and len(table) >= len(stream.time)
+
+
+def _columns(similarity: str) -> tuple[str, ...]:
+    return COLUMNS if similarity == NONE else CONTENT
+
+
+def _kept(stream: Stream, key: tuple[str, ...]) -> Any:
+    """What was kept with the log that this is a view of; None where there is nothing."""
+    kept, address, _ = stream.shared.get(key, (None, None, None))
+    return kept if address == _address(stream) else None
+
+
+def _keep(stream: Stream, key: tuple[str, ...], made: Any) -> None:
+    # The arrays are kept too: as long as they live, no other log can lie at their addresses.
+    stream.shared[key] = made, _address(stream), [getattr(stream, n) for n in ROW_COLUMNS]
 
 
 def wanted(names: Iterable[str], similarity: str) -> str:
@@ -138,20 +158,43 @@ def _sums(stream: Stream, regime: Regime, refresh: str, similarity: str) -> Fact
     return FactSums(regime, refresh, stream.implicit, similarity, kin=similarity == NONE)
 
 
-def _with_asked(asked: Asked, regime: Regime, refresh: str, similarity: str, columns: tuple[str, ...]) -> pl.DataFrame:
+def _with_asked(asked: Asked, regime: Regime, refresh: str, similarity: str) -> pl.DataFrame:
     """The table of a log and of the pairs that are asked about: what `replay` would give, without a replay for each."""
-    key, log = ("facts", str(regime), refresh, similarity), asked.log
-    own = _kept(log, regime, refresh, similarity, columns, None)
-    if key not in asked.answers:
-        rows, sums = log.shared.get(("sums", *key), (-1, None))
-        if rows != len(log.time):  # the last ones are kept: several questions are asked at the same time
-            sums = _sums(log, regime, refresh, similarity)
-            replay(sums, log)
-            log.shared["sums", *key] = len(log.time), sums
-        asked.answers[key] = pl.DataFrame(sums.ask(asked.user, asked.item, asked.time, asked.at)).select(columns)
-    n = len(log.time)
+    answers, n = answer(asked, regime, refresh, similarity), len(asked.log.time)
+    own = _table(asked.log, regime, refresh, similarity, None)
     order = np.insert(np.arange(n), asked.at, n + np.arange(len(asked)))
-    return pl.concat([own, asked.answers[key]])[order]
+    return pl.concat([own, answers])[order]
+
+
+def answer(asked: Asked, regime: Regime, refresh: str = "event", similarity: str = NONE) -> pl.DataFrame:
+    """The columns of the pairs that are asked about, or with a similarity those of CONTENT; worked out once."""
+    key = (str(regime), refresh, similarity)
+    if key not in asked.answers:
+        sums = sums_after(asked.log, regime, refresh, similarity)
+        found = sums.ask(asked.user, asked.item, asked.time, asked.at)
+        asked.answers[key] = pl.DataFrame(found).select(_columns(similarity))
+    found_table: pl.DataFrame = asked.answers[key]
+    return found_table
+
+
+def sums_after(log: Stream, regime: Regime, refresh: str = "event", similarity: str = NONE) -> FactSums:
+    """The sums after all rows of a log, its last period still open: for questions alone.
+
+    The last ones are kept and go on to the next, longer view of the log: periods are asked about in their order, and
+    the table of facts grows on the way.
+    """
+    key = (str(regime), refresh, similarity)
+    sums: FactSums | None = _kept(log, ("sums", *key))
+    if sums is None or sums.rows > len(log.time):
+        sums = _sums(log, regime, refresh, similarity)
+    if sums.rows < len(log.time):
+        table = _kept(log, ("facts", *key))
+        grows = sums.rows == (0 if table is None else len(table))
+        told = pl.DataFrame(replay(sums, log)).select(_columns(similarity))
+        if grows:
+            _keep(log, ("facts", *key), told if table is None else pl.concat([table, told]))
+    _keep(log, ("sums", *key), sums)
+    return sums
 
 
 def _address(stream: Stream) -> list[int]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
+from numpy.typing import ArrayLike
 
 from regraft.data.history import History, Request
 from regraft.data.regimes import Regime
@@ -27,12 +28,16 @@ _COLUMNS = {"user": pl.String, "item": pl.String, "time": pl.Int64, "label": pl.
 
 @dataclass(frozen=True)
 class Event:
-    """Something a person did: `label` is 1 where it was liked. `time` in ms."""
+    """Something a person did: `label` is 1 where it was liked. `time` in ms.
+
+    `alone`: it moves the person's own history and facts, and nobody else's.
+    """
 
     user: str  # uid, or pseudonym of a person who has none yet
     item: str
     time: int
     label: int
+    alone: bool = False
 
 
 @dataclass
@@ -46,8 +51,25 @@ class _Today:
 
 
 @dataclass(frozen=True)
+class _Quietly:
+    """What was done quietly up to the close: user, item, time, label per event, and its facts."""
+
+    events: pl.DataFrame
+    facts: pl.DataFrame
+    places: Mapping[str, list[int]]  # of each user's events
+
+    def of(self, user: str) -> pl.DataFrame | None:
+        """A user's events with `at`, their places; None where there are none."""
+        at = self.places.get(user)
+        return None if at is None else self.events[at].with_columns(at=pl.Series(at, dtype=pl.Int64))
+
+
+@dataclass(frozen=True)
 class Quiet:
-    """People who object: what they did is their own history and no fact of others. `events`: up to the close."""
+    """`people` object: what they do is their own history and no fact of others.
+
+    `events`, up to the close and as they became known, are of them, and of people who were quiet from some day on.
+    """
 
     people: Set[str] = frozenset()
     events: Sequence[Event] = ()
@@ -57,7 +79,7 @@ NOBODY = Quiet()
 
 
 class Live:
-    """Threads may ask and tell at the same time. The rows of quiet people are not in the stream."""
+    """Threads may ask and tell at the same time. What was done quietly is not in the stream."""
 
     def __init__(
         self, stream: Stream, catalogue: pl.DataFrame, regime: Regime, refresh: str, similarity: str, last: int,
@@ -71,7 +93,7 @@ class Live:
         self.facts = FactState.of(stream, regime, refresh, similarity=similarity)
         self.facts.know(catalogue)
         self._newest = int(stream.known_at[-1]) if len(stream.known_at) else 0
-        self._own = self._of_quiet([one for one in quiet.events if one.item in self._place])
+        self._quiet = self._told_quietly([one for one in quiet.events if one.item in self._place])
         self.facts.close_period(stream.cuts[-1])
         self._table = fact_table(stream, regime, refresh, similarity=similarity)
         self._users = {name: code for code, name in enumerate(stream.user_ids)}
@@ -80,23 +102,17 @@ class Live:
         self._seen: Counter[tuple[str, str]] = Counter()
         self._lock = threading.RLock()
 
-    def _of_quiet(self, events: Sequence[Event]) -> dict[str, History]:
-        """What each of the quiet people did, with its facts: those of the close, a millisecond apart."""
-        if not events:
-            return {}
+    def _told_quietly(self, events: Sequence[Event]) -> _Quietly:
+        """What was done quietly, with its facts: those of the close, a millisecond apart."""
         columns = pl.DataFrame([(e.user, e.item, e.time, e.label) for e in events], orient="row", schema=_COLUMNS)
+        if not events:
+            return _Quietly(columns, pl.DataFrame(), {})
         users, items, times, labels = (columns[name].to_list() for name in _COLUMNS)
         known = self._newest + 1 + np.arange(len(events))
         facts = self.facts.take(users, items, times, labels, known_at=known, quiet=True)
         self._newest = int(known[-1])
-        found = {}
-        for user in dict.fromkeys(users):
-            mine = (columns["user"] == user).arg_true()
-            own = columns[mine]
-            found[user] = History(
-                user, self.texts(own["item"].to_list()), own["label"].to_numpy(), own["time"].to_numpy(), facts[mine]
-            )
-        return found
+        places = columns.with_row_index("at").group_by("user", maintain_order=True).agg("at")
+        return _Quietly(columns, facts, dict(places.iter_rows()))
 
     @property
     def now(self) -> int:
@@ -122,7 +138,7 @@ class Live:
         with self._lock:
             today = self._today.setdefault(event.user, _Today())
             self._newest = known
-            quiet = event.user in self.quiet
+            quiet = event.alone or event.user in self.quiet
             facts = self.facts.take(
                 [event.user], [event.item], [event.time], [event.label], known_at=[known], quiet=quiet
             )  # fmt: skip
@@ -146,18 +162,23 @@ class Live:
             return found
 
     def _history(self, user: str) -> History:
-        code = self._users.get(user)
-        past = self._own.get(user) or History(user)
-        if code is not None:
-            past = History.of(self.stream, code, self._table, last=self.last)
-        today = self._today.get(user)
+        code, own, today = self._users.get(user), self._quiet.of(user), self._today.get(user)
+        past = History(user) if code is None else History.of(self.stream, code, self._table, last=self.last)
+        if own is not None:
+            past = self._longer(past, own["item"].to_list(), own["label"], own["time"], self._quiet.facts[own["at"]])
         if today is None or not today.items:
             return past
-        table = pl.concat([*([past.facts] if past.facts is not None else []), *today.facts], how="vertical_relaxed")
+        return self._longer(past, today.items, today.label, today.time, pl.concat(today.facts, how="vertical_relaxed"))
+
+    def _longer(
+        self, past: History, items: Sequence[str], label: ArrayLike, time: ArrayLike, facts: pl.DataFrame
+    ) -> History:
+        """A history with later events behind it; one that is older than what was known counts as known with it."""
+        table = facts if past.facts is None else pl.concat([past.facts, facts], how="vertical_relaxed")
+        times = np.concatenate([past.time, np.asarray(time, np.int64)])
         return History(
-            user, pl.concat([past.items, self.texts(today.items)], how="diagonal_relaxed"),
-            np.concatenate([past.label, np.array(today.label, np.int8)]),
-            np.concatenate([past.time, np.array(today.time, np.int64)]), table, past.before,
+            past.user, pl.concat([past.items, self.texts(items)], how="diagonal_relaxed"),
+            np.concatenate([past.label, np.asarray(label, np.int8)]), np.maximum.accumulate(times), table, past.before,
         )  # fmt: skip
 
     def seen(self, user: str) -> set[str]:
@@ -165,8 +186,9 @@ class Live:
         with self._lock:
             code, today = self._users.get(user), self._today.get(user)
             found = set(today.items) if today else set()
-            if user in self._own:
-                found.update(self._own[user].items["item_id"].to_list())
+            own = self._quiet.of(user)
+            if own is not None:
+                found.update(own["item"].to_list())
             if code is not None:
                 order = self.stream.order
                 rows = order.rows[order.start[code] : order.start[code + 1]]
@@ -174,7 +196,7 @@ class Live:
                 found.update(self.stream.items["item_id"].gather(self.stream.item[rows]).to_list())
             return found
 
-    def texts(self, items: list[str]) -> pl.DataFrame:
+    def texts(self, items: Sequence[str]) -> pl.DataFrame:
         """item_id, title and attributes of the items, in their order."""
         return self.catalogue[[self._place[item] for item in items]]
 

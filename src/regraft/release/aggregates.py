@@ -18,7 +18,7 @@ from sqlalchemy import select
 from regraft.data import store
 from regraft.metrics import cohorts
 from regraft.release import short_term
-from regraft.release.long_term import STAYING, cohort_map, long_term, window
+from regraft.release.long_term import CURVES, cohort_map, long_term, window
 from regraft.release.person_days import active_days, kinds, person_days
 from regraft.release.runs import CLOSED, Outcome, outcome_of
 from regraft.setup.site import Site
@@ -58,13 +58,26 @@ def refresh(site: Site, tell: Tell = str) -> list[str]:
     return written
 
 
+def click_rate(site: Site, day: str) -> dict[str, float]:
+    """The click-through rate of everybody on a day, as `regraft metrics` tells it: value, low, high and n.
+
+    Empty where nothing was served, where the day is held, and where it is hidden because so few people saw a list;
+    no low and high where there is no interval.
+    """
+    with transaction(site.engine) as connection:
+        found = aggregates.read(connection, ["ctr"], days=[day])
+    told = found.drop_nulls("value").select("value", "low", "high", "n").to_dicts()
+    return {name: value for one in told for name, value in one.items() if value is not None}
+
+
 def _write(site: Site, closed: Closed, tell: Tell) -> bool:
     """Whether a day's numbers could be written. It is closed whatever happens here: the next update tries again."""
     try:
         rows = guarded(row for row in numbers(site, closed) if row.n or row.measure == MARK)
         with transaction(site.engine) as connection:
             aggregates.write(connection, rows)
-            aggregates.drop_before(connection, STAYING, closed.day)
+            for curve in CURVES:
+                aggregates.drop_before(connection, curve, closed.day)
     except Exception as error:
         tell(f"The numbers of {closed.day} could not be written: {error}")
         return False

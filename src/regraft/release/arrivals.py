@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import polars as pl
 from sqlalchemy import Connection, select
@@ -10,14 +11,16 @@ from sqlalchemy import Connection, select
 from regraft.data import store
 from regraft.data.labels import LabelRule
 from regraft.release.evidence import Day
-from regraft.release.runs import date_of
+from regraft.release.runs import APPROVED, date_of
 from regraft.setup.site import DAY, Site
-from regraft.state import files
+from regraft.state import files, ledger
 from regraft.state.database import transaction
 from regraft.state.files import Listed
 from regraft.state.tables import batches
 
 EARLIER = 28  # days that a day is compared with
+# Numbers of approved days that are kept: what the checks that are `anchored` ask for.
+COMPARED = ("rows", "users", "likes", "liked", "liked_noise", "served", "top_item")
 
 
 def day_of(site: Site, begins: int) -> Day:
@@ -25,20 +28,32 @@ def day_of(site: Site, begins: int) -> Day:
     earliest = begins - EARLIER * DAY
     with transaction(site.engine) as connection:
         listed = [f for f in _events(connection) if f.day <= date_of(begins)]
-        shares = _aside(connection)
+        shares, beside = _aside(connection), approved(connection)
     inside = [f for f in listed if f.day >= date_of(earliest)]
     late = list(_known_since(site, [f for f in listed if f.day < date_of(earliest)], earliest))
-    rule = LabelRule(site.options.data.label)
-    rows = site.with_meaning(store.read(site.data, [*late, *inside])).with_columns(rule.expression().alias("label"))
-    if rule.about_events:  # values mean nothing, and servers' own rows have none
-        rows = rows.with_columns(value=pl.lit(None, pl.Float64))
+    rows = labelled(site, [*late, *inside])
     rows = rows.filter(pl.col("known_at").dt.epoch("ms").is_between(earliest, begins + DAY, closed="left"))
     today = date_of(begins)
     # What became known on the day lies in no earlier file but the late ones.
     own = tuple(sorted({f.batch for f in _of_day(site, [*late, *inside], begins)}))
     aside = {f.day: shares.get(f.batch, 0.0) for f in inside}
     aside[today] = max((shares.get(batch, 0.0) for batch in own), default=0.0)
-    return Day.of(rows, today, aside, own)
+    return replace(Day.of(rows, today, aside, own), approved=beside)
+
+
+def approved(connection: Connection) -> pl.DataFrame | None:
+    """`day` and the columns COMPARED of days that a person approved (release/anchor), None where there are none."""
+    entry = ledger.newest(connection, APPROVED)
+    days = pl.DataFrame(entry.details["days"] if entry else [])
+    return days.select("day", *COMPARED) if len(days) else None
+
+
+def labelled(site: Site, listed: Iterable[Listed]) -> pl.DataFrame:
+    """The rows of files that the label rule speaks of, with `label`."""
+    rule = LabelRule(site.options.data.label)
+    rows = site.with_meaning(store.read(site.data, listed)).with_columns(rule.expression().alias("label"))
+    # Where it is about events values mean nothing, and servers' own rows have none.
+    return rows.with_columns(value=pl.lit(None, pl.Float64)) if rule.about_events else rows
 
 
 def batches_since(site: Site, connection: Connection, cut: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The first step of an erasure: a person is refused at once; `regraft forget` does the rest.
+"""The first step of an erasure: a person is refused at once. A server, an update or `regraft forget` does the rest.
 
 So are people who were erased and came back with a restored backup: the list of the erased lies outside of the site.
 """
@@ -14,8 +14,9 @@ from regraft.data import erased, spool
 from regraft.data.pseudonyms import load_key, new_uid
 from regraft.errors import DataError, StateError
 from regraft.release.runs import now
+from regraft.release.worker import gone
 from regraft.setup.site import Site
-from regraft.state import erasures, jobs, vault
+from regraft.state import erasures, jobs, lease, vault
 from regraft.state.database import transaction
 from regraft.state.erasures import Erasure
 from regraft.state.jobs import Job
@@ -57,7 +58,7 @@ def block(site: Site, user: str) -> Erasure:
 
 
 def ask_to_forget(site: Site, user: str, asked_by: str) -> tuple[Erasure, Job]:
-    """Blocks a person and leaves a job for `regraft forget`, in one transaction; asked again it is the same job."""
+    """Blocks a person and leaves a job for whoever begins it, in one transaction; asked again it is the same job."""
     uid, pseudonym = known(site, user, named=True)
     with transaction(site.engine) as connection:
         erasure = _block(connection, user, uid, pseudonym)
@@ -69,6 +70,23 @@ def ask_to_forget(site: Site, user: str, asked_by: str) -> tuple[Erasure, Job]:
 def waiting_jobs(connection: Connection) -> list[Job]:
     """Jobs of erasures that nobody has begun: one does all that wait, newest first."""
     return [one for one in jobs.listed(connection, 1_000) if one.kind == JOB and one.state == jobs.WAITING]
+
+
+def due_job(site: Site) -> Job | None:
+    """The job to begin now; None where no erasure waits, or somebody works on the site, on one perhaps.
+
+    Where no job waits for an erasure - its process was killed, a backup brought somebody back - one is made.
+    """
+    if lease.holder(site.engine, site.lease_name):
+        return None
+    with transaction(site.engine) as connection:
+        if not erasures.open_ones(connection):
+            return None
+        if any(one.kind == JOB and one.state == jobs.RUNNING and not gone(one) for one in jobs.listed(connection, 100)):
+            return None
+        if waiting := waiting_jobs(connection):
+            return waiting[-1]
+        return jobs.ask(connection, JOB, (COMMAND, str(site.folder)), "server", now())
 
 
 def returned(site: Site) -> dict[str, str]:
@@ -108,5 +126,5 @@ def _block(connection: Connection, user: str, uid: str, pseudonym: str) -> Erasu
 
 
 def _spooled(site: Site, pseudonym: str) -> bool:
-    segments = [one for kind in ("events", "lists") for one in spool.segments(site.spool / kind)]
-    return any(row["pseudonym"] == pseudonym for segment in segments for row in spool.read(segment))
+    segments = (one for kind in ("events", "lists") for one in spool.segments(site.spool / kind))
+    return any(row["pseudonym"] == pseudonym for segment in segments for row in spool.lines(segment))

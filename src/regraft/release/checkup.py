@@ -7,7 +7,6 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from alembic.migration import MigrationContext
 from sqlalchemy import select
 
 from regraft.data import spool, store
@@ -18,7 +17,7 @@ from regraft.release.blocked import returned
 from regraft.release.recovery import unlisted, unnamed
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
-from regraft.state import erasures, files, ledger, versions
+from regraft.state import database, erasures, files, ledger, versions
 from regraft.state.database import SAFE_WAL, transaction
 from regraft.state.tables import runs, vault
 
@@ -49,7 +48,7 @@ def checkup(site: Site) -> list[Found]:
 def _database(site: Site) -> Iterator[Found]:
     """Opening the site has brought its tables up to date already, or refused those of a later version."""
     with transaction(site.engine) as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
+        revision = database.revision(connection)
         if site.engine.dialect.name != "sqlite":
             yield Found("database", f"{site.engine.dialect.name}, migrations up to {revision}")
             return

@@ -7,7 +7,7 @@ what is run here. Whatever is finished is kept in the staging folder, so that a 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from regraft.data.stream import Stream
 from regraft.files import write_text
 from regraft.metrics.binary import auc
 from regraft.metrics.estimate import Estimate
@@ -25,6 +26,9 @@ from regraft.strategies.contender import DESCRIPTION
 from regraft.workbench import CONTENDER, Workbench
 
 RENEWED = "renewed.json"
+SECONDS_ALL = "seconds_all"  # in the lineage of a version of several closes: what they took together
+Served = Mapping[str, Mapping[str, Collection[str]]]  # uids by contender and arm
+NOBODY: Served = {}
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,13 @@ class Work:
     judged: tuple[ContenderOptions, Path] | None = None  # of one that begins anew: what it was, and its folder
 
 
-def judge(bench: Workbench, work: list[Work], period: int) -> dict[str, dict[str, float]]:
+def judge(
+    bench: Workbench, work: list[Work], period: int, served: Served = NOBODY
+) -> dict[str, dict[str, float]]:  # fmt: skip
     """How well every contender's last version foresaw the whole new period, which none of them has seen.
 
     By name of the contender: `auc`, `rows`, `liked`, and of each number of metrics.online.foresight NAME, NAME_low,
-    NAME_high and NAME_people, where it is a number.
+    NAME_high and NAME_people, where it is a number. Of people whom it `served` in an arm the same again, as ARM:NAME.
     Called before `renew`: a calibration is fitted on these scores, kept as the arena's are.
     """
     cases = bench.stream.cases(period)
@@ -53,7 +59,19 @@ def judge(bench: Workbench, work: list[Work], period: int) -> dict[str, dict[str
             found[one.options.label] = {
                 "auc": _number(auc(cases.labels, scores)), "rows": float(len(cases)),
                 "liked": float(cases.labels.sum()), **_told(foresight(cases.labels, scores, cases.users)),
+                **_by_arm(cases, scores, served.get(one.options.label, {})),
             }  # fmt: skip
+    return found
+
+
+def _by_arm(cases: Stream, scores: np.ndarray, people: Mapping[str, Collection[str]]) -> dict[str, float]:
+    """The numbers of each arm's own people, as ARM:NAME."""
+    found: dict[str, float] = {}
+    for arm, uids in people.items():
+        own = np.isin(cases.users, np.flatnonzero(cases.user_ids.is_in(list(uids))))
+        if own.any():
+            told = _flat(foresight(cases.labels[own], scores[own], cases.users[own]))
+            found |= {f"{arm}:{name}": number for name, number in told.items()}
     return found
 
 
@@ -90,13 +108,18 @@ def contender_in(folder: Path) -> bool:
 
 
 def _told(found: Mapping[str, Estimate]) -> dict[str, float]:
+    """The numbers but the AUC, which the gate wants of rows with one label, too."""
+    return {name: number for name, number in _flat(found).items() if name != "auc"}
+
+
+def _flat(found: Mapping[str, Estimate]) -> dict[str, float]:
     """Numbers alone: NaN is not JSON."""
     flat = {
         name + ending: float(number)
         for name, one in found.items()
         for ending, number in zip(("", "_low", "_high", "_people"), one, strict=True)
     }
-    return {name: number for name, number in flat.items() if np.isfinite(number) and name != "auc"}
+    return {name: number for name, number in flat.items() if np.isfinite(number)}
 
 
 def _number(value: float) -> float:

@@ -40,13 +40,15 @@ class Day:
 
     `rows`: those that happened on it, in the schema of data.store.STORED with `label`. `numbers` are its own and
     `earlier` those of accepted days before it, oldest first: the columns of day_numbers.EMPTY, and `set_aside`, the
-    share of the rows of its sources that could not be read. `batches` brought the day's rows.
+    share of the rows of its sources that could not be read. `batches` brought the day's rows. `approved` are those of
+    days that a person approved (release/anchor), with some of the columns; None where there are none.
     """
 
     rows: pl.DataFrame
     numbers: Mapping[str, float]
     earlier: pl.DataFrame
     batches: tuple[int, ...] = ()
+    approved: pl.DataFrame | None = None
     broken: ClassVar[bool] = False
 
     @classmethod
@@ -89,6 +91,10 @@ class Day:
         """
         same = (pl.col("served") - self.numbers["served"]).abs() <= SAME_KIND
         return replace(self, earlier=self.earlier.filter(same))
+
+    def beside_approved(self) -> Day | None:
+        """The day with the approved days in the place of earlier ones; None where a person approved none."""
+        return None if self.approved is None else replace(self, earlier=self.approved, approved=None)
 
     def usual(self, name: str) -> float:
         """The median of earlier days."""
@@ -145,6 +151,7 @@ class Check(Protocol):
 
     when: ClassVar[When]
     always: ClassVar[bool]  # looks even where scores are no numbers
+    anchored: ClassVar[bool]  # looks at a day beside approved days too
 
     def look(self, evidence: Day | Foreseen | Judged) -> Finding:
         """What it found; ready to be read by a person."""
@@ -155,6 +162,7 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     always: ClassVar[bool] = False
+    anchored: ClassVar[bool] = False
 
 
 class ShareLimits(Limits):

@@ -85,7 +85,7 @@ def clear(site: Site, cut: int, sizes: dict[Path, int]) -> int:
     removed = 0
     for kind, keep in (("events", 0), ("lists", ANSWER)):
         for segment in spool.segments(site.spool / kind):
-            newest = max((row["time"] for row in spool.read(segment)), default=0)
+            newest = max((row["time"] for row in spool.lines(segment)), default=0)
             removed += newest < cut - keep and spool.remove_finished(segment, sizes.get(segment, -1))
     return removed
 
@@ -95,8 +95,8 @@ def _read(site: Site) -> Spooled:
         blocked = erasures.blocked(connection)
     segments = {kind: spool.segments(site.spool / kind) for kind in ("events", "lists")}
     sizes = {one: one.stat().st_size for part in segments.values() for one in part}  # before they are read
-    events = _frame((row for one in segments["events"] for row in spool.read(one)), _EVENTS, blocked)
-    lists = _frame((row for one in segments["lists"] for row in spool.read(one)), _LISTS, blocked)
+    events = _frame((row for one in segments["events"] for row in spool.lines(one)), _EVENTS, blocked)
+    lists = _frame((row for one in segments["lists"] for row in spool.lines(one)), _LISTS, blocked)
     shown = (
         lists.unique("request_id", keep="first", maintain_order=True)
         .with_columns(position=pl.int_ranges(0, pl.col("items").list.len(), dtype=pl.Int32))

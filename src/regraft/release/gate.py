@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -30,9 +31,17 @@ def checks(settings: Mapping[str, Mapping[str, Any]], when: When) -> list[Check]
 
 
 def look(found: list[Check], evidence: Day | Foreseen | Judged) -> list[Finding]:
-    """What every check found, worst first. Where scores are no numbers, only those that look always do."""
+    """What every check found, worst first. Where scores are no numbers, only those that look always do.
+
+    Of a day with approved days, some checks have a second finding: how it looks beside these.
+    """
     able = [check for check in found if check.always or not evidence.broken]
-    return ordered([check.look(evidence) for check in able])
+    findings = [check.look(evidence) for check in able]
+    if isinstance(evidence, Day) and (beside := evidence.beside_approved()) is not None:
+        days = f"beside the days approved, {beside.earlier['day'][0]} to {beside.earlier['day'][-1]}"
+        again = [check.look(beside) for check in able if check.anchored]
+        findings += [replace(one, reason=f"{days}: {one.reason}") for one in again]
+    return ordered(findings)
 
 
 def ordered(findings: list[Finding]) -> list[Finding]:

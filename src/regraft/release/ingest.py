@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from regraft.data import store
 from regraft.data.ingest import ingest as read_log
+from regraft.data.interactions import EVENT_ID
 from regraft.data.periods import Cuts
 from regraft.data.pseudonyms import Key, load_key, new_uid
 from regraft.data.store import DayFile
@@ -23,7 +24,7 @@ from regraft.release.runs import date_of
 from regraft.setup.site import Site
 from regraft.state import files, lease, vault
 from regraft.state.database import transaction
-from regraft.state.files import Counts
+from regraft.state.files import Counts, Listed
 from regraft.state.lease import Lease
 
 ROWS = "rows"  # counter of row ids
@@ -57,13 +58,12 @@ def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
     with transaction(site.engine) as connection:
         lease.demand(connection, held)
         events = _with_uids(connection, rows.events, key)
-        days = events["time"].dt.strftime(store.DAY).unique().to_list()
-        listed = files.listed(connection, days, states=files.STATES)
+        listed = _may_hold(files.listed(connection, states=files.STATES), events)
         known_items = files.listed(connection, [store.ITEMS])
         cuts = site.cuts(connection)
         first = files.next_number(connection, ROWS)
-    there = store.read(site.data, listed, ["identity"])["identity"]
     events = events.with_columns(identity=store.identities(events))
+    there = store.there(site.data, listed, events["identity"])
     new = events.filter(~pl.col("identity").is_in(there.implode()) & pl.col("identity").is_first_distinct())
     new = _known(new, cuts.end if cuts else None).sort("known_at", "time", maintain_order=True)
     new = new.with_columns(row_id=first + pl.int_range(pl.len(), dtype=pl.Int64))
@@ -79,6 +79,13 @@ def take_in(site: Site, rows: Rows, held: Lease) -> Counts:
             files.add(connection, part, own)
     boundary("list", **{name: value for name, value in vars(counts).items() if name != "sha256"})
     return counts
+
+
+def _may_hold(listed: list[Listed], events: pl.DataFrame) -> list[Listed]:
+    """The files that may hold some of the events already: those of their days, but an event_id counts on any day."""
+    named = EVENT_ID in events.columns and events[EVENT_ID].count()
+    days = set() if named else set(events["time"].dt.strftime(store.DAY).unique())
+    return [f for f in listed if f.day != store.ITEMS and (named or f.day in days)]
 
 
 def _by_day(counts: Counts, written: list[DayFile], cuts: Cuts | None) -> list[tuple[Counts, list[DayFile]]]:
@@ -124,7 +131,8 @@ def _known(events: pl.DataFrame, closed: int | None) -> pl.DataFrame:
 def _changed(items: pl.DataFrame, known: pl.DataFrame, closed: int | None) -> pl.DataFrame:
     """Items that are new or have other texts than before, valid from the last cut on.
 
-    A log that says nothing of an item, as one without an item file, leaves it as it is known.
+    A log that says nothing of an item, as one without an item file, leaves it as it is known; one whose item file has
+    fewer columns than are known leaves the others as they are, the title included.
     """
     texts = items.select(pl.all().cast(pl.String))
     newest = known.unique("item_id", keep="last", maintain_order=True)
@@ -133,12 +141,21 @@ def _changed(items: pl.DataFrame, known: pl.DataFrame, closed: int | None) -> pl
         pl.lit(True), *(pl.col(name).is_null() | (pl.col(name) == "") for name in said)
     )
     texts = texts.filter(~(nameless & pl.col("item_id").is_in(newest["item_id"].implode())))
-    for name in (*texts.columns, *newest.columns):
-        texts = texts if name in texts.columns or name == "known_at" else texts.with_columns(_empty(name))
-        newest = newest if name in newest.columns else newest.with_columns(_empty(name))
+    newest = newest.with_columns(_empty(name) for name in texts.columns if name not in newest.columns)
+    texts = _completed(texts, newest.drop("known_at"))
     same = texts.join(newest.drop("known_at"), on=texts.columns, how="semi", nulls_equal=True)["item_id"]
     cut = pl.lit(closed or 0).cast(store.STORED["known_at"])
     return texts.filter(~pl.col("item_id").is_in(same.implode())).with_columns(known_at=cut)
+
+
+def _completed(texts: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The texts with what is known of their items in columns that they lack, and in the place of absent titles."""
+    absent = [name for name in known.columns if name not in texts.columns]
+    of_item = known.select("item_id", *absent, known_title="title")
+    found = texts.join(of_item, on="item_id", how="left", maintain_order="left")
+    untitled = pl.col("title") == NAMELESS + pl.col("item_id")
+    title = pl.when(untitled).then(pl.coalesce("known_title", "title")).otherwise("title")
+    return found.with_columns(title=title).drop("known_title")
 
 
 def _empty(name: str) -> pl.Expr:

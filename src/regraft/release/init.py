@@ -15,6 +15,7 @@ from regraft.data.pseudonyms import key_file, load_key
 from regraft.errors import DataError, StateError
 from regraft.files import write_text
 from regraft.release import close
+from regraft.release.close import SECONDS_ALL
 from regraft.release.commit import Closed, commit
 from regraft.release.ingest import ingest
 from regraft.release.runs import Outcome, begin, date_of
@@ -75,13 +76,16 @@ def first_close(site: Site, held: Lease, days: tuple[list[int], int], tell: Tell
         run = begin(connection, site, held, begins[-1], [None] * len(site.options.contenders))
     staging = site.staging / run.key
     work, seen = [close.Work(options) for options in site.options.contenders], {}
+    whole = dict.fromkeys((one.options.label for one in work), 0.0)
     for number, until in enumerate(ends, start=1):
         tell(f"Closing period {number} of {len(begins)}, up to {date_of(until)}")
         seen = close.judge(bench, work, number)
         took = close.renew(bench, work, number, staging / f"{number}", tell)
+        whole = {label: seconds + took[label]["seconds"] for label, seconds in whole.items()}
         folders = {one.options.label: staging / f"{number}" / one.options.label for one in work}
         work = [close.Work(one.options, None, folders[one.options.label] / CONTENDER) for one in work]
     outcome = Outcome(run.id, date_of(begins[-1]), "promoted", judged=seen)
+    took = {label: {**one, SECONDS_ALL: whole[label]} for label, one in took.items()}
     closed = Closed(tuple(zip(range(1, len(begins) + 1), begins, ends, strict=True)))
     return commit(
         site, held, run, closed, work, staging / f"{len(begins)}", took, outcome, None, site.options.champion.label

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from regraft.data.assign import COMPARED, CONTROL, TREATMENT
 from regraft.metrics import cohorts, returning, satisfaction, survival
 from regraft.metrics.estimate import NAN, Estimate
 from regraft.release.person_days import by_arm, kinds
@@ -17,7 +18,8 @@ from regraft.release.short_term import row
 from regraft.state.aggregates import Aggregate
 
 MONTH = 28  # days: four whole weeks
-STAYING, COHORTS = "staying", "cohort_return"  # a curve and a map: their points are segments
+STAYING, GAIN = CURVES = "staying", "gain_so_far"  # their points are segments
+COHORTS = "cohort_return"  # a map: its points are segments too
 
 
 def window(quiet: int) -> int:
@@ -29,6 +31,7 @@ def long_term(days: pl.DataFrame, day: str, quiet: int) -> Iterator[Aggregate]:
     """All long-term numbers that are known once `day` is closed. `days`: as person_days gives them, `window` long."""
     until = date.fromisoformat(day)
     tells = bool((days["satisfied"] + days["dissatisfied"]).sum())  # else nobody could complain
+    lives: dict[str, pl.DataFrame] = {}
     for arm, own in by_arm(days).items():
         yield from _returned(own, until, arm)
         yield row(day, "repeat_rate", returning.repeat_rate(own, until), arm)
@@ -38,13 +41,21 @@ def long_term(days: pl.DataFrame, day: str, quiet: int) -> Iterator[Aggregate]:
         if tells:
             yield row(day, "satisfaction", satisfaction.satisfaction(people), arm)
             yield row(day, "complaints", satisfaction.complaint_rate(people), arm)
-        stays = survival.lives(own, until, quiet)
+        stays = lives[arm] = survival.lives(own, until, quiet)
         worth = survival.lifetime_value(stays)
         early = Estimate(NAN, NAN, NAN, own["uid"].n_unique())  # nobody has been watched for longer than the silence
         yield row(day, "lifetime_value", worth if worth.n else early, arm)
-        for point in survival.staying(stays).iter_rows(named=True):
-            found = Estimate(*(point[name] for name in ("value", "low", "high", "n")))
-            yield row(day, STAYING, found, arm, f"after={point['after']:02d}")
+        yield from _curve(day, STAYING, survival.staying(stays), arm)
+    if all(arm in lives for arm in COMPARED):
+        gain = survival.gain_so_far(lives[CONTROL], lives[TREATMENT])
+        yield row(day, "lifetime_gain", survival.lifetime_gain(gain))
+        yield from _curve(day, GAIN, gain)
+
+
+def _curve(day: str, measure: str, points: pl.DataFrame, arm: str = "") -> Iterator[Aggregate]:
+    for point in points.iter_rows(named=True):
+        found = Estimate(*(point[name] for name in ("value", "low", "high", "n")))
+        yield row(day, measure, found, arm, f"after={point['after']:02d}")
 
 
 def cohort_map(days: pl.DataFrame, until: date) -> Iterator[Aggregate]:

@@ -63,7 +63,10 @@ def fallback(site: Site, held: Lease, alias: Alias, but: Set[str], tell: Callabl
     took = close.renew(Workbench(site, site.stream(cuts)), [close.Work(POPULARITY)], number, staging, tell)
     as_if = Version(
         old.name, old.number, POPULARITY.label, old.run, cuts.end, "",
-        {**old.lineage, "contender": POPULARITY.model_dump(mode="json"), "parent": None, "closes": [number]}, "good", 0,
+        {
+            **old.lineage, "contender": POPULARITY.model_dump(mode="json"), "parent": None, "closes": [number],
+            close.SECONDS_ALL: took[POPULARITY.label]["seconds"],
+        }, "good", 0,
     )  # fmt: skip
     label = POPULARITY.label
     return publish_remade(site, held, as_if, staging / label, took[label], [alias.name], lambda *_: None)

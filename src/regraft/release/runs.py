@@ -25,6 +25,7 @@ from regraft.state.tables import runs
 State = Literal["promoted", "kept", "held", "skipped"]
 CODES = {"promoted": 0, "kept": 10, "held": 30, "skipped": 0}  # exit codes; 20 is a problem with the data
 CLOSED = ("promoted", "kept", "skipped")
+APPROVED = "days approved"  # kind of the ledger entry with the numbers of days that the gate compares with (anchor)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Outcome:
     versions: tuple[str, ...] = ()
     champion: str = ""
     judged: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    ctr: Mapping[str, float] = field(default_factory=dict)  # of the day: value, low, high, n; see aggregates.click_rate
 
     @property
     def code(self) -> int:
@@ -60,6 +62,8 @@ def begin(connection: Connection, site: Site, held: Lease, begins: int, parents:
     decides = [site.options.model_dump(mode="json"), begins, listed, parents, __version__]
     if pilot := pilots.running(connection):  # who learns from whom
         decides += [pilot.name, pilot.plan.get("slice")]
+    if approved := ledger.newest(connection, APPROVED):  # what the gate compares with
+        decides.append(approved.hash)
     key = hashlib.sha256(ledger.canonical(decides).encode()).hexdigest()[:32]
     found = connection.execute(select(runs.c.id).where(runs.c.key == key)).scalar()
     if found:

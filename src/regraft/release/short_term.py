@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from regraft.data import spool, store
+from regraft.data.assign import COMPARED
 from regraft.metrics import online, served, spending, variety
 from regraft.metrics.estimate import NAN, Estimate
 from regraft.prompts.similarity.columns import Columns
@@ -73,15 +74,24 @@ def answers(day: str, shown: pl.DataFrame, kinds: pl.DataFrame, converts: bool) 
 
 
 def foreseen(day: str, outcome: Outcome, leading: str, people: int) -> Iterator[Aggregate]:
-    """How well each contender's version foresaw the day; that of the version in service stands for everybody."""
+    """How well each contender's version foresaw the day; that of the version in service stands for everybody.
+
+    While a pilot runs, of each arm how well its version foresaw what the people did whom it served.
+    """
     for name, seen in outcome.judged.items():
-        for measure in FORESEEN:
-            if measure not in seen:
-                continue
+        for segment in ("", f"contender={name}") if name == leading else (f"contender={name}",):
+            yield from (row(day, measure, one, segment=segment) for measure, one in _foresight(seen, people))
+        for arm in COMPARED:
+            own = {key.removeprefix(f"{arm}:"): value for key, value in seen.items() if key.startswith(f"{arm}:")}
+            yield from (row(day, measure, one, arm) for measure, one in _foresight(own, 0))
+
+
+def _foresight(seen: Mapping[str, float], people: int) -> Iterator[tuple[str, Estimate]]:
+    """The numbers of one contender as release.close.judge left them; `people` where it does not say how many."""
+    for measure in FORESEEN:
+        if measure in seen:
             value, low, high = (seen.get(measure + ending, NAN) for ending in ("", "_low", "_high"))
-            found = Estimate(value, low, high, int(seen.get(f"{measure}_people", people)))
-            for segment in ("", f"contender={name}") if name == leading else (f"contender={name}",):
-                yield row(day, measure, found, segment=segment)
+            yield measure, Estimate(value, low, high, int(seen.get(f"{measure}_people", people)))
 
 
 def retained(day: str, outcome: Outcome, people: int) -> Iterator[Aggregate]:

@@ -15,15 +15,17 @@ Until the commit nothing that anybody reads has changed. After it the day's numb
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from sqlalchemy import Connection
 
 from regraft.data import store
+from regraft.data.assign import COMPARED
 from regraft.data.periods import Cuts
 from regraft.data.sides import Side
 from regraft.errors import DataError
@@ -39,7 +41,7 @@ from regraft.release.recovery import demand_whole, working
 from regraft.release.runs import Outcome, Run, begin, closed, closed_on, date_of, now
 from regraft.setup.config import ContenderOptions
 from regraft.setup.site import DAY, Site, days_cuts
-from regraft.state import files, versions
+from regraft.state import files, pilots, versions
 from regraft.state.database import transaction
 from regraft.state.lease import Lease
 from regraft.state.versions import Version
@@ -61,7 +63,7 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
         demand_whole(site)
         done = _update(site, held, day, tell, accept)
         aggregates.refresh(site, tell)
-        return done
+        return replace(done, ctr=aggregates.click_rate(site, done.date))
 
 
 def catch_up(site: Site, day: str | None, tell: Tell = str) -> list[Outcome]:
@@ -123,8 +125,9 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     benches = _benches(site, begun, days_cuts([*begun.starts, begins], begins + DAY))
     tell(f"Judging {len(begun.work)} contender(s) on the {len(rows.rows):,} rows of {date_of(begins)}")
     seen: dict[str, dict[str, float]] = {}
+    served = _served(site, rows.rows, begins)
     for bench, work in benches:
-        seen |= close.judge(bench, work, begun.number)
+        seen |= close.judge(bench, work, begun.number, served)
     foreseen = _foreseen(site, begun, seen)
     findings = gate.ordered(
         [*gate.look(gate.checks(site.options.gate, "judged"), foreseen), *findings] if foreseen else findings
@@ -197,6 +200,18 @@ def _benches(site: Site, begun: _Begun, cuts: Cuts) -> list[tuple[Workbench, lis
         for one in begun.work:
             groups.setdefault(site.side_of(connection, one.options.label), []).append(one)
     return [(Workbench(site, site.stream(cuts, held=True, side=side), side), work) for side, work in groups.items()]
+
+
+def _served(site: Site, rows: pl.DataFrame, begins: int) -> close.Served:
+    """Who was served a list of a running pilot on the day that begins at `begins`, by the arm's contender."""
+    with transaction(site.engine) as connection:
+        pilot = pilots.running(connection)
+    if pilot is None:
+        return close.NOBODY
+    lists = rows.filter(pl.col("time").dt.epoch("ms").is_between(begins, begins + DAY, closed="left"))
+    return {
+        pilot.plan[arm]: {arm: set(lists.filter(pl.col("arm") == arm)["uid"])} for arm in COMPARED if arm in pilot.plan
+    }
 
 
 def _service(connection: Connection, site: Site) -> tuple[Cuts, Version]:

@@ -26,6 +26,9 @@ PAGE = {
             "with fewer than 10 the number is hidden, so that nobody can be seen in it.\n\n"
             "Numbers are of everybody, of each arm of a pilot, of each version (`version=`), of each contender (`contender=`), and of people by their days with "
             "activity in the 28 days before: `people=new` (none), `people=light` (1 to 7), `people=heavy` (8 or more).\n\n"
+            "AUC, UAUC, log-loss and calibration of an arm are those of its own version on the rows of the people whom it served that day, before it learnt "
+            "from them. The arms' lists differ, and so do the rows: a version that ranks well leaves itself the harder ones. To compare versions on the same rows "
+            "read `contender=`.\n\n"
             "**Read short and long together.** A list that is clicked more today can drive people away: clicks rise at once, returns fall weeks later. "
             "Decide on the short-term number only where the long-term ones are known not to fall; where they are too early, wait."
         ),
@@ -50,6 +53,8 @@ PAGE = {
             "推定値には 95 % 区間と、もとになった人数（n）が付きます。30 人未満では区間を示さず、10 人未満では個人が分からないよう値を隠します。\n\n"
             "値は全員のほか、パイロットの群ごと、バージョンごと（`version=`）、候補ごと（`contender=`）、直前 28 日間の活動日数で分けた人ごと"
             "（`people=new` は 0 日、`people=light` は 1〜7 日、`people=heavy` は 8 日以上）に計算します。\n\n"
+            "群ごとの AUC、UAUC、対数損失、較正は、その日に群がリストを表示した人の行を、群のバージョンが学習前にどれだけ予測できたかです。群によってリストが違い、"
+            "行も違います。よく並べるバージョンほど、残る行は難しくなります。同じ行での比較は `contender=` を見てください。\n\n"
             "**短期と長期を合わせて読んでください。** 今日よく押されるリストが、人を遠ざけることがあります。クリックはすぐ増え、再訪は数週間後に減ります。"
             "長期の指標が下がらないと分かっているときだけ、短期の指標で決めてください。まだ早いときは待ってください。"
         ),
@@ -126,6 +131,16 @@ JAPANESE = {
         "最初の 28 日間の価値",
         "価値",
         "28 日目までの各日について、残存率 × 滞在 1 日あたりの価値を足した値。28 日間観察された人がいないうちは「早すぎる」として値を出しません。区間は人を単位とする再抽出。28 日より先については何も言わない代理指標です。",
+    ),
+    "lifetime_gain": (
+        "28 日間の価値の差",
+        "価値",
+        "一人あたりの最初の 28 日間の価値の差（処置群 − 対照群）。`gain_so_far` の曲線の終点です。両群に 28 日間観察された人がいないうちは「早すぎる」として値を出しません。区間は群ごとに人を単位とする再抽出、n は少ない方の群の人数です。28 日より先については何も言わない代理指標です。",
+    ),
+    "gain_so_far": (
+        "これまでの価値の差",
+        "価値",
+        "最初の日から d 日後（d = 0〜28）までの一人あたりの価値の差（処置群 − 対照群）。各群の価値は、各日の残存率 × 滞在 1 日あたりの価値を d 日目まで足した値です。どちらかの群で観察された人がいなくなる日で曲線は終わります。区間は群ごとに人を単位とする再抽出、n は少ない方の群の人数です。",
     ),
     "dormant": (
         "休眠中の人",

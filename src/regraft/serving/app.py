@@ -87,10 +87,10 @@ def make_app(service: Service, replay: bool = False, tell: Tell = silent) -> Fas
         responses=described(401, 403, 404, 422, 429, 503),
     )  # fmt: skip
     def erase(user: User, request: Request) -> Erasing:
-        """Refuses a person from now on, and asks for their erasure: `regraft forget` does it."""
+        """Refuses a person from now on and asks for their erasure; it begins as soon as nobody works on the site."""
         erasure, job = ask_to_forget(service.site, user, request.state.key)
         service.look()
-        return Erasing(erasure=erasure.id, job=job.id, state="blocked")
+        return Erasing(erasure=erasure.id, job=job.id, state="blocked", salt=erasure.plan.get("salt"))
 
     @app.get("/versions", dependencies=[operates], responses=described(401, 403, 429))
     def list_versions() -> Versions:

@@ -1,8 +1,9 @@
 """Lists for many people at once, into a file: streaming, so that memory stays flat, and resumable.
 
 Lists are made some people at a time, each part whole on the disk in OUT.parts before the next begins; at the end the
-parts become OUT. What a list depends on is fixed when the work begins - version, time, and the events of the day - and
-lies in OUT.parts too: a run that was killed and started again gives the file that an unbroken one gives.
+parts become OUT. What a list depends on is fixed when the work begins - versions, arms, time, and the events of the
+day - and lies in OUT.parts too: a run that was killed and started again gives the file that an unbroken one gives.
+While a pilot runs everybody is in the arm that a server puts them in (serving/standing.py).
 
 Such lists are not spooled: whether anybody sees them is not known here.
 """
@@ -17,25 +18,27 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from regraft.data.assign import Split
 from regraft.data.pseudonyms import Key, load_key
+from regraft.data.sides import Side
 from regraft.data.store import sha256
 from regraft.errors import ConfigError, DataError
 from regraft.files import durable, remove, whole, write_text
 from regraft.release.blocked import block_returned
-from regraft.serving.loaded import Loaded
 from regraft.serving.ranking import ranked
-from regraft.serving.standing import Data, load, read_data, stamp
+from regraft.serving.standing import Stamp, Standing, stamp, standing
 from regraft.serving.user_files import users_in
 from regraft.setup.site import Site
 from regraft.state import erasures, versions
 from regraft.state.database import transaction
+from regraft.state.versions import Alias
 
 AT_ONCE = 500  # people per part
 PROGRESS, EVENTS = "progress.json", "events"
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 SCHEMA = pl.Schema(
     {"user_id": pl.String, "rank": pl.Int32, "item_id": pl.String, "score": pl.Float64, "why": pl.String,
-     "version": pl.String}
+     "arm": pl.String, "version": pl.String}
 )  # fmt: skip
 T = TypeVar("T")
 
@@ -46,11 +49,22 @@ class Question:
 
     users: str  # sha256 of the users' file
     n: int
-    version: str
-    epoch: int
+    stamp: Stamp  # versions, arms and what was closed
     now: int  # ms
-    closed: tuple[int, ...]  # the site's stamp (standing.py)
     at_once: int
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Question:
+        """From what `asdict` gave, as JSON brings it back; KeyError or TypeError where it is something else."""
+        told = found["stamp"]
+        others = tuple((arm, Alias(**alias)) for arm, alias in told["others"])
+        sides = tuple(Side(**side) for side in told["sides"])
+        stamp = Stamp(Alias(**told["alias"]), tuple(told["data"]), Split(**told["split"]), others, sides)
+        return cls(**{**found, "stamp": stamp})
+
+    @property
+    def versions(self) -> set[str]:
+        return {self.stamp.alias.version, *(alias.version for _, alias in self.stamp.others)}
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class Done:
     people: int
     left_out: int
     rows: int
-    version: str
+    versions: str  # that served, in words
     resumed: int  # people whose lists were there already
 
 
@@ -86,10 +100,9 @@ def recommend_all(
     suffix, parts, key = suffix_of(out), parts_of(out), load_key(site.folder)
     block_returned(site)  # a restored backup must not bring anybody back
     question = _question(site, users, parts, n, now, at_once, tell)
-    data = read_data(site)
-    loaded = load(site, data, versions.Alias("champion", question.version, question.epoch))
+    at = standing(site, question.stamp, lambda arm, version, stays, why: tell(f"{arm} is served {stays}: {why}"))
     with (parts / EVENTS).open(encoding="utf-8") as lines:  # of the day, as they were when the work began
-        data.tell(map(json.loads, lines))
+        at.tell([json.loads(line) for line in lines])
     with transaction(site.engine) as connection:
         blocked = erasures.blocked(connection)
     people = left_out = rows = resumed = 0
@@ -99,14 +112,14 @@ def recommend_all(
         if part.is_file():
             resumed += len(some)
             continue
-        lists = _lists(site, data, loaded, key, some, blocked, question)
+        lists = _lists(at, key, some, blocked, question, site.options.repeat)
         _write(part, suffix, lists)
         rows, left_out = rows + len(lists), left_out + len(set(some)) - lists["user_id"].n_unique()
         if number % 20 == 19:
             tell(f"{people:,} people")
     _join(parts, suffix, out)
     remove(parts)
-    return Done(people, left_out, rows, loaded.name, resumed)
+    return Done(people, left_out, rows, at.names, resumed)
 
 
 def _question(
@@ -116,14 +129,16 @@ def _question(
     if not users.is_file():
         raise DataError(f"users '{users}'", "is no file", "a file with one person's id per line, or a column user_id")
     with transaction(site.engine) as connection:
-        at, ends = stamp(connection), site.closed_cuts(connection).end
+        at, ends = stamp(connection, site.options.holdout), site.closed_cuts(connection).end
         destroyed = {v.name for v in versions.listed(connection) if v.state == versions.DESTROYED}
-    asked = Question(sha256(users), n, at.alias.version, at.alias.epoch, now, at.data, at_once)
-    if begun := _begun(parts):
-        same = (begun.users, begun.n, begun.closed, begun.at_once) == (asked.users, n, at.data, at_once)
-        if same and begun.version not in destroyed:
-            tell(f"Going on with {begun.version} as of the time when this was begun")
+    asked = Question(sha256(users), n, at, now, at_once)
+    begun = _begun(parts)
+    if begun is not None:
+        same = (begun.users, begun.n, begun.stamp.data, begun.at_once) == (asked.users, n, at.data, at_once)
+        if same and not begun.versions & destroyed:
+            tell(f"Going on with {', '.join(sorted(begun.versions))} as of the time when this was begun")
             return begun
+    if parts.is_dir():
         tell("The site, the users or --n are others than when this was begun: beginning anew")
     remove(parts)
     rows = site.spooled_events(ends)
@@ -137,22 +152,26 @@ def _begun(parts: Path) -> Question | None:
     path = parts / PROGRESS
     if not path.is_file():
         return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return Question(**{**found, "closed": tuple(found["closed"])})
+    try:
+        return Question.of(json.loads(path.read_text(encoding="utf-8")))
+    except (KeyError, TypeError):  # of another version of regraft
+        return None
 
 
 def _lists(
-    site: Site, data: Data, loaded: Loaded, key: Key, users: list[str], blocked: set[str], question: Question
+    at: Standing, key: Key, users: list[str], blocked: set[str], question: Question, repeat: bool
 ) -> pl.DataFrame:  # fmt: skip
     rows: list[Mapping[str, Any]] = []
     for user, pseudonym in zip(users, key.pseudonyms(users), strict=True):
         if pseudonym in blocked:
             continue
-        listed = ranked(data, loaded, data.uid(pseudonym), question.n, question.now, site.options.repeat)
+        arm, loaded, data = at.of(pseudonym)
+        listed = ranked(data, loaded, data.uid(pseudonym), question.n, question.now, repeat)
         rows += [
-            {"user_id": user, "rank": k, "item_id": i.item, "score": i.score, "why": i.why, "version": loaded.name}
+            {"user_id": user, "rank": k, "item_id": i.item, "score": i.score, "why": i.why, "arm": arm,
+             "version": loaded.name}
             for k, i in enumerate(listed, start=1)
-        ]
+        ]  # fmt: skip
     return pl.DataFrame(rows, schema=SCHEMA)
 
 

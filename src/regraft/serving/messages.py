@@ -70,11 +70,15 @@ class Accepted(BaseModel):
 
 
 class Erasing(BaseModel):
-    """An erasure that was asked for, and the job that does it."""
+    """An erasure that was asked for, the job that does it, and the salt by which the person is found in the proof.
+
+    The salt is null for who was erased before and came back with a backup: it was told then.
+    """
 
     erasure: int
     job: int
     state: str
+    salt: str | None
 
 
 class VersionRow(BaseModel):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 
 import numpy as np
 
 from regraft.data.history import History
 from regraft.prompts.fact_state import Reasons
+from regraft.serving.candidates.protocol import Candidates
 from regraft.serving.loaded import Loaded
 from regraft.serving.standing import Data
 
-PER_SOURCE = 50  # candidates of each source
+CANDIDATES = 100  # of all sources together: what a request scores
 ALIKE = 0.3  # similarity of texts from which on two items are called alike
 AGREE = 0.05  # `kin` from which on it is said that people with the same taste liked an item
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -34,7 +36,7 @@ def ranked(data: Data, loaded: Loaded, user: str, n: int, now: int, repeat: bool
     """
     live = data.live
     history, known = live.history(user), set() if repeat else live.seen(user)
-    offered = candidates(data, history, known, max(n, PER_SOURCE))
+    offered = candidates(data, history, known, max(n, CANDIDATES))
     if not offered:
         return ()
     request = live.request(user, offered, now)
@@ -49,12 +51,19 @@ def ranked(data: Data, loaded: Loaded, user: str, n: int, now: int, repeat: bool
 
 
 def candidates(data: Data, history: History, known: set[str], n: int) -> list[str]:
-    """At most `n` items of each source that the person does not know yet, each once."""
-    found: dict[str, None] = {}
-    for source in data.sources.values():
-        proposed = source.of(history, n + len(known))
-        found.update(dict.fromkeys(islice((i for i in proposed if i not in known and data.live.knows(i)), n)))
-    return list(found)
+    """At most `n` items that the person does not know yet, each once, from all sources in turn."""
+    return in_turn([_unknown(data, source, history, known, n) for source in data.sources.values()], n)
+
+
+def in_turn(proposed: Iterable[Sequence[str]], n: int) -> list[str]:
+    """At most `n` items, each once: the first of each list, the second of each, and so on."""
+    items = (item for places in zip_longest(*proposed) for item in places if item is not None)
+    return list(islice(dict.fromkeys(items), n))
+
+
+def _unknown(data: Data, source: Candidates, history: History, known: set[str], n: int) -> list[str]:
+    proposed = source.of(history, n + len(known))
+    return list(islice((item for item in proposed if item not in known and data.live.knows(item)), n))
 
 
 def in_words(reasons: Reasons, place: int, kin: float = 0.0) -> str:

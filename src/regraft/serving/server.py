@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from regraft.errors import StateError
 from regraft.serving.app import make_app
+from regraft.serving.errands import Errands
 from regraft.serving.guards import SECONDS
 from regraft.serving.log import adopt, lines
 from regraft.serving.service import Service
@@ -62,13 +63,21 @@ class Prompt(H11Protocol):
             self.transport.close()
 
 
-def serve(site: Site, host: str, port: int, say: Callable[[str], object], replay: bool = False) -> None:
-    """Serves a site until the process is told to end; `say` hears where. StateError: the address is not to be had."""
+def serve(
+    site: Site, host: str, port: int, say: Callable[[str], object], replay: bool = False, erase: bool = True
+) -> None:  # fmt: skip
+    """Serves a site until the process is told to end; `say` hears where. StateError: the address is not to be had.
+
+    With `erase`, erasures that were asked for are begun in a process beside it.
+    """
     tell = lines()
     adopt("uvicorn", tell)
     with closing(_bound(host, port)) as listening:
         service = Service(site, tell)
+        errands = Errands(site, tell)
         service.start()
+        if erase:
+            errands.start()
         place = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
         config = uvicorn.Config(
             make_app(service, replay, tell), http=Prompt, log_config=None, access_log=False,
@@ -80,6 +89,7 @@ def serve(site: Site, host: str, port: int, say: Callable[[str], object], replay
         try:
             uvicorn.Server(config).run(sockets=[listening])
         finally:
+            errands.stop()
             service.stop()
             tell("stopped")
 

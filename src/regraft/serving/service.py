@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from regraft.data.assign import TREATMENT
 from regraft.data.pseudonyms import Key, load_key
 from regraft.data.spool import Spool
 from regraft.errors import DataError, RegraftError
@@ -26,7 +25,7 @@ from regraft.release.blocked import block_returned
 from regraft.serving.candidates.protocol import Candidates
 from regraft.serving.loaded import Loaded
 from regraft.serving.ranking import Recommended, ranked
-from regraft.serving.standing import Data, Stamp, Standing, load, read_data, stamp
+from regraft.serving.standing import Data, Stamp, Standing, load, others, stamp, standing
 from regraft.setup.site import Site
 from regraft.state import erasures
 from regraft.state.database import transaction
@@ -127,8 +126,8 @@ class Service:
                 if self._at.stamp.read != now.read:
                     self._finish_segments()  # the next update takes them in and removes them, retention waits for them
                 before, self._at = self._at, self._standing(now)
-                if _names(self._at) != _names(before):
-                    self.tell("swapped", version=_names(self._at), before=_names(before))
+                if self._at.names != before.names:
+                    self.tell("swapped", version=self._at.names, before=before.names)
             except RegraftError as error:
                 self.failures, self._refused = self.failures + 1, now
                 self.tell("refused", version=now.alias.version, stays=self.loaded.name, reason=f"{error}")
@@ -154,16 +153,13 @@ class Service:
         if old is not None and old.stamp.read == now.read:
             same = old.loaded.epoch == now.alias.epoch
             loaded = old.loaded if same else load(self.site, old.data, now.alias)
-            return Standing(now, old.data, loaded, self._others(now, old.data, old.apart, old.others), old.apart)
+            beside = others(self.site, now, old.data, old.apart, old.others, self._told_refused)
+            return Standing(now, old.data, loaded, beside, old.apart)
         with self._taking:
             self._meanwhile = []
         try:
-            control, treatment = now.sides or (None, None)
-            data = read_data(self.site, control)
-            apart = read_data(self.site, treatment) if treatment else None
-            spooled = self.site.spooled_events(data.closed)
-            loaded, others = load(self.site, data, now.alias), self._others(now, data, apart, {})
-            found = Standing(now, data, loaded, others, apart)
+            found = standing(self.site, now, self._told_refused)
+            spooled = self.site.spooled_events(found.data.closed)
             self._tell_all(found, spooled)
             with self._taking:  # what came while we read
                 known = {row["event_id"] for row in spooled}
@@ -173,25 +169,10 @@ class Service:
         finally:
             self._meanwhile = None
 
-    def _others(self, now: Stamp, data: Data, apart: Data | None, kept: Mapping[str, Loaded]) -> dict[str, Loaded]:
-        """The versions of arms that are not served the champion; `kept` are loaded already.
-
-        One that cannot be loaded is counted and said: its arm is served what it was, else the champion.
-        """
-        found: dict[str, Loaded] = {}
-        for arm, alias in now.others:
-            old = kept.get(arm)
-            if old and (old.name, old.epoch) == (alias.version, alias.epoch):
-                found[arm] = old
-                continue
-            try:
-                found[arm] = load(self.site, apart if apart and arm == TREATMENT else data, alias)
-            except RegraftError as error:
-                self.failures += 1
-                stays = old.name if old else "the champion"
-                self.tell("refused", version=alias.version, arm=arm, stays=stays, reason=f"{error}")
-                found |= {arm: old} if old else {}
-        return found
+    def _told_refused(self, arm: str, version: str, stays: str, error: RegraftError) -> None:
+        """A version that cannot be loaded is counted and said."""
+        self.failures += 1
+        self.tell("refused", version=version, arm=arm, stays=stays, reason=f"{error}")
 
     def _tell_all(self, at: Standing, rows: Iterable[Mapping[str, Any]]) -> None:
         at.tell([row for row in rows if row["pseudonym"] not in self._blocked])
@@ -264,9 +245,3 @@ class Service:
         if pseudonym in self._blocked:
             raise GoneError("user", "is being erased", "somebody else")
         return pseudonym, data.uid(pseudonym)
-
-
-def _names(at: Standing) -> str:
-    """The versions that serve, in words."""
-    others = [f"{loaded.name} ({arm})" for arm, loaded in at.others.items()]
-    return ", ".join([at.loaded.name, *others])

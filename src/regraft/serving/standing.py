@@ -5,7 +5,7 @@ Events move it; it is swapped whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select
 from regraft.data import store
 from regraft.data.assign import COMPARED, HOLDOUT, TREATMENT, Split
 from regraft.data.labels import LabelRule
-from regraft.data.sides import Side, hears
+from regraft.data.sides import Side, hears, keeps_alone
 from regraft.errors import ModelError, RegraftError
 from regraft.plugins import names, plugin_class
 from regraft.prompts.live import Event, Live, Quiet
@@ -30,6 +30,7 @@ from regraft.state.tables import batches, ledger, periods
 from regraft.state.versions import Alias
 from regraft.workbench import Workbench
 
+Refused = Callable[[str, str, str, RegraftError], object]  # arm, version, what serves the arm instead, why
 REST = 7 * DAY  # ms, for which an item that was shown in vain is not recommended to the same person again
 
 
@@ -66,13 +67,14 @@ class Data:
         """By which facts know a person; a stranger goes by the pseudonym."""
         return self.uids.get(pseudonym, pseudonym)
 
-    def tell(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Moves facts on by spooled events."""
+    def tell(self, rows: Iterable[Mapping[str, Any]], split: Split) -> None:
+        """Moves facts on by those of the spooled events that count on this side."""
         for row in rows:
-            label = self.rule.of(row["event"], row["value"])
-            if label is None:
-                continue  # as in training: a rule about values does not speak of it
-            self.live.tell(Event(self.uid(row["pseudonym"]), row["item_id"], row["time"], label))
+            arm, label = split.arm(row["pseudonym"]), self.rule.of(row["event"], row["value"])
+            if label is None or not hears(self.side, arm):
+                continue  # as in training: a rule about values does not speak of every event
+            alone = keeps_alone(self.side, arm)
+            self.live.tell(Event(self.uid(row["pseudonym"]), row["item_id"], row["time"], label, alone))
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,16 @@ class Standing:
             return arm, loaded or self.loaded, self.data
         return arm, loaded, self.apart
 
+    @property
+    def names(self) -> str:
+        """The versions that serve, in words."""
+        return ", ".join([self.loaded.name, *(f"{one.name} ({arm})" for arm, one in self.others.items())])
+
     def tell(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Moves facts on by spooled events, on every side that they count on."""
-        arms = [self.stamp.split.arm(row["pseudonym"]) for row in rows]
         for data in (self.data, self.apart):
             if data is not None:
-                data.tell(row for row, arm in zip(rows, arms, strict=True) if hears(data.side, arm))
+                data.tell(rows, self.stamp.split)
 
 
 def stamp(connection: Connection, holdout: float = 0.0) -> Stamp:
@@ -131,6 +137,35 @@ def _arms(
     return split, others, tuple(side for side in sides if side)
 
 
+def standing(site: Site, now: Stamp, refused: Refused) -> Standing:
+    """All that is answered from as the stamp has it: the site read, and every arm's version loaded."""
+    control, treatment = now.sides or (None, None)
+    data = read_data(site, control)
+    apart = read_data(site, treatment) if treatment else None
+    return Standing(now, data, load(site, data, now.alias), others(site, now, data, apart, {}, refused), apart)
+
+
+def others(
+    site: Site, now: Stamp, data: Data, apart: Data | None, kept: Mapping[str, Loaded], refused: Refused
+) -> dict[str, Loaded]:  # fmt: skip
+    """The versions of arms that are not served the champion; `kept` are loaded already.
+
+    The arm of one that cannot be loaded is served what it was, else the champion; `refused` is told.
+    """
+    found: dict[str, Loaded] = {}
+    for arm, alias in now.others:
+        old = kept.get(arm)
+        if old and (old.name, old.epoch) == (alias.version, alias.epoch):
+            found[arm] = old
+            continue
+        try:
+            found[arm] = load(site, apart if apart and arm == TREATMENT else data, alias)
+        except RegraftError as error:
+            refused(arm, alias.version, old.name if old else "the champion", error)
+            found |= {arm: old} if old else {}
+    return found
+
+
 def read_data(site: Site, side: Side | None = None) -> Data:
     """Facts, candidates and uids of the site up to its last close, of a pilot as one side sees it."""
     with transaction(site.engine) as connection:
@@ -142,7 +177,7 @@ def read_data(site: Site, side: Side | None = None) -> Data:
     sources: dict[str, Candidates] = {name: plugin_class("candidates", name)(snapshot) for name in names("candidates")}
     probe = catalogue["item_id"].head(3).to_list()
     rested = site.shown_in_vain(stream) & (stream.time < cuts.end - REST)
-    own = site.own_rows(cuts)
+    own = site.own_rows(cuts, side)
     own = own.filter((own["event"] != store.IMPRESSION) | (own["known_at"].dt.epoch("ms") >= cuts.end - REST))
     live = bench.live(stream, catalogue, rested, Quiet(site.objecting(), _events(own, rule)))
     return Data(bench, live, sources, uids, probe, cuts.end, rule, side)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,6 +19,7 @@ from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions, NanoOpt
 from regraft.plugins import names, plugin_class
 from regraft.prompts.similarity.protocol import checked
 from regraft.rungs import RUNGS
+from regraft.setup.measuring import PriceOptions
 from regraft.setup.tune_options import TuneOptions
 
 SITE_FILE = "regraft.yaml"  # makes a folder a site
@@ -66,14 +68,18 @@ class ContenderOptions(BaseModel):
 
     @property
     def kind(self) -> Literal["strategy", "baseline"]:
-        if self.use in names("strategies"):
-            return "strategy"
-        if self.use in names("baselines"):
-            return "baseline"
-        known = [*names("strategies"), *names("baselines")]
-        raise ConfigError(
-            f"contender '{self.use}'", "is neither a strategy nor a baseline", "one of " + ", ".join(known)
-        )
+        return _kind_of(self.use)
+
+
+@cache
+def _kind_of(use: str) -> Literal["strategy", "baseline"]:
+    """Found once in a process: listing the plug-ins of other packages takes a while."""
+    if use in names("strategies"):
+        return "strategy"
+    if use in names("baselines"):
+        return "baseline"
+    known = [*names("strategies"), *names("baselines")]
+    raise ConfigError(f"contender '{use}'", "is neither a strategy nor a baseline", "one of " + ", ".join(known))
 
 
 class RankingOptions(BaseModel):
@@ -125,6 +131,7 @@ class ModelOptions(BaseModel):
     fit: FitOptions = FitOptions()
     cache: CacheOptions = CacheOptions()
     tune: TuneOptions = TuneOptions()
+    prices: PriceOptions | None = Field(None, description="what machines cost; None: not known")
 
     @field_validator("regime")
     @classmethod

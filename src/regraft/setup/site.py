@@ -24,7 +24,7 @@ from regraft.data.build import build_stream
 from regraft.data.labels import LabelRule
 from regraft.data.periods import EARLIEST, Cuts, Periods
 from regraft.data.served import asked_when_shown
-from regraft.data.sides import SHARED, Side, seen_from
+from regraft.data.sides import SHARED, Side, alone, keeps_alone, seen_from
 from regraft.data.stream import Stream
 from regraft.errors import DataError, StateError
 from regraft.prompts.template import Template
@@ -163,14 +163,18 @@ class Site:
         with transaction(self.engine) as connection:
             return set(objections.objecting(connection))
 
-    def own_rows(self, cuts: Cuts) -> pl.DataFrame:
-        """Accepted rows up to the last of the cuts, of people who object: what they are answered from."""
+    def own_rows(self, cuts: Cuts, side: Side | None = None) -> pl.DataFrame:
+        """Accepted rows up to the last of the cuts that only those who did them are answered from, as they came.
+
+        Of people who object, and of those whom a pilot keeps alone on this `side`.
+        """
         people = self.objecting()
-        if not people:
+        if not people and not keeps_alone(side, TREATMENT):
             return pl.DataFrame(schema=store.STORED)
-        rows, _ = self._read(False, None)
-        known = pl.col("known_at").dt.epoch("ms") < cuts.end
-        return self.with_meaning(rows).filter(known & pl.col("uid").is_in(list(people)))
+        rows = self.with_meaning(self._read(False, None)[0])
+        rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
+        objects = pl.col("uid").is_in(list(people))
+        return pl.concat([rows.filter(objects), alone(rows.filter(~objects), side)]).sort("known_at", "row_id")
 
     def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows that the label rule speaks of: all where it is about events; under others none that was shown only.
@@ -218,7 +222,7 @@ class Site:
 
     def spooled_events(self, since: int) -> list[dict[str, Any]]:
         """Events that servers have spooled and that happened at or after `since` (ms), oldest first."""
-        rows = [row for segment in spool.segments(self.spool / "events") for row in spool.read(segment)]
+        rows = (row for segment in spool.segments(self.spool / "events") for row in spool.lines(segment))
         unique = {row["event_id"]: row for row in rows if row["time"] >= since}
         return sorted(unique.values(), key=lambda row: (row["time"], row["event_id"]))
 

@@ -24,7 +24,6 @@ class TuneOptions(BaseModel):
         (30, 90, None), description="days of history that are kept; null or all: everything, which is always tried"
     )
     margin: float = Field(0.005, gt=0, description="AUC that may be lost where less is kept or renewed")
-    price_per_hour: float = Field(0.0, ge=0, description="of the machine that renews, in any currency; 0: not known")
 
     @field_validator("days", mode="before")
     @classmethod

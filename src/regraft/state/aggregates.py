@@ -1,6 +1,7 @@
 """Numbers by day that pages and tables read: one row per day, measure, arm and segment.
 
-A cell with fewer than HIDE people is hidden here, in the one place where cells are read, so that no page can show it.
+A cell with some people, but fewer than HIDE, is hidden here, in the one place where cells are read, so that no page can
+show it.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def read(
 
     `measures` None: all; `days`: of these days alone. `arm` and `segment` empty: over all; None: every single one as
     well. Of a row that is `hidden`, `value`, `low`, `high` and `n` are null: `n` of a count of people would tell the
-    count.
+    count. Nobody's number is not hidden: there is nobody to be seen in it.
     """
     chosen = _chosen(measures, arm, segment)
     if since is not None:
@@ -118,7 +119,7 @@ def _rows() -> Any:
 def _shown(rows: Sequence[Any]) -> pl.DataFrame:
     stored = pl.Schema({name: kind for name, kind in READ.items() if name != "hidden"})
     found = pl.DataFrame([tuple(row) for row in rows], schema=stored, orient="row")
-    few = pl.col("n") < HIDE
+    few = pl.col("n").is_between(1, HIDE - 1)
     told = [pl.when(~few).then(pl.col(name)).alias(name) for name in ("value", "low", "high", "n")]
     return found.with_columns(*told, hidden=few).select(*READ)
 

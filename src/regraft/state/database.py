@@ -14,16 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from regraft.errors import StateError
 
 SAFE_WAL = (3, 51, 3)  # first version of SQLite without the WAL-reset corruption
 WAIT = 30.0  # seconds a transaction waits for another one
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def open_database(url: str) -> Engine:
@@ -34,12 +32,7 @@ def open_database(url: str) -> Engine:
     try:
         engine = _engine(url)
         with transaction(engine) as connection:
-            _migrate(connection)
-    except CommandError as error:  # it names a migration that this version does not have
-        raise StateError(
-            f"database '{_shown(url)}'", "was written by a later version of regraft", "this version or an earlier one",
-            "Install the version that wrote it, or a later one",
-        ) from error  # fmt: skip
+            _migrate(connection, url)
     except (SQLAlchemyError, OSError) as error:
         raise StateError(f"database '{_shown(url)}'", _reason(error), "a database that can be opened") from error
     return engine
@@ -60,6 +53,14 @@ def tidy(engine: Engine) -> None:
             assert raw is not None
             raw.execute("VACUUM")
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def revision(connection: Connection) -> str | None:
+    """Name of the last migration that this database has seen."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def journal_mode(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
@@ -84,11 +85,24 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, url: str) -> None:
+    newest = max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    if revision(connection) == newest.partition("_")[0]:
+        return  # nearly always: the library that migrates is not even loaded
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:  # it names a migration that this version does not have
+        raise StateError(
+            f"database '{_shown(url)}'", "was written by a later version of regraft", "this version or an earlier one",
+            "Install the version that wrote it, or a later one",
+        ) from error  # fmt: skip
 
 
 def _shown(url: str) -> str:

@@ -56,6 +56,13 @@ def listed(connection: Connection, last: int = 10) -> list[Job]:
     return [_job(row) for row in connection.execute(select(jobs).order_by(jobs.c.id.desc()).limit(last))]
 
 
+def claim(connection: Connection, number: int, progress: dict[str, Any]) -> bool:
+    """Takes a waiting job for the process that asks; False where another was quicker."""
+    values = {"state": RUNNING, "progress": json.dumps(progress, ensure_ascii=False)}
+    waiting = update(jobs).where(jobs.c.id == number, jobs.c.state == WAITING)
+    return connection.execute(waiting.values(**values)).rowcount == 1
+
+
 def put(connection: Connection, number: int, state: str, progress: dict[str, Any]) -> None:
     """How far a job got."""
     text = json.dumps(progress, ensure_ascii=False)

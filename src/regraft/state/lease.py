@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
@@ -22,6 +22,7 @@ from regraft.state.database import transaction
 from regraft.state.tables import leases
 
 SECONDS = 120.0  # after which a holder that has not renewed counts as gone
+LOOK = 1.0  # seconds between looks of who waits
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,23 @@ def take(engine: Engine, name: str, seconds: float = SECONDS, now: float | None 
         else:
             connection.execute(insert(leases).values(name=name, **values))
     return Lease(name, holder, int(values["fence"]))
+
+
+def holder(engine: Engine, name: str) -> str | None:
+    """Who holds the lease on `name`, as node:process; None where it can be taken."""
+    with transaction(engine) as connection:
+        held = connection.execute(select(leases).where(leases.c.name == name)).first()
+    return held.holder if held and held.expires > time.time() * 1000 and not _gone(held.holder) else None
+
+
+def wait(engine: Engine, name: str, seconds: float, tell: Callable[[str], object] = str) -> None:
+    """Returns when nobody holds the lease, at the latest after so many seconds; says whom it waits for."""
+    until, told = time.monotonic() + seconds, None
+    while time.monotonic() < until and (who := holder(engine, name)):
+        if who != told:
+            tell(f"The site is held by {who}: waiting for at most {until - time.monotonic():,.0f} s")
+            told = who
+        time.sleep(min(LOOK, max(0.0, until - time.monotonic())))
 
 
 @contextmanager

@@ -48,20 +48,31 @@ def entries(connection: Connection) -> list[Entry]:
     found, previous = [], FIRST
     rows = connection.execute(select(ledger).order_by(ledger.c.id))
     for number, row in enumerate(rows, start=1):
-        right = (number, previous, _hash(previous, number, row.at, row.kind, row.details))
-        if (row.id, row.previous, row.hash) != right:
-            raise StateError(
-                f"ledger, entry {number}", "was changed, dropped or moved", "the chain of hashes as it was written",
-                "Restore the database from a backup whose newest hash you trust",
-            )  # fmt: skip
-        found.append(Entry(row.id, row.at, row.kind, json.loads(row.details), row.hash))
+        found.append(_entry(row, number, previous))
         previous = row.hash
     return found
+
+
+def newest(connection: Connection, kind: str) -> Entry | None:
+    """The last entry of a kind, None where there is none; StateError where it is not what was written."""
+    last = select(ledger).where(ledger.c.kind == kind).order_by(ledger.c.id.desc()).limit(1)
+    row = connection.execute(last).first()
+    return _entry(row, row.id, row.previous) if row else None
 
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no blanks: equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _entry(row: Any, number: int, previous: str) -> Entry:
+    right = (number, previous, _hash(previous, number, row.at, row.kind, row.details))
+    if (row.id, row.previous, row.hash) != right:
+        raise StateError(
+            f"ledger, entry {number}", "was changed, dropped or moved", "the chain of hashes as it was written",
+            "Restore the database from a backup whose newest hash you trust",
+        )  # fmt: skip
+    return Entry(row.id, row.at, row.kind, json.loads(row.details), row.hash)
 
 
 def _hash(previous: str, number: int, at: int, kind: str, details: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from regraft.baselines.blind import KEPT
 from regraft.baselines.protocol import named, under
 from regraft.baselines.stack import Stack
 from regraft.cost import Cost, measured
@@ -33,7 +34,7 @@ def fitted_stack(past: Stream, lab: Lab) -> Stack:
     if past.fingerprint not in kept:
         stack = stack_of(lab)
         cost = stack.renew(past).cost
-        while len(kept) > 3:
+        while len(kept) >= KEPT:
             del kept[next(iter(kept))]
         kept[past.fingerprint] = stack, cost
     stack, cost = kept[past.fingerprint]

@@ -66,6 +66,21 @@ def test_any_column_names_are_read_with_a_mapping(tmp_path: Path) -> None:
     assert rows.row(0) == ("u1", "i1", datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC), "kauf", 3.0, 2)
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_rows_may_name_their_event_in_every_kind_of_table(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"log.{kind}"
+    rows = pl.DataFrame({"user": "u", "item": "i", "time": NOON, "nr": [7, None, 8]})
+    {"csv": rows.write_csv, "jsonl": rows.write_ndjson, "parquet": rows.write_parquet}[kind](path)
+    assert read(path, event_id="nr").rows["event_id"].to_list() == ["7", None, "8"]
+    assert "event_id" not in read(path).rows.columns
+
+
+def test_a_column_called_event_id_needs_no_mapping_and_blanks_name_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "log.csv", f"user,item,time,Event ID\nu,i,{NOON}, a \nu,i,{NOON},  \n")
+    assert read(path).rows["event_id"].to_list() == ["a", None]
+    assert "event_id" not in read(path, event_id="").rows.columns
+
+
 def test_a_log_without_ratings_is_implicit(tmp_path: Path) -> None:
     rows = read(write(tmp_path / "log.csv", f"user,item,time\nu1,i1,{NOON}\n")).rows
     assert rows.select("event", "value").row(0) == ("interaction", None)

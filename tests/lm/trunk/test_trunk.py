@@ -18,9 +18,10 @@ from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
 from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
+from regraft.lm.owner import owner_of
 from regraft.lm.tasks.judge import Judge
 from regraft.lm.trunk import trunk_store
-from regraft.lm.trunk.trunk import ahead, owner_of
+from regraft.lm.trunk.trunk import ahead
 from regraft.lm.trunk.trunk_store import files
 from regraft.lm.workshop import Workshop
 from regraft.prompts.template import Template

@@ -26,12 +26,17 @@ OWNER, ENGINEER, NO_MENU = "owner", "engineer", ""
 
 @dataclass(frozen=True)
 class Page:
-    """`content(site, view, words, standing, **parameters of the path)` gives what the template is filled with."""
+    """`content(site, view, words, standing, **parameters of the path)` gives what the template is filled with.
+
+    With a `scope` it is given `known`, too: whether who looks is signed in with a key of that scope. Without, nothing
+    that anybody did may be shown.
+    """
 
     name: str
     path: str
     group: str
     content: Callable[..., dict[str, Any]]
+    scope: str = ""
     inside: str = ""  # of a page in no menu: the page in the menu that leads to it
 
 
@@ -46,8 +51,8 @@ PAGES = (
     Page("prompts", "/prompts", ENGINEER, prompts.content),
     Page("data", "/data", ENGINEER, data.content),
     Page("version", "/versions/{version}", NO_MENU, version.content, inside="versions"),
-    Page("prompt", "/prompts/{number}", NO_MENU, prompt.content, inside="prompts"),
-    Page("prompt_of", "/prompts/{number}/of/{user}", NO_MENU, prompt.content, inside="prompts"),
+    Page("prompt", "/prompts/{number}", NO_MENU, prompt.content, "operate", inside="prompts"),
+    Page("prompt_of", "/prompts/{number}/of/{user}", NO_MENU, prompt.content, "operate", inside="prompts"),
     Page("job", "/jobs/{number}", NO_MENU, job.content, inside="updates"),
 )
 

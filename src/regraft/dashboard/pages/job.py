@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from regraft.dashboard import worker
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import View
 from regraft.errors import StateError
+from regraft.release import worker
 from regraft.setup.site import Site
 from regraft.state import jobs
 from regraft.state.database import transaction

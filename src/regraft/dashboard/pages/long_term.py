@@ -7,17 +7,20 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection
 
-from regraft.dashboard.charts import Chart, Latest, Row, charts
+from regraft.dashboard.charts import Chart, Row, charts, newest_of
 from regraft.dashboard.cohort_map import cohort_map
 from regraft.dashboard.dashboard_words import LASTING, DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import EACH, View
+from regraft.metrics.survival import HORIZON
+from regraft.release.long_term import GAIN, STAYING
 from regraft.report.by_age import by_age
+from regraft.report.since import since
 from regraft.setup.site import Site
 from regraft.state import aggregates
 from regraft.state.database import transaction
 
-STAYING = "staying"
+NAN = float("nan")
 
 
 def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dict[str, Any]:
@@ -26,8 +29,12 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
     with transaction(site.engine) as connection:
         drawn = charts(connection, LASTING, view, now, words, "long_term")
         staying = _staying(connection, view, words)
+        gain = _gain(connection, words)
         cohorts = cohort_map(connection, view.days(now.newest)[1], words)
-    return {"charts": drawn, "staying": staying, "cohorts": cohorts, "filters": True, "span": view.days(now.newest)}
+    return {
+        "charts": drawn, "staying": staying, "gain": gain, "cohorts": cohorts, "filters": True,
+        "span": view.days(now.newest),
+    }  # fmt: skip
 
 
 def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart:
@@ -46,13 +53,35 @@ def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart
         for (arm,), part in sorted(ends.partition_by("arm", as_dict=True).items())
     )
     drawn = by_age(curves, "long_term-staying", words("staying title"), words("staying axis"))
-    latest = []
-    for arm, _ in curves:
-        last = told.filter(pl.col("arm") == arm).row(-1, named=True)
-        interval = words.ends(last["low"], last["high"], True)
-        latest.append(Latest(words.value(last["value"], True), interval, f"{last['n']:,}", last["day"]))
+    newest = tuple(newest_of(told.filter(pl.col("arm") == arm).row(-1, named=True), True, words) for arm, _ in curves)
     names = tuple(words.arm(arm) for arm, _ in curves)
-    return Chart(STAYING, "long_term", "", tuple(latest), drawn, names, _rows(told, curves, words))
+    return Chart(STAYING, "long_term", "", newest, drawn, names, _rows(told, curves, words))
+
+
+def _gain(connection: Connection, words: DashboardWords) -> Chart:
+    """What a person of the treatment is worth beyond one of the control, day by day; empty where no pilot ran."""
+    rows = aggregates.newest(connection, [GAIN], segment=None)
+    told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
+    if not told.height:
+        return Chart(GAIN, "long_term", "hidden" if rows.height else "empty")
+    told = told.filter(pl.col("day") == told["day"].max()).with_columns(
+        after=pl.col("segment").str.strip_prefix("after=").cast(pl.Int64), low=pl.col("low").fill_null(NAN),
+        high=pl.col("high").fill_null(NAN),
+    ).sort("after")  # fmt: skip
+    points = tuple(told.select("after", "value", "low", "high").iter_rows())
+    drawn = since(points, "long_term-gain", words.measure(GAIN), words("gain axis"))
+    last = told.row(-1, named=True)
+    early = "" if last["after"] >= HORIZON else words("too early", days=HORIZON)
+    rows_of = tuple(
+        Row(str(row["after"]), row["after"] / max(last["after"], 1), (_worth(row, words),))
+        for row in told.iter_rows(named=True)
+    )
+    newest = (newest_of(last, False, words),)
+    return Chart(GAIN, "long_term", "", newest, drawn, (words.measure(GAIN),), rows_of, early)
+
+
+def _worth(row: dict[str, Any], words: DashboardWords) -> str:
+    return f"{words.value(row['value'])} {words.ends(row['low'], row['high'])}"
 
 
 def _rows(told: pl.DataFrame, curves: tuple[Any, ...], words: DashboardWords) -> tuple[Row, ...]:

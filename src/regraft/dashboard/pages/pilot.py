@@ -5,19 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from regraft.dashboard.charts import Chart, Latest, Row
+import polars as pl
+
+from regraft.dashboard.charts import Chart, Latest, Row, chart
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.pilot_numbers import pilot_numbers
 from regraft.dashboard.standing import HIDE, Standing
 from regraft.dashboard.view import View
+from regraft.data.assign import COMPARED
 from regraft.errors import RegraftError
+from regraft.pilot.settings import LEAST
 from regraft.report.by_day import Day, Line, by_day, share_of
+from regraft.report.since import since
 from regraft.setup.site import Site
-from regraft.state import pilots
+from regraft.state import aggregates, pilots
 from regraft.state.database import transaction
 from regraft.state.pilots import Pilot
 
 NAN = float("nan")
+LIFT = ("relative", "relative_low", "relative_high")
+FORESEEN = ("auc", "uauc", "calibration")
 STEPS = ("0.05", "0.25", "0.5", "1")
 
 
@@ -40,20 +47,22 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
         return {**found, "error": error}
     if numbers is None:
         return {**found, "refresh": 2}
-    return {**found, "numbers": numbers, **_shown(numbers, pilot, now, words)}
+    foresight = _foresight(site, pilot, now, words)
+    return {**found, "numbers": numbers, **_shown(numbers, pilot, now, words), "foresight": foresight}
 
 
 def _shown(numbers: dict[str, Any], pilot: Pilot, now: Standing, words: DashboardWords) -> dict[str, Any]:
     return {
         "effects": [_effect(row) for row in numbers["effects"] if row["n_control"] + row["n_treatment"]],
         "funnel": _funnel(numbers["funnel"], pilot, now, words),
+        "exposure": by_exposure_chart(numbers["by_exposure"], words),
         "entered": sum(numbers["entered"].values()),
     }
 
 
 def _effect(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the table; what fewer than HIDE people of an arm did is hidden."""
-    hidden = min(row["n_control"], row["n_treatment"]) < HIDE
+    hidden = any(0 < row[f"n_{arm}"] < HIDE for arm in COMPARED)
     return {**row, "hidden": hidden, "few": row["relative"] is None}
 
 
@@ -61,10 +70,9 @@ def _funnel(rows: list[dict[str, Any]], pilot: Pilot, now: Standing, words: Dash
     """The always-valid interval of the primary metric, day by day."""
     told = [row for row in rows if row["relative"] == row["relative"] and row["relative"] is not None]
     if not told:
-        return Chart("funnel", "pilot", "few")
+        return Chart("funnel", "pilot", "few", note=_too_little(rows, words))
     days = [_day(row["until"] - 1) for row in told]
-    ends = ("relative", "relative_low", "relative_high")
-    line = Line("", tuple(Day(day, *(row[end] for end in ends)) for day, row in zip(days, told, strict=True)))
+    line = Line("", tuple(Day(day, *(row[end] for end in LIFT)) for day, row in zip(days, told, strict=True)))
     lift = float(pilot.plan["plan"]["minimum_lift"])
     label = f"{words('m funnel')}: {days[0]} – {days[-1]}"
     drawn = by_day((line,), now.live_days, "pilot-funnel", label, True, days[0], days[-1], (0.0, lift))
@@ -77,6 +85,45 @@ def _funnel(rows: list[dict[str, Any]], pilot: Pilot, now: Standing, words: Dash
         f"{last['n_control'] + last['n_treatment']:,}", days[-1],
     )  # fmt: skip
     return Chart("funnel", "pilot", "", (latest,), drawn, (words("m funnel"),), tuple(cells))
+
+
+def by_exposure_chart(rows: list[dict[str, Any]], words: DashboardWords) -> Chart:
+    """The lift of the primary metric on each day since exposure, of the same people."""
+    told = [row for row in rows if row["relative"] is not None]
+    if not told:
+        return Chart("exposure", "pilot", "few", note=_too_little(rows, words))
+    points = tuple((row["day"], *(_known(row[end]) for end in LIFT)) for row in told)
+    drawn = since(points, "pilot-exposure", words("m exposure"), words("exposure axis"), True)
+    first, longest = told[0]["day"], max(told[-1]["day"] - told[0]["day"], 1)
+    table = tuple(Row(f"{row['day']}", (row["day"] - first) / longest, (_said(row, words),)) for row in told)
+    last = told[-1]
+    latest = Latest(
+        words.signed(last["relative"]), words.ends(last["relative_low"], last["relative_high"], True),
+        f"{last['n_control'] + last['n_treatment']:,}", words("exposure day", day=last["day"]),
+    )  # fmt: skip
+    return Chart("exposure", "pilot", "", (latest,), drawn, (words("m exposure"),), table)
+
+
+def _foresight(site: Site, pilot: Pilot, now: Standing, words: DashboardWords) -> dict[str, Chart]:
+    """AUC, UAUC and calibration of each arm, day by day; empty before the first day of the pilot is closed."""
+    first, last = _day(pilot.begun), _day(pilot.ended - 1) if pilot.ended else now.newest
+    with transaction(site.engine) as connection:
+        rows = aggregates.read(connection, list(FORESEEN), first, last, arm=None)
+    rows = rows.filter(pl.col("arm").is_in(list(COMPARED)))
+    if not rows.height:
+        return {}
+    own = ((measure, rows.filter(pl.col("measure") == measure)) for measure in FORESEEN)
+    return {name: chart(name, part, (first, last), now.live_days, words, "pilot") for name, part in own}
+
+
+def _too_little(rows: list[dict[str, Any]], words: DashboardWords) -> str:
+    """How many people of the smaller arm there are, and how many there must be."""
+    n = max((min(row["n_control"], row["n_treatment"]) for row in rows), default=0)
+    return words("too little people", n=f"{n:,}" if not 0 < n < HIDE else f"< {HIDE}", least=LEAST)
+
+
+def _known(value: float | None) -> float:
+    return NAN if value is None else value
 
 
 def _said(row: dict[str, Any], words: DashboardWords) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from regraft.dashboard import worker
 from regraft.dashboard.charts import charts
 from regraft.dashboard.dashboard_words import DAILY, DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import View
+from regraft.release import worker
 from regraft.release.journal import FOLDER
 from regraft.setup.site import Site
 from regraft.state import jobs

@@ -58,6 +58,7 @@ class Mapping:
     timestamp: str | None = None
     value: str | None = None  # the rating
     event: str | None = None  # "click", "purchase", ...
+    event_id: str | None = None  # names each event: the same id again is the same event
     time_unit: str = "auto"  # s, ms, us, ns, iso; "auto" takes what fits, row by row
     time_zone: str = "UTC"  # of dates and written times that name no zone
     timestamp_format: str = ""  # how times are written, e.g. "%d-%m-%Y %H:%M"

@@ -45,6 +45,7 @@ LOG_NAMES = {
         "event", "event_type", "event_name", "action", "action_type", "behavior_type", "behaviour_type", "behavior",
         "behaviour", "interaction_type", "feedback_type", "activity_type", "feedback", "reaction", "interaction",
     ),
+    "event_id": ("event_id", "event_uuid"),
 }  # fmt: skip
 REQUIRED = ("user_id", "item_id", "timestamp")
 ITEM_NAMES = {

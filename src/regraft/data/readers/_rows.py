@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from regraft.data.interactions import INTERACTIONS, TIME, Batch, Cells
+from regraft.data.interactions import EVENT_ID, INTERACTIONS, TIME, Batch, Cells
 from regraft.data.readers._clock import EARLIEST, Clock
 from regraft.data.readers.lines import Part, set_aside
 
@@ -19,8 +19,8 @@ TRUTH = {"true": "1", "false": "0"}
 def batches(parts: Iterable[Part], clock: Clock, mixed: bool = False) -> Iterator[Batch]:
     """Canonical batches of a log.
 
-    Parts hold `user_id, item_id, timestamp`, and `value` or `event` where the log has them. Without `value`
-    the log is implicit: every value is null. A missing value is a bad value, unless the log is `mixed`
+    Parts hold `user_id, item_id, timestamp`, and `value`, `event` or `event_id` where the log has them. Without
+    `value` the log is implicit: every value is null. A missing value is a bad value, unless the log is `mixed`
     (some of its events have none). Raises DataError where the times were read in a wrong unit.
     """
     settled: Clock | None = None
@@ -49,8 +49,9 @@ def _batch(part: Part, clock: Clock, mixed: bool) -> Batch:
         .when(pl.col("timestamp") < EARLIEST)
         .then(pl.lit("early"))
     )
+    named = [_given(pl.col(EVENT_ID), None).alias(EVENT_ID)] if EVENT_ID in fields.columns else []
     checked = fields.with_columns(times.cast(TIME).alias("timestamp"), value, event.alias("event")).select(
-        *INTERACTIONS, reason.alias("reason")
+        *INTERACTIONS, *named, reason.alias("reason")
     )
     counts = {f"time:{unit}": n for unit, n in units.items()} | {f"value:{form}": n for form, n in forms.items()}
     if fields["timestamp"].dtype == pl.Float32:
@@ -122,7 +123,7 @@ def _blank(ids: pl.Series) -> pl.Series:
     return ids.is_null() | (ids.str.strip_chars() == "").fill_null(True)
 
 
-def _given(text: pl.Expr, otherwise: str) -> pl.Expr:
+def _given(text: pl.Expr, otherwise: str | None) -> pl.Expr:
     """The text without blanks around it, `otherwise` where there is none."""
     trimmed = text.cast(pl.String).str.strip_chars()
     return pl.when(trimmed.is_null() | (trimmed == "")).then(pl.lit(otherwise)).otherwise(trimmed)

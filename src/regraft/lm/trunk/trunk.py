@@ -24,6 +24,7 @@ from regraft.data.stream import Stream, ranges
 from regraft.lm.batches import TokenBatch, batches, grouped
 from regraft.lm.encode import Blocks
 from regraft.lm.fast.side_by_side import cpu_seconds, side_by_side
+from regraft.lm.owner import owners_of
 from regraft.lm.trunk.split import Split
 from regraft.lm.trunk.trunk_store import TrunkStore
 
@@ -42,9 +43,7 @@ class Trunk:
 
     def keyed(self, blocks: Blocks, view: Stream) -> Blocks:
         """The blocks with the key of every part and the owner of every block."""
-        users, index = np.unique(blocks.user, return_inverse=True)
-        named = view.user_ids.gather(users).to_list()
-        owner = np.stack([owner_of(user) for user in named])[index] if len(users) else np.zeros((0, 2), np.uint64)
+        owner = owners_of(view.user_ids, blocks.user)
         return replace(blocks, keys=_chain(blocks, owner), owner=owner)
 
     def fill(self, blocks: Blocks, max_tokens: int = 16_384) -> None:
@@ -118,11 +117,6 @@ class Trunk:
             parts.key[new], parts.owner[new], parts.length[new], states.reshape(-1, states.shape[-1])[place].cpu(),
             cpu * len(place) / max(1, tokens),
         )  # fmt: skip
-
-
-def owner_of(user_id: object) -> np.ndarray:
-    """Names a user in the store [2] without telling who it is to those who do not know the id."""
-    return np.frombuffer(blake2b(str(user_id).encode(), digest_size=16, person=b"regraft owner").digest(), np.uint64)
 
 
 def _complete(step: list[TokenBatch]) -> bool:

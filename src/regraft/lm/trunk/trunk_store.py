@@ -16,7 +16,6 @@ import re
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -340,66 +339,9 @@ def files(folder: Path) -> Sequence[Path]:
     return sorted(path for path in folder.glob(f"*{SUFFIX}") if SHARD.fullmatch(path.name))
 
 
-# -- from outside a run ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Held:
-    """What a cache holds; `newest` is the time of its last file, None where it has none."""
-
-    made_for: dict[str, Any]
-    tokens: int
-    bytes: int
-    newest: float | None
-
-
-def within(folder: Path) -> list[Path]:
-    """The caches in a folder, or the folder itself. Raises ModelError where there is no such folder."""
-    if not folder.is_dir():
-        raise ModelError(f"folder '{folder}'", "is not there", "the folder that runs are written to")
-    caches = [folder] if (folder / META).is_file() else sorted(meta.parent for meta in folder.glob(f"trunk-*/{META}"))
-    for cache in caches:
-        described(cache)
-    return caches
-
-
-def held(folder: Path) -> Held:
-    """What a cache holds, without reading its states."""
+def opened(folder: Path) -> TrunkStore:
+    """A cache as it lies there, whatever it was made for."""
     made_for = described(folder)
-    stats = [path.stat() for path in files(folder)]
-    total = sum(stat.st_size for stat in stats)
-    store = _opened(folder, made_for)
-    return Held(
-        made_for, sum(len(s.states) for s in store.shards), total, max((stat.st_mtime for stat in stats), default=None)
-    )
-
-
-def forget(folder: Path, owner: np.ndarray) -> int:
-    """Removes one owner's parts [2] from a cache; how many there were."""
-    return _opened(folder, described(folder)).forget(owner[None])
-
-
-def prune(folders: Sequence[Path], days: float | None, gib: float | None) -> dict[Path, int]:
-    """Removes files older than `days`, then the oldest beyond `gib`; gives their sizes. Empty caches go."""
-    there = {path: path.stat() for folder in folders for path in files(folder)}
-    there = dict(sorted(there.items(), key=lambda each: each[0].name))
-    removed: dict[Path, int] = {}
-    total = sum(stat.st_size for stat in there.values())
-    for path, stat in there.items():
-        old = days is not None and time.time() - stat.st_mtime > days * 86400
-        if old or (gib is not None and total > gib * GIB):
-            remove(path)
-            removed[path] = stat.st_size
-            total -= stat.st_size
-    for folder in folders:
-        if not files(folder):
-            remove(folder / META)
-            with suppress(OSError):  # what others put there stays
-                folder.rmdir()
-    return removed
-
-
-def _opened(folder: Path, made_for: dict[str, Any]) -> TrunkStore:
     return TrunkStore(folder, int(made_for["width"]), getattr(torch, str(made_for["dtype"])), GIB, made_for)
 
 

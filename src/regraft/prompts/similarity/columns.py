@@ -10,5 +10,6 @@ from regraft.prompts.similarity.terms import Terms, values
 class Columns(Terms):
     rung = "content columns"
 
-    def terms(self, columns: list[str], texts: tuple[Any, ...]) -> list[str]:
+    @staticmethod
+    def terms(columns: tuple[str, ...], texts: tuple[Any, ...]) -> list[str]:
         return values(columns, texts)

@@ -13,6 +13,7 @@ WORD = re.compile(r"\w+")
 class Tfidf(Terms):
     rung = "text vectors"
 
-    def terms(self, columns: list[str], texts: tuple[Any, ...]) -> list[str]:
+    @staticmethod
+    def terms(columns: tuple[str, ...], texts: tuple[Any, ...]) -> list[str]:
         words = [word for text in texts if text for word in WORD.findall(str(text).lower())]
         return words + values(columns, texts)

@@ -6,7 +6,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.stats import kendalltau
 
 from regraft.release.evidence import Finding, Judged, Limits
 
@@ -21,6 +20,8 @@ class Churn(Limits):
         n = int(rows.sum())
         if n < self.least or not all(np.ptp(scores[rows]) > 0 for scores in (judged.old, judged.new)):
             return Finding("churn", "pass", f"{n:,} rows are too few, or too much alike, to decide by", {"n": n})
+        from scipy.stats import kendalltau  # most of a second, that most commands need not wait
+
         changed = float(1 - kendalltau(judged.old[rows], judged.new[rows]).statistic) / 2
         said = f"{changed:.1%} of the pairs of the newest held-out rows change their order (at most {self.most:.0%})"
         return Finding("churn", "keep" if changed > self.most else "pass", said, {"changed": changed, "n": n})

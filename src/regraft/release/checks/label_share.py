@@ -11,6 +11,7 @@ from regraft.release.evidence import Day, Finding, Limits, too_few
 
 class LabelShare(Limits):
     when: ClassVar[Literal["before"]] = "before"
+    anchored: ClassVar[bool] = True
     deviations: float = Field(6.0, gt=0, description="robust standard deviations from the median of earlier days")
     points: float = Field(0.2, gt=0, le=1, description="difference for which half as many deviations are too many")
 

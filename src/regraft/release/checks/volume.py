@@ -12,6 +12,7 @@ from regraft.release.evidence import FEW_DAYS, Day, Finding, Limits, too_few
 
 class Volume(Limits):
     when: ClassVar[Literal["before"]] = "before"
+    anchored: ClassVar[bool] = True
     least: float = Field(0.5, ge=0, description="rows, as a multiple of the median of earlier days")
     most: float = Field(2.0, gt=0)
     deviations: float = Field(4.0, gt=0, description="robust standard deviations of the root of the rows")

@@ -1,6 +1,7 @@
 """The child process of a job: runs the command that was asked for and writes down its lines and its end.
 
-It outlives the dashboard. The command takes the site's lease itself, so that two jobs never work at once.
+It outlives the dashboard or the server that started it. The command takes the site's lease itself, so that two jobs
+never work at once; a job that another process has begun is left to it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ EVERY = 0.5  # seconds between two notes of progress
 RIGHT = (0, 10, 30)  # exit codes of a command that did its work: promoted, kept, held
 
 
-def start(site: Path, job: Job) -> None:
-    """Starts the child process of a job."""
-    subprocess.Popen(
-        [sys.executable, "-m", "regraft.dashboard.worker", str(site), str(job.id)],
+def start(site: Path, job: Job) -> subprocess.Popen[bytes]:
+    """Starts the child process of a job; its exit code is the command's."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "regraft.release.worker", str(site), str(job.id)],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
@@ -44,11 +45,12 @@ def gone(job: Job) -> bool:
 
 
 def work(site: Site, number: int) -> int:
-    """Runs a job to its end; gives the command's exit code."""
+    """Runs a job to its end; gives the command's exit code, 0 where the job is not waiting any more."""
+    progress: dict[str, object] = {"lines": [], "pid": os.getpid()}
     with transaction(site.engine) as connection:
+        if not jobs.claim(connection, number, progress):
+            return 0
         job = jobs.found(connection, number)
-        progress: dict[str, object] = {"lines": [], "pid": os.getpid()}
-        jobs.put(connection, number, jobs.RUNNING, progress)
     child = subprocess.Popen(
         [sys.executable, "-m", "regraft", *job.arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace",
