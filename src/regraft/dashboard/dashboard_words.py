@@ -33,8 +33,8 @@ PERCENT = frozenset({"funnel", "staying", *(name for name, one in BY_NAME.items(
 COUNTED = ("lists", "people", "rows", "items", "yes or no", "money", "bytes")  # units of what has no interval
 COUNTS = frozenset({"update_seconds", *(name for name, one in BY_NAME.items() if one.unit in COUNTED)})
 
-PAGES = (frame, overview, updates, actions, versions, data, long_term, cost, prompts, pilot)
-WORDS: dict[str, tuple[str, str]] = {key: said for page in PAGES for key, said in page.WORDS.items()}
+FILES = (frame, overview, updates, actions, versions, data, long_term, cost, prompts, pilot)
+WORDS: dict[str, tuple[str, str]] = {key: said for file in FILES for key, said in file.WORDS.items()}
 
 
 class DashboardWords(Words):
