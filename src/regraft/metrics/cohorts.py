@@ -31,7 +31,7 @@ def cohort_return(days: pl.DataFrame, until: date) -> pl.DataFrame:
     )  # fmt: skip
     pause = pl.col("week") - pl.col("week").shift(1).over("uid")
     new = pause.is_null() | (pause > timedelta(weeks=SILENT))
-    joined = weeks.filter(new & (pl.col("week") >= first)).rename({"week": "joined"})
+    joined = weeks.filter(new & (pl.col("week") >= first)).select("uid", joined="week")
     size = dict(joined.group_by("joined").len().iter_rows())
     after = (pl.col("week") - pl.col("joined")).dt.total_days() // 7
     there = joined.join(weeks, on="uid").group_by("joined", after.alias("after")).len().rows_by_key(["joined", "after"])
