@@ -21,7 +21,7 @@ from regraft.dashboard.pages import PAGES
 from regraft.data.pseudonyms import VARIABLE
 
 MENU = [page.path for page in PAGES if page.group]
-MADE, STARTED = 400.0, 60.0  # seconds that a busy machine may take
+MADE, STARTED = 1500.0, 200.0  # seconds that a very busy machine may take; an idle one takes a minute or two
 
 
 @contextmanager
@@ -42,6 +42,8 @@ def demo(folder: Path, within: float) -> Iterator[str]:
                 if caller.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.2)
+        else:
+            raise AssertionError(f"not there after {within:.0f} s: {folder.with_name('said.txt').read_text()}")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -72,7 +74,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(2400)
 def test_the_demo_is_made_once_and_every_page_of_it_can_be_read(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     with demo(folder, MADE) as address:
@@ -81,7 +83,8 @@ def test_the_demo_is_made_once_and_every_page_of_it_can_be_read(tmp_path: Path) 
         assert all('<html lang="ja">' in read(f"{address}{path}?lang=ja") for path in MENU)
         said = (tmp_path / "said.txt").read_text()
     assert len(re.findall(r"^Day \d+ of \d+: [\d,]+ lists, and an update$", said, re.MULTILINE)) == BEFORE + PILOT
-    assert 'class="light ' in pages["/pilot"] and "too few people" not in pages["/pilot"].split("Conversion")[0]
+    primary = pages["/pilot"].split('id="table-effects"')[1].split("<tr>")[2]
+    assert 'class="light ' in pages["/pilot"] and "too few people" not in primary
     assert 'class="map"' in pages["/long-term"]
     made = (folder / SITE / "state.db").stat().st_ino
     with demo(folder, STARTED) as address:

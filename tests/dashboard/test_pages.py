@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from dashboard.conftest import HOST, Board
 from regraft.dashboard.app import make_app
-from regraft.dashboard.dashboard_words import WORDS
+from regraft.dashboard.dashboard_words import FILES, WORDS
 from regraft.dashboard.pages import PAGES
 from regraft.release.cost import CURVE
 from regraft.state import files, ledger
@@ -37,6 +37,10 @@ def test_the_policy_of_a_page_allows_nothing_from_elsewhere(board: Board) -> Non
     policy = board.client.get("/").headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
     assert "unsafe" not in policy
+
+
+def test_a_phrase_stands_in_one_file_of_words_alone() -> None:
+    assert len(WORDS) == sum(len(file.WORDS) for file in FILES)
 
 
 def test_every_phrase_is_said_in_both_languages_with_the_same_places() -> None:

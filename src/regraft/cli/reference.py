@@ -180,7 +180,8 @@ LEVELS = (
     ("data", "data/readers", "prompts", "prompts/similarity", "metrics", "state"),
     ("baselines", "lm", "lm/tasks", "lm/trunk", "lm/fast"),
     ("strategies", "setup", "report"),
-    ("arena", "pilot", "release", "release/checks", "serving", "serving/candidates", "testing"),
+    ("arena", "pilot", "privacy", "release", "release/checks", "serving", "serving/candidates", "studio", "testing"),
+    ("dashboard", "dashboard/pages", "dashboard/words"),
     ("cli",),
 )
 

@@ -1,0 +1,102 @@
+"""What each action does and what is at risk: what a person reads before they confirm."""
+
+from __future__ import annotations
+
+WORDS = {
+    "effect": ("What it does", "効果"),
+    "risk": ("What is at risk", "リスク"),
+    "effect update": (
+        "Takes in the next day's rows, judges them, renews the contenders, and puts the new version in service if the gate passes it.",
+        "次の日のデータを取り込み、判定し、モデルを更新します。ゲートを通れば新しいバージョンを公開します。",
+    ),
+    "risk update": (
+        "Takes minutes of computing. Running servers follow a new version within a second; it can be rolled back.",
+        "数分の計算がかかります。新しいバージョンには稼働中のサーバーが 1 秒以内に追随します。元に戻せます。",
+    ),
+    "effect accept": (
+        "Lets the held day pass: its rows become part of the data, and the contenders learn from them.",
+        "保留中の日を通します。データに加わり、モデルが学習します。",
+    ),
+    "risk accept": (
+        "If the rows are wrong, as the gate suspects, versions learn what is wrong. They can be taken out again with a rollback.",
+        "ゲートの疑い通りデータに誤りがあれば、誤りを学習します。ロールバックで取り除けます。",
+    ),
+    "effect skip": (
+        "Closes the held day without learning from it: its rows are left out from now on.",
+        "保留中の日から学習せずに締めます。そのデータは今後使われません。",
+    ),
+    "risk skip": (
+        "What people did on that day is lost to the recommender.",
+        "その日の行動は推薦に反映されなくなります。",
+    ),
+    "effect promote": (
+        "The gate compares {version} with {champion}, which is in service. If it passes, everybody is served by it within a second.",
+        "公開中の {champion} と {version} をゲートが比較します。通れば 1 秒以内に全員に使われます。",
+    ),
+    "risk promote": (
+        "Recommendations change for everybody at once. It can be rolled back within seconds.",
+        "全員の推薦が一度に変わります。数秒で元に戻せます。",
+    ),
+    "effect rollback": (
+        "{version} takes the place of {champion}: everybody is served by it within a second.",
+        "{champion} に代わって {version} が 1 秒以内に全員に使われます。",
+    ),
+    "risk rollback": (
+        "What was learnt since then is not served; the rows stay. The next update renews from there on.",
+        "それ以降の学習は使われません（データは残ります）。次の更新はそこから続きます。",
+    ),
+    "effect erase": (
+        "Goes on with every erasure that was asked for: data, caches and models that saw the person.",
+        "依頼されたすべての消去を続けます（データ、キャッシュ、その人を学習したモデル）。",
+    ),
+    "risk erase": (
+        "It cannot be undone. Versions that saw the person are destroyed; those in use are trained again first.",
+        "元に戻せません。その人を学習したバージョンは破棄され、使用中のものは再学習されます。",
+    ),
+    "ledger note": (
+        "Who asked for it and which command ran is written into the ledger.",
+        "依頼者と実行したコマンドは台帳に記録されます。",
+    ),
+    "confirm do": ("Yes: {what}", "はい：{what}"),
+    "cancel": ("No, go back", "いいえ、戻る"),
+    "job asked": ("Asked by {name}.", "依頼者：{name}"),
+    "job runs": ("It runs in a process of its own; this page may be closed.", "別のプロセスで動いています。このページは閉じても構いません。"),
+    "job gone": ("The process is gone without a result. Run the command again: finished steps are kept.", "結果を残さずに終了しました。もう一度コマンドを実行してください。済んだ手順は残っています。"),
+    "job code": ("Exit code {code}", "終了コード {code}"),
+    "code 0": ("Done.", "完了しました。"),
+    "code 10": ("Done; the old version stays, the gate did not let the new one pass.", "完了しました。ゲートを通らなかったため、旧版のままです。"),
+    "code 20": ("Stopped: a problem with the data.", "データに問題があり中止しました。"),
+    "code 30": ("Done; the day waits for a person.", "完了しました。この日は人の判断を待っています。"),
+    "code other": ("Could not be done; the last lines say why.", "実行できませんでした。理由は最後の行にあります。"),
+    "output": ("What it said", "出力"),
+    "act update": ("Close the next day", "次の日を締める"),
+    "act accept": ("Accept this day", "この日を受け入れる"),
+    "act skip": ("Skip this day", "この日を除外する"),
+    "act promote": ("Put in service", "公開する"),
+    "act rollback": ("Go back to it", "これに戻す"),
+    "act erase": ("Go on with erasures", "消去を続ける"),
+    "act try": ("Test on 200 examples", "200 例でテスト"),
+    "act approve": ("Approve", "承認する"),
+    "act live": ("Put in use", "使用する"),
+    "effect try": ("Template {template} and the one in use learn from the same days and foresee 200 examples of the newest ones.", "テンプレート {template} と使用中のものが同じ日から学習し、最新の 200 例を予測します。"),
+    "risk try": ("Takes minutes of computing; nothing that is served changes.", "数分の計算がかかります。配信には影響しません。"),
+    "effect approve": ("Template {template} may go live from now on.", "テンプレート {template} を使用できるようにします。"),
+    "risk approve": ("Nothing changes yet. One with an error in it is refused.", "まだ何も変わりません。エラーのあるものは拒否されます。"),
+    "effect live": ("Contenders that name no template of their own learn from template {template} at the next update.", "独自のテンプレートを指定していない候補は、次の更新から {template} で学習します。"),
+    "risk live": ("New versions read another text; the gate judges them before they are served.", "新しいバージョンは別の文を読みます。公開前にゲートが判定します。"),
+    "act start": ("Start the pilot", "試験を始める"),
+    "act ramp": ("Enrol more people", "参加者を増やす"),
+    "act extend": ("Extend", "延長する"),
+    "act stop": ("Stop the pilot", "試験を終了する"),
+    "act decide": ("Do what the numbers say", "判定に従う"),
+    "effect start": ("{share} of all people (as a share of 1) enter {pilot}: half of them are served the challenger from now on.", "全利用者の {share}（1 が全員）が {pilot} に参加し、その半数に挑戦者を使います。"),
+    "risk start": ("If the challenger is worse, that half notices. The pilot can be stopped within a second.", "挑戦者が劣っていれば、その半数に影響します。1 秒以内に止められます。"),
+    "effect ramp": ("{share} of all people (as a share of 1) are in {pilot}. Nobody changes arm.", "{pilot} の参加者を全体の {share}（1 が全員）に増やします。群は変わりません。"),
+    "risk ramp": ("More people see the challenger. The share can grow, never shrink; the pilot can be stopped.", "挑戦者を見る人が増えます。割合は減らせませんが、試験は終了できます。"),
+    "effect extend": ("People enter {pilot} for {weeks} more weeks. The intervals stay valid.", "{pilot} の参加期間を {weeks} 週間延ばします。区間は有効なままです。"),
+    "risk extend": ("The decision comes later; half of those enrolled are served the challenger for longer.", "決定が遅れ、参加者の半数に挑戦者を使う期間が延びます。"),
+    "effect stop": ("{pilot} ends without a decision: everybody is served {champion} again within a second.", "{pilot} を決定せずに終了します。1 秒以内に全員が {champion} に戻ります。"),
+    "risk stop": ("Nobody new enters; what is not known by now stays unknown. It can still be decided on.", "新しい参加者は増えず、今わからないことはわからないままです。後から決定はできます。"),
+    "effect decide": ("Does what the verdict of {pilot} says: rolls the challenger out in place of {champion}, or ends the pilot; nothing where it says extend. Decision and evidence go into the ledger.", "{pilot} の判定に従います：{champion} に代えて挑戦者を展開するか、試験を終了します。「継続」なら何もしません。決定と根拠は台帳に残ります。"),
+    "risk decide": ("A roll-out changes recommendations for everybody within a second; it can be rolled back.", "展開すると 1 秒以内に全員の推薦が変わります。元に戻せます。"),
+}  # fmt: skip

@@ -1,0 +1,35 @@
+"""Words of the pages Data and privacy, and Arena."""
+
+from __future__ import annotations
+
+WORDS = {
+    "stored title": ("What is stored", "保存されているもの"),
+    "rows stored": ("Rows", "行数"),
+    "people known": ("People", "人数"),
+    "storage": ("Storage", "容量"),
+    "days stored": ("Days", "日数"),
+    "day range": ("{first} to {last}", "{first} から {last}"),
+    "objected": ("Object to learning", "学習拒否"),
+    "stored note": ("Ids of people are kept apart, under a key; the data holds random numbers in their place.", "利用者の ID は鍵付きで別に保管し、データには乱数だけを入れています。"),
+    "figure stored": ("Stored rows by day of the event", "日ごとの保存行数"),
+    "rows by day": ("Rows by day", "日ごとの行数"),
+    "came title": ("What came in", "取り込み"),
+    "source": ("Source", "出所"),
+    "rows in": ("Rows in", "受領"),
+    "accepted": ("Accepted", "採用"),
+    "set aside": ("Set aside", "除外"),
+    "already there": ("Already there", "既存"),
+    "rolled back": ("rolled back", "取り消し"),
+    "erasures title": ("Erasures", "消去"),
+    "erasures note": ("Newest first. Nobody is named here: the certificate is in the site's folder.", "新しい順。氏名や ID は表示しません。証明書はサイトのフォルダーにあります。"),
+    "no erasures": ("Nobody has asked to be erased.", "消去の依頼はありません。"),
+    "asked on": ("Asked on", "依頼日"),
+    "due by": ("Due by", "期限"),
+    "step": ("Step", "段階"),
+    "reports title": ("Reports", "報告書"),
+    "arena note": ("A report compares contenders on this site's own past: who foresees best, who forgets, what each costs.", "報告書は、このサイト自身の過去で候補を比較します（予測の良さ、忘却、費用）。"),
+    "no reports": ("No comparison has been run on this site yet.", "このサイトではまだ比較していません。"),
+    "file": ("File", "ファイル"),
+    "size": ("Size", "サイズ"),
+    "made on": ("Made on", "作成日"),
+}  # fmt: skip
