@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from regraft.baselines.blind import FIT_PERIODS, kept, out_of_sample
 from regraft.testing._ground import learnable, small_stream
@@ -33,7 +34,8 @@ def test_of_a_single_period_the_last_rows_are_held_out() -> None:
     assert calls == [(1, 1)] and len(examples) == round(0.3 * len(past))
 
 
-def test_what_is_fitted_on_a_past_is_kept_for_a_few_closes() -> None:
+def test_what_is_fitted_on_a_past_is_kept_for_a_few_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regraft.baselines.blind.KEPT", 4)
     stream, made = STREAM.until(6), []
     pasts = [learnable(stream, p) for p in (1, 2, 3, 4, 5)]
     for past in (*pasts, pasts[4], pasts[0]):
