@@ -191,13 +191,14 @@ class _Door:
         return RedirectResponse(page, 303)
 
     def _frame(self, request: Request, who: ApiKey | None = None) -> dict[str, Any]:
-        """What every page knows of its request."""
+        """What every page knows of its request; `given` is what its address says beside the view."""
+        view = View.of(dict(request.query_params), request.headers.get("accept-language", ""))
         return {
-            "view": View.of(dict(request.query_params), request.headers.get("accept-language", "")),
+            "view": view,
             "path": request.url.path,
             "who": who or self.sessions.who(request),
             "token": self.sessions.token(request),
-            "given": dict(request.query_params),
+            "given": {key: value for key, value in request.query_params.items() if key not in vars(view)},
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from regraft.report.report_words import LANGUAGES
@@ -36,11 +37,14 @@ class View:
         )  # fmt: skip
 
     def address(self, path: str, **changes: str | int) -> str:
-        """The address of a page under this view, with some of it changed; defaults are left out."""
+        """The address of a page under this view, with some of it changed."""
+        return f"{path}?{urlencode(self.given(**changes))}"
+
+    def given(self, **changes: str | int) -> dict[str, Any]:
+        """What an address says of this view, with some of it changed; defaults are left out."""
         shown = vars(replace(self, **changes))  # type: ignore[arg-type]
         plain = vars(View())
-        given = {key: value for key, value in shown.items() if value != plain[key] or key == "lang"}
-        return f"{path}?{urlencode(given)}"
+        return {key: value for key, value in shown.items() if value != plain[key] or key == "lang"}
 
     def days(self, newest: str) -> tuple[str, str]:
         """First and last day shown, both inclusive; they span whole weeks."""
