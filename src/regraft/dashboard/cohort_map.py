@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from regraft.dashboard.charts import NUMBERS, Chart, Row
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.metrics.cohorts import WEEKS
+from regraft.release.long_term import COHORTS, by_after
 from regraft.state import aggregates
 
-MEASURE, AFTER = "cohort_return", "after="
 SHADES = 9  # the darkest
 
 
@@ -39,18 +39,16 @@ class CohortMap(Chart):
 def cohort_map(connection: Connection, last: str, words: DashboardWords) -> CohortMap:
     """The map of the thirteen weeks up to the day `last`; of everybody, whatever arm or kind of people is looked at."""
     since = (date.fromisoformat(last) - timedelta(days=7 * (WEEKS + 1) - 1)).isoformat()
-    found = aggregates.read(connection, [MEASURE], since, last, segment=None)
-    rows = found.filter(pl.col("segment").str.starts_with(AFTER)).with_columns(
-        after=pl.col("segment").str.strip_prefix(AFTER).cast(pl.Int64)
-    )
+    found = aggregates.read(connection, [COHORTS], since, last, segment=None)
+    rows = by_after(found)
     told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
     if not told.height:
-        return CohortMap(MEASURE, "long_term", "hidden" if rows.height else "empty")
+        return CohortMap(COHORTS, "long_term", "hidden" if rows.height else "empty")
     weeks = rows["day"].unique().sort().to_list()
     numbers = told.sort("day", "after").select("day", "after", *NUMBERS[2:])
     cells = _cells(rows, weeks, float(told["value"].max()), words)  # type: ignore[arg-type]
     return CohortMap(
-        MEASURE, "long_term", "", rows=_table(rows, weeks, words), numbers=numbers, weeks=tuple(weeks),
+        COHORTS, "long_term", "", rows=_table(rows, weeks, words), numbers=numbers, weeks=tuple(weeks),
         cells=tuple(cells), width=max(rows["after"].to_list()),
     )  # fmt: skip
 

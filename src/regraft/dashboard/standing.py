@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from regraft.release.long_term import AFTER
 from regraft.release.runs import date_of
 from regraft.setup.site import DAY, Site
 from regraft.state import aggregates, versions
@@ -14,7 +15,7 @@ from regraft.state.database import transaction
 from regraft.state.tables import aggregates as numbers
 from regraft.state.tables import alias_history, ledger
 
-NO_PEOPLE = ("version=", "contender=", "after=")  # segments that are no choice of people
+NO_PEOPLE = ("version=", "contender=", AFTER)  # segments that are no choice of people
 STALE = 2  # days after which the newest closed day is old
 
 

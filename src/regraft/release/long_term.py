@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -20,6 +21,7 @@ from regraft.state.aggregates import Aggregate
 MONTH = 28  # days: four whole weeks
 STAYING, GAIN = CURVES = "staying", "gain_so_far"  # their points are segments
 COHORTS = "cohort_return"  # a map: its points are segments too
+AFTER = "after="  # how the segment of a point begins; days or weeks follow
 
 
 def window(quiet: int) -> int:
@@ -53,16 +55,24 @@ def long_term(days: pl.DataFrame, day: str, quiet: int) -> Iterator[Aggregate]:
 
 
 def _curve(day: str, measure: str, points: pl.DataFrame, arm: str = "") -> Iterator[Aggregate]:
-    for point in points.iter_rows(named=True):
-        found = Estimate(*(point[name] for name in ("value", "low", "high", "n")))
-        yield row(day, measure, found, arm, f"after={point['after']:02d}")
+    return (_point(day, measure, point, arm) for point in points.iter_rows(named=True))
+
+
+def _point(day: str, measure: str, point: dict[str, Any], arm: str = "") -> Aggregate:
+    found = Estimate(*(point[name] for name in ("value", "low", "high", "n")))
+    return row(day, measure, found, arm, f"{AFTER}{point['after']:02d}")
+
+
+def by_after(rows: pl.DataFrame) -> pl.DataFrame:
+    """The points of curves or maps among aggregates, with `after` as a number."""
+    after = pl.col("segment").str.strip_prefix(AFTER).cast(pl.Int64, strict=False)
+    return rows.filter(pl.col("segment").str.starts_with(AFTER)).with_columns(after=after).drop_nulls("after")
 
 
 def cohort_map(days: pl.DataFrame, until: date) -> Iterator[Aggregate]:
     """Which part of the new people of a week came back in each week since. `days`: of cohorts.SPAN days."""
     for point in cohorts.cohort_return(days, until).iter_rows(named=True):
-        found = Estimate(*(point[name] for name in ("value", "low", "high", "n")))
-        yield row(point["joined"].isoformat(), COHORTS, found, segment=f"after={point['after']:02d}")
+        yield _point(point["joined"].isoformat(), COHORTS, point)
 
 
 def _returned(days: pl.DataFrame, until: date, arm: str) -> Iterator[Aggregate]:

@@ -67,10 +67,10 @@ class Data:
         """By which facts know a person; a stranger goes by the pseudonym."""
         return self.uids.get(pseudonym, pseudonym)
 
-    def tell(self, rows: Iterable[Mapping[str, Any]], split: Split) -> None:
-        """Moves facts on by those of the spooled events that count on this side."""
-        for row in rows:
-            arm, label = split.arm(row["pseudonym"]), self.rule.of(row["event"], row["value"])
+    def tell(self, rows: Iterable[Mapping[str, Any]], arms: Iterable[str]) -> None:
+        """Moves facts on by those of the spooled events, each of a person of an arm, that count on this side."""
+        for row, arm in zip(rows, arms, strict=True):
+            label = self.rule.of(row["event"], row["value"])
             if label is None or not hears(self.side, arm):
                 continue  # as in training: a rule about values does not speak of every event
             alone = keeps_alone(self.side, arm)
@@ -102,9 +102,10 @@ class Standing:
 
     def tell(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Moves facts on by spooled events, on every side that they count on."""
+        arms = [self.stamp.split.arm(row["pseudonym"]) for row in rows]
         for data in (self.data, self.apart):
             if data is not None:
-                data.tell(rows, self.stamp.split)
+                data.tell(rows, arms)
 
 
 def stamp(connection: Connection, holdout: float = 0.0) -> Stamp:

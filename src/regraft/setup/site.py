@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, select
 from regraft.data import spool, store
 from regraft.data.assign import CONTROL, TREATMENT
 from regraft.data.build import build_stream
+from regraft.data.interactions import by_arrival
 from regraft.data.labels import LabelRule
 from regraft.data.periods import EARLIEST, Cuts, Periods
 from regraft.data.served import asked_when_shown
@@ -176,7 +177,7 @@ class Site:
         rows = self.with_meaning(self._read(False, None)[0])
         rows = rows.filter(pl.col("known_at").dt.epoch("ms") < cuts.end)
         objects = pl.col("uid").is_in(list(people))
-        return pl.concat([rows.filter(objects), alone(rows.filter(~objects), side)]).sort("known_at", "row_id")
+        return by_arrival(pl.concat([rows.filter(objects), alone(rows.filter(~objects), side)]))
 
     def with_meaning(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows that the label rule speaks of: all where it is about events; under others none that was shown only.

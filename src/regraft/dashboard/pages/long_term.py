@@ -13,7 +13,7 @@ from regraft.dashboard.dashboard_words import LASTING, DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import EACH, View
 from regraft.metrics.survival import HORIZON
-from regraft.release.long_term import GAIN, STAYING
+from regraft.release.long_term import GAIN, STAYING, by_after
 from regraft.report.by_age import by_age
 from regraft.report.since import since
 from regraft.setup.site import Site
@@ -43,10 +43,7 @@ def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart
     told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
     if not told.height:
         return Chart(STAYING, "long_term", "hidden" if rows.height else "empty")
-    told = told.filter(pl.col("day") == told["day"].max()).with_columns(
-        after=pl.col("segment").str.strip_prefix("after=").cast(pl.Int64, strict=False)
-    )
-    told = told.drop_nulls("after").sort("arm", "after")
+    told = by_after(told.filter(pl.col("day") == told["day"].max())).sort("arm", "after")
     ends = told.with_columns(pl.col("low", "high").fill_null(pl.col("value")))
     curves = tuple(
         (str(arm), tuple(part.select("after", "value", "low", "high").iter_rows()))
@@ -64,10 +61,8 @@ def _gain(connection: Connection, words: DashboardWords) -> Chart:
     told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
     if not told.height:
         return Chart(GAIN, "long_term", "hidden" if rows.height else "empty")
-    told = told.filter(pl.col("day") == told["day"].max()).with_columns(
-        after=pl.col("segment").str.strip_prefix("after=").cast(pl.Int64), low=pl.col("low").fill_null(NAN),
-        high=pl.col("high").fill_null(NAN),
-    ).sort("after")  # fmt: skip
+    told = by_after(told.filter(pl.col("day") == told["day"].max())).sort("after")
+    told = told.with_columns(pl.col("low", "high").fill_null(NAN))
     points = tuple(told.select("after", "value", "low", "high").iter_rows())
     drawn = since(points, "long_term-gain", words.measure(GAIN), words("gain axis"))
     last = told.row(-1, named=True)

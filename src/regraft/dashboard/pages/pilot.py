@@ -76,14 +76,10 @@ def _funnel(rows: list[dict[str, Any]], pilot: Pilot, now: Standing, words: Dash
     lift = float(pilot.plan["plan"]["minimum_lift"])
     label = f"{words('m funnel')}: {days[0]} – {days[-1]}"
     drawn = by_day((line,), now.live_days, "pilot-funnel", label, True, days[0], days[-1], (0.0, lift))
-    last = told[-1]
     cells = [
         Row(day, share_of(day, (days[0], days[-1])), (_said(row, words),)) for day, row in zip(days, told, strict=True)
     ]
-    latest = Latest(
-        words.signed(last["relative"]), words.ends(last["relative_low"], last["relative_high"], True),
-        f"{last['n_control'] + last['n_treatment']:,}", days[-1],
-    )  # fmt: skip
+    latest = _latest(told[-1], days[-1], words)
     return Chart("funnel", "pilot", "", (latest,), drawn, (words("m funnel"),), tuple(cells))
 
 
@@ -96,11 +92,7 @@ def by_exposure_chart(rows: list[dict[str, Any]], words: DashboardWords) -> Char
     drawn = since(points, "pilot-exposure", words("m exposure"), words("exposure axis"), True)
     first, longest = told[0]["day"], max(told[-1]["day"] - told[0]["day"], 1)
     table = tuple(Row(f"{row['day']}", (row["day"] - first) / longest, (_said(row, words),)) for row in told)
-    last = told[-1]
-    latest = Latest(
-        words.signed(last["relative"]), words.ends(last["relative_low"], last["relative_high"], True),
-        f"{last['n_control'] + last['n_treatment']:,}", words("exposure day", day=last["day"]),
-    )  # fmt: skip
+    latest = _latest(told[-1], words("exposure day", day=told[-1]["day"]), words)
     return Chart("exposure", "pilot", "", (latest,), drawn, (words("m exposure"),), table)
 
 
@@ -120,6 +112,11 @@ def _too_little(rows: list[dict[str, Any]], words: DashboardWords) -> str:
     """How many people of the smaller arm there are, and how many there must be."""
     n = max((min(row["n_control"], row["n_treatment"]) for row in rows), default=0)
     return words("too little people", n=f"{n:,}" if not 0 < n < HIDE else f"< {HIDE}", least=LEAST)
+
+
+def _latest(row: dict[str, Any], day: str, words: DashboardWords) -> Latest:
+    ends = words.ends(row["relative_low"], row["relative_high"], True)
+    return Latest(words.signed(row["relative"]), ends, f"{row['n_control'] + row['n_treatment']:,}", day)
 
 
 def _known(value: float | None) -> float:
