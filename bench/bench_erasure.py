@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 import yaml
-from common import ROOT, machine_words, typed
+from common import ROOT, SMALL_BASE, machine_words, typed
 from week import Server, Story
 
 from regraft.data.drift_world import DriftWorld, simulate
@@ -46,10 +46,6 @@ CONTENDERS = ("stack", "fine-tune", "replay", "lsat-merge", "analytic")
 PEOPLE = {"few": 0.05, "many": 1.0}  # places in the order of people by rows
 WORLD = DriftWorld(users=300, items=60, periods=15, seed=2, visits=0.3, taste_change_at=None)
 FIRST, HELD = 12, 2  # days that a site is made from, and the newest, which nothing learns from
-NANO = {
-    "base": {"nano": {"vocabulary": 800, "width": 48, "heads": 2, "layers": 2, "epochs": 2}},
-    "timeline": {"context": 4, "targets": 16}, "adapter": {"rank": 4}, "fit": {"epochs": 1},
-}  # fmt: skip
 STEPS = {
     "data": "files", "traces": "caches, spool", "served": "another serves", "destroyed": "versions gone",
     "remade": "retraining", "done": "proof",
@@ -88,7 +84,7 @@ def made(folder: Path, contender: str) -> None:
     (folder / "shop").mkdir(parents=True)
     told = story(folder)
     options = {"name": "shop", "data": {"label": 'event == "click"', "warm_up": 0.5}, "champion": {"use": contender}}
-    (folder / "shop" / FILE).write_text(yaml.safe_dump(options | ({} if contender == "stack" else NANO)))
+    (folder / "shop" / FILE).write_text(yaml.safe_dump(options | ({} if contender == "stack" else SMALL_BASE)))
     load_key(folder / "shop", make=True)
     init(folder / "shop", _log(told, told.days[:FIRST]))
     for day in told.days[FIRST:-HELD]:

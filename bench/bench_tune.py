@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from common import ROOT, data_file, machine_words, typed
+from common import ROOT, SMALL_BASE, data_file, machine_words, typed
 
 from regraft.arena.tune import Tuning
 from regraft.arena.tune_grid import tuned
@@ -34,10 +34,6 @@ CALM = {
 }  # fmt: skip
 GRID = {"share": [0, 1], "every": [1, 4], "days": [30, 90]}
 CLASSICAL = ("rates", "popularity")
-SMALL_BASE = {
-    "base": {"nano": {"vocabulary": 800, "width": 48, "heads": 2, "layers": 2, "epochs": 2}},
-    "timeline": {"context": 4, "targets": 16}, "adapter": {"rank": 4}, "fit": {"epochs": 1},
-}  # fmt: skip
 NANO = ({"use": "analytic", "settings": {"offset": "none"}}, "fine-tune")
 
 

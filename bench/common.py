@@ -31,6 +31,11 @@ from regraft.prompts.template import Template
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = ("measure", "peer", "ours", "theirs", "ratio", "target", "n", "machine")
+# Settings of a run or a site with a language model whose cost matters and whose skill does not.
+SMALL_BASE = {
+    "base": {"nano": {"vocabulary": 800, "width": 48, "heads": 2, "layers": 2, "epochs": 2}},
+    "timeline": {"context": 4, "targets": 16}, "adapter": {"rank": 4}, "fit": {"epochs": 1},
+}  # fmt: skip
 STEADY = 0.15  # probes that differ by more than this share make a run doubtful
 
 
