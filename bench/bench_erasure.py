@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 import yaml
+from by_day import days_of, of_days, write_log
 from common import ROOT, SMALL_BASE, machine_words, typed
 from week import Server, Story
 
@@ -71,9 +71,8 @@ def story(folder: Path) -> Story:
     """A site in a folder of its own, with the keys that belong to it."""
     simulated = simulate(WORLD)
     rows = simulated.interactions.drop("line").sort("timestamp")
-    days = sorted(rows["timestamp"].dt.strftime("%Y-%m-%d").unique().to_list())
     os.environ[VARIABLE] = str(folder / "vault.key")  # for what is read here, too
-    return Story(folder, rows, simulated.items, days, environment=dict(os.environ))
+    return Story(folder, rows, simulated.items, days_of(rows), environment=dict(os.environ))
 
 
 def made(folder: Path, contender: str) -> None:
@@ -101,11 +100,7 @@ def _take(told: Story, days: list[str]) -> None:
 
 
 def _log(told: Story, days: list[str]) -> Path:
-    place = told.out / days[0]
-    place.mkdir()
-    told.rows.filter(pl.col("timestamp").dt.strftime("%Y-%m-%d").is_in(days)).write_csv(place / "interactions.csv")
-    told.items.write_csv(place / "items.csv")
-    return place / "interactions.csv"
+    return write_log(told.out / days[0], of_days(told.rows, days), told.items)
 
 
 def erased(base: Path, folder: Path, place: float) -> dict[str, Any]:
@@ -159,8 +154,7 @@ def _cpu() -> float:
 
 
 def _person(told: Story, place: float) -> str:
-    learnt = told.rows.filter(pl.col("timestamp").dt.strftime("%Y-%m-%d").is_in(told.days[:-HELD]))
-    people = learnt["user_id"].value_counts().sort("count", "user_id")["user_id"]
+    people = of_days(told.rows, told.days[:-HELD])["user_id"].value_counts().sort("count", "user_id")["user_id"]
     return str(people[round(place * (len(people) - 1))])
 
 

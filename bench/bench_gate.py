@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from by_day import day_of, days_of, of_days, write_log
 from common import ROOT
 from rates import Row, markdown, write_csv
 
@@ -55,10 +56,11 @@ SERVED = replace(CLEAN, users=300, items=100, periods=FIRST + 6)
 # -- before training: the checks of a day's rows, without a site --------------------------------------
 
 
-def days_of(world: DriftWorld) -> Iterator[tuple[pl.DataFrame, str, pl.DataFrame]]:
+def closed_days(world: DriftWorld) -> Iterator[tuple[pl.DataFrame, str, pl.DataFrame]]:
     """(rows of the 28 days before, day, its rows) for every day that has a week before it."""
-    rows = simulate(world).interactions.with_columns(day=pl.col("timestamp").dt.strftime("%Y-%m-%d"))
-    days = sorted(rows["day"].unique().to_list())
+    rows = simulate(world).interactions
+    rows = rows.with_columns(day=day_of(rows))  # worked out once for all days
+    days = days_of(rows)
     for k in range(8, len(days)):
         before = rows.filter(pl.col("day").is_in(days[max(0, k - EARLIER) : k]))
         yield stored(before), days[k], rows.filter(day=days[k]).drop("day")
@@ -75,7 +77,7 @@ def stored(rows: pl.DataFrame) -> pl.DataFrame:
 def alarms(world: DriftWorld, faults: bool) -> dict[str, list[int]]:
     """[found, n] of clean days that are held, and of every fault on every third day."""
     checks, found, n = gate.checks({}, "before"), Counter[str](), Counter[str]()
-    for k, (before, day, rows) in enumerate(days_of(world)):
+    for k, (before, day, rows) in enumerate(closed_days(world)):
         made = {"clean": rows}
         if faults and k % 3 == 0:
             made |= {name: fault(rows, np.random.default_rng([world.seed, k])) for name, fault in FAULTS.items()}
@@ -99,18 +101,14 @@ class Shop:
 
     @property
     def days(self) -> list[str]:
-        return sorted(self.rows["timestamp"].dt.strftime("%Y-%m-%d").unique().to_list())
+        return days_of(self.rows)
 
     def of(self, *wanted: str) -> pl.DataFrame:
-        return self.rows.filter(self.rows["timestamp"].dt.strftime("%Y-%m-%d").is_in(list(wanted)))
+        return of_days(self.rows, wanted)
 
     def log(self, rows: pl.DataFrame) -> Path:
         """A log file of these rows, with its items beside it."""
-        own = self.folder / "log"
-        own.mkdir(exist_ok=True)
-        rows.drop("line").write_csv(own / "interactions.csv")
-        self.items.write_csv(own / "items.csv")
-        return own / "interactions.csv"
+        return write_log(self.folder / "log", rows, self.items)
 
 
 @contextmanager

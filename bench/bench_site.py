@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import yaml
 from bench_candidates import Pairs, score_pairs
+from by_day import days_of, of_days, write_log
 from common import ROOT, Page, Row, a_real_base, arguments, gemm_probe, markdown, repeats, taken, write
 from week import CODES, Server, Story
 
@@ -47,18 +48,14 @@ def story(folder: Path, users: int, items: int, days: int) -> Story:
     made = Story(folder, rows, world.items, names, environment=environment)
     if Path(made.site, "regraft.yaml").exists():
         return made
-    log(made, "log", [day for day in sorted(rows["timestamp"].dt.strftime("%Y-%m-%d").unique()) if day < names[0]])
-    made.regraft("init", made.site, "--from", str(folder / "log" / "interactions.csv"))
+    first = log(made, "log", [day for day in days_of(rows) if day < names[0]])
+    made.regraft("init", made.site, "--from", str(first))
     return made
 
 
 def log(made: Story, name: str, days: list[str]) -> Path:
     """A log of these days, with its items."""
-    folder = made.out / name
-    folder.mkdir(parents=True, exist_ok=True)
-    made.rows.filter(made.rows["timestamp"].dt.strftime("%Y-%m-%d").is_in(days)).write_csv(folder / "interactions.csv")
-    made.items.write_csv(folder / "items.csv")
-    return folder / "interactions.csv"
+    return write_log(made.out / name, of_days(made.rows, days), made.items)
 
 
 def closed(made: Story, day: str) -> float:

@@ -31,6 +31,7 @@ from typing import Any
 
 import polars as pl
 import yaml
+from by_day import day_of, of_days, write_log
 from common import ROOT, data_file
 from leash import leash
 
@@ -79,7 +80,7 @@ class Story:
         return done.stdout
 
     def of(self, day: str) -> pl.DataFrame:
-        return self.rows.filter(pl.col("timestamp").dt.strftime("%Y-%m-%d") == day)
+        return of_days(self.rows, [day])
 
     def champion(self) -> str:
         return next(
@@ -272,13 +273,10 @@ def week(story: Story) -> None:
     nights = (
         (_usual, _killed, _held, _usual, _worse, _erased, _usual) if len(story.days) > 3 else (_killed, _held, _worse)
     )
-    tell, first = story.tell, story.rows.filter(pl.col("timestamp").dt.strftime("%Y-%m-%d") < story.days[0])
-    log = story.out / "log"
-    log.mkdir(parents=True)
-    first.write_csv(log / "interactions.csv")
-    story.items.write_csv(log / "items.csv")
+    tell, first = story.tell, story.rows.filter(day_of(story.rows) < story.days[0])
+    log = write_log(story.out / "log", first, story.items)
     tell(f"A site is made from {len(first):,} rows up to {story.days[0]}.")
-    story.regraft("init", story.site, "--from", str(log / "interactions.csv"))
+    story.regraft("init", story.site, "--from", str(log))
     tell(f"  {story.champion()} is the champion.")
     if story.challengers != "[]":
         _rewrite(Path(story.site) / "regraft.yaml", challengers=story.challengers)
