@@ -136,7 +136,7 @@ class Live:
             return len(taken)
 
     def _under_caps(self, events: Sequence[Event]) -> list[Event]:
-        """Those that may move facts: of a known item, new to the person today, and PER_PERSON of each person at most."""
+        """Those that may move facts: of a known item, new to the person today, and PER_PERSON of a person at most."""
         told = Counter({user: len(self._today[user].items) for user in {e.user for e in events} & self._today.keys()})
         taken: dict[tuple[str, str], Event] = {}
         for event in events:
