@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tether import tether
+
 REGRAFT = [sys.executable, "-m", "regraft"]
 SCOPES = ("recommend", "events", "operate", "privacy")
 
@@ -89,7 +91,7 @@ def serving(site: Path, log: Path, *options: str) -> Iterator[Server]:
     with log.open("wb") as file:
         process = subprocess.Popen(
             [*REGRAFT, "serve", str(site), "--port", str(port), *options],
-            env=environment, stdout=file, stderr=file,
+            env=environment, stdout=file, stderr=file, preexec_fn=tether,
         )  # fmt: skip
     server = Server(site, port, made.stdout.strip(), process, log)
     try:

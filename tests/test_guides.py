@@ -22,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from tether import tether
+
 ROOT = Path(__file__).parents[1]
 GUIDES = [*sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "privacy.md"]
 TAKES_A_WHILE = (pytest.mark.slow, pytest.mark.timeout(900))
@@ -92,7 +94,9 @@ class Reader:
         if line.endswith("&"):
             words = ["sh", "-c", f"exec {line[:-1]}"]
             self.running.append(
-                subprocess.Popen(words, cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL)
+                subprocess.Popen(
+                    words, cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL, preexec_fn=tether
+                )
             )
             return ""
         return self.done(["sh", "-c", line])

@@ -19,6 +19,7 @@ from cli.door import regraft
 from regraft.dashboard.demo import BEFORE, PILOT, SITE
 from regraft.dashboard.pages import PAGES
 from regraft.data.pseudonyms import VARIABLE
+from tether import tether
 
 MENU = [page.path for page in PAGES if page.group]
 MADE, STARTED = 1500.0, 200.0  # seconds that a very busy machine may take; an idle one takes a minute or two
@@ -33,7 +34,7 @@ def demo(folder: Path, within: float) -> Iterator[str]:
     environment = os.environ | {VARIABLE: str(folder.with_name("vault.key"))}
     with (folder.with_name("said.txt")).open("w") as said:
         command = [sys.executable, "-m", "regraft", "dashboard", "--demo", str(folder), "--port", str(port)]
-        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment)
+        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment, preexec_fn=tether)
     try:
         until = time.monotonic() + within
         while time.monotonic() < until:

@@ -113,13 +113,13 @@ class FactState:
         label: Sequence[int] | np.ndarray,
         happened: Sequence[bool] | np.ndarray | None = None,
         known_at: Sequence[int] | np.ndarray | None = None,
-        quiet: bool = False,
+        quiet: bool | Sequence[bool] = False,
     ) -> pl.DataFrame:
         """Adds events and gives the facts of each as of itself, to be stored in its user's history.
 
         `time` (ms) is when they happened, `known_at` when they became known, the same by default: it ascends and
         follows the last event told. `label` is 1 (liked) or 0. Events that did not happen (sampled negatives) get
-        facts and are remembered by nobody. With `quiet` they move the facts of their own users alone.
+        facts and are remembered by nobody. Those that are `quiet` move the facts of their own users alone.
 
         Raises:
             DataError: columns of different lengths, another label, or events out of time order; nothing is added.

@@ -47,7 +47,7 @@ class _Today:
     items: list[str] = field(default_factory=list)
     label: list[int] = field(default_factory=list)
     time: list[int] = field(default_factory=list)
-    facts: list[pl.DataFrame] = field(default_factory=list)
+    facts: list[tuple[pl.DataFrame, int]] = field(default_factory=list)  # of each: the table of its batch, its row
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Live:
         self._users = {name: code for code, name in enumerate(stream.user_ids)}
         self._today: dict[str, _Today] = {}
         self._held: OrderedDict[str, History] = OrderedDict()
-        self._seen: Counter[tuple[str, str]] = Counter()
+        self._seen: set[tuple[str, str]] = set()  # of today
         self._lock = threading.RLock()
 
     def _told_quietly(self, events: Sequence[Event]) -> _Quietly:
@@ -123,31 +123,47 @@ class Live:
         """Whether the item is in the catalogue or was seen in an event."""
         return item in self._place
 
-    def tell(self, event: Event) -> bool:
-        """Moves facts and the person's history on; whether it did (False: above a cap, or of an unknown item)."""
-        with self._lock:
-            told = len(self._today[event.user].items) if event.user in self._today else 0
-            if told >= PER_PERSON or self._seen[event.user, event.item] or not self.knows(event.item):
-                return False
-            # Facts want time order; an event that arrives late counts as known now.
-            self.take(event, max(self._newest, event.time))
-            return True
+    def tell(self, events: Sequence[Event]) -> int:
+        """Moves facts and people's histories on by the events, in their order, as if each were told alone.
 
-    def take(self, event: Event, known: int) -> None:
-        """Moves facts and the person's history on by an event that became known at `known` (ms), without caps."""
+        How many did: not those above a cap, nor those of unknown items.
+        """
         with self._lock:
-            today = self._today.setdefault(event.user, _Today())
-            self._newest = known
-            quiet = event.alone or event.user in self.quiet
-            facts = self.facts.take(
-                [event.user], [event.item], [event.time], [event.label], known_at=[known], quiet=quiet
-            )  # fmt: skip
-            self._seen[event.user, event.item] += 1
-            today.items.append(event.item)
-            today.label.append(event.label)
-            today.time.append(known)
-            today.facts.append(facts)
-            self._held.pop(event.user, None)
+            taken = self._under_caps(events)
+            # Facts want time order; an event that arrives late counts as known now.
+            times = np.array([self._newest, *(event.time for event in taken)], dtype=np.int64)
+            self.take(taken, np.maximum.accumulate(times)[1:].tolist())
+            return len(taken)
+
+    def _under_caps(self, events: Sequence[Event]) -> list[Event]:
+        """Those that may move facts: of a known item, new to the person today, and PER_PERSON of a person at most."""
+        told = Counter({user: len(self._today[user].items) for user in {e.user for e in events} & self._today.keys()})
+        taken: dict[tuple[str, str], Event] = {}
+        for event in events:
+            what = event.user, event.item
+            if told[event.user] < PER_PERSON and self.knows(event.item) and not (what in self._seen or what in taken):
+                taken[what] = event
+                told[event.user] += 1
+        return list(taken.values())
+
+    def take(self, events: Sequence[Event], known: Sequence[int]) -> None:
+        """Moves facts and histories on by events that became known at `known` (ms, ascending); without caps."""
+        if not events:
+            return
+        with self._lock:
+            users, items = [event.user for event in events], [event.item for event in events]
+            times, labels = [event.time for event in events], [event.label for event in events]
+            quiet = [event.alone or event.user in self.quiet for event in events]
+            facts = self.facts.take(users, items, times, labels, known_at=known, quiet=quiet)
+            self._newest = known[-1]
+            for row, (event, at) in enumerate(zip(events, known, strict=True)):
+                today = self._today.setdefault(event.user, _Today())
+                today.items.append(event.item)
+                today.label.append(event.label)
+                today.time.append(at)
+                today.facts.append((facts, row))
+                self._seen.add((event.user, event.item))
+                self._held.pop(event.user, None)
 
     def history(self, user: str) -> History:
         """The newest events of a person; empty for a stranger. It lies ready until the person's next event."""
@@ -168,7 +184,8 @@ class Live:
             past = self._longer(past, own["item"].to_list(), own["label"], own["time"], self._quiet.facts[own["at"]])
         if today is None or not today.items:
             return past
-        return self._longer(past, today.items, today.label, today.time, pl.concat(today.facts, how="vertical_relaxed"))
+        facts = pl.concat([table[row : row + 1] for table, row in today.facts], how="vertical_relaxed")
+        return self._longer(past, today.items, today.label, today.time, facts)
 
     def _longer(
         self, past: History, items: Sequence[str], label: ArrayLike, time: ArrayLike, facts: pl.DataFrame

@@ -45,5 +45,5 @@ def asked_twice(bench: Workbench, contender: Contender, period: int) -> tuple[np
             request = live.request(users[row], [names[code] for code in candidates[place[row]]], known[row])
             served[place[row]] = contender.score_request(request)
         for row in instant[stream.happened[rows[instant]]].tolist():
-            live.take(Event(users[row], names[items[row]], times[row], labels[row]), known[row])
+            live.take([Event(users[row], names[items[row]], times[row], labels[row])], [known[row]])
     return np.asarray(trained, dtype=np.float64), served.ravel()

@@ -69,12 +69,14 @@ class Data:
 
     def tell(self, rows: Iterable[Mapping[str, Any]], arms: Iterable[str]) -> None:
         """Moves facts on by those of the spooled events, each of a person of an arm, that count on this side."""
+        told = []
         for row, arm in zip(rows, arms, strict=True):
             label = self.rule.of(row["event"], row["value"])
             if label is None or not hears(self.side, arm):
                 continue  # as in training: a rule about values does not speak of every event
             alone = keeps_alone(self.side, arm)
-            self.live.tell(Event(self.uid(row["pseudonym"]), row["item_id"], row["time"], label, alone))
+            told.append(Event(self.uid(row["pseudonym"]), row["item_id"], row["time"], label, alone))
+        self.live.tell(told)
 
 
 @dataclass(frozen=True)
