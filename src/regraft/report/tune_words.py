@@ -33,7 +33,7 @@ TUNE: dict[str, tuple[str, str]] = {
         "このデータでは設定の優劣を区別できません。期間 {chosen} で、最も良い設定に偶然以上に劣る設定はありません。",
     ),
     "undecided": (
-        "Whether the {n} settings that ask for less would do cannot be told; the least of them: {least}, {gap} {interval}.",
+        "Whether less would do cannot be told (undecided settings: {n}); the least of them: {least}, {gap} {interval}.",
         "より控えめな {n} 個の設定で足りるかどうかは判断できません。最も控えめなのは {least}：{gap} {interval}。",
     ),
     "held best": (
