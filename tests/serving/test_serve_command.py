@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +33,39 @@ def test_a_server_answers_ends_on_request_and_logs_json_lines_without_anybodys_i
     asked = [(line["status"], line["key"]) for line in steps if line.get("route") == "recommend"]
     assert asked == [(200, f"test-{server.port}"), (422, f"test-{server.port}")]
     assert "u001" not in server.said()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux alone ends children with their parent")
+def test_a_server_that_a_test_started_ends_with_a_test_that_is_killed(world: SiteWorld, tmp_path: Path) -> None:
+    code = """
+import pathlib, sys
+from served import serving
+with serving(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])) as server:
+    print(server.port, flush=True)
+    sys.stdin.read()
+"""
+    starter = subprocess.Popen(
+        [sys.executable, "-c", code, str(world.folder / "shop"), str(tmp_path / "serve.log")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert starter.stdout is not None
+    address = ("127.0.0.1", int(starter.stdout.readline()))
+    socket.create_connection(address).close()
+    starter.kill()
+    starter.communicate()
+    assert refuses(address, within=20)
+
+
+def refuses(address: tuple[str, int], within: float) -> bool:
+    """Whether nobody listens there any longer after so many seconds."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(address).close()
+        except ConnectionRefusedError:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def test_an_address_that_is_taken_is_told_at_once(world: SiteWorld) -> None:

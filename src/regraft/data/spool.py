@@ -23,6 +23,7 @@ from regraft.files import told, write_text
 
 FULL = 16 * 2**20  # bytes after which a segment is finished
 SUFFIX = ".jsonl"
+_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make an encoder per line
 
 
 class Spool:
@@ -149,4 +150,4 @@ def _finished(segment: Path, wait: float) -> Iterator[None]:
 
 
 def _lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=True, separators=(",", ":")) + "\n" for row in rows).encode()
+    return "".join(_json(row) + "\n" for row in rows).encode()
