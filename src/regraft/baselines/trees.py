@@ -19,7 +19,7 @@ for _bit in range(BITS):
 
 @dataclass(frozen=True)
 class _Split:
-    """What the splits by one feature leave of all leaves: QuickScorer (Lucchese et al. 2015), a table instead of a loop.
+    """What the splits by one feature leave of all leaves: QuickScorer (Lucchese et al. 2015) as a table.
 
     A split that a value exceeds takes away the leaves to its left. The first leaf of a tree that no split has taken is
     the one that a walk ends in.
