@@ -43,7 +43,11 @@ class Boosting:
         return Renewal(cost)
 
     def score(self, cases: Stream | Request) -> np.ndarray:
-        return self.model.decision_function(features(cases, self.regime))
+        return self.of_features(features(cases, self.regime))
+
+    def of_features(self, x: np.ndarray) -> np.ndarray:
+        """Log-odds per row of FEATURES."""
+        return self.model.decision_function(x)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return (self.model if isinstance(self.model, Trees) else Trees.of(self.model)).arrays()

@@ -80,7 +80,8 @@ class Stack:
 
     def _columns(self, view: Stream | Request, ridge: TextRidge | None, boosting: Boosting) -> np.ndarray:
         text = [] if ridge is None else [ridge.score(view)]
-        return np.column_stack([features(view, self.regime, self.facts, self.similarity), *text, boosting.score(view)])
+        x = features(view, self.regime, self.facts, self.similarity)
+        return np.column_stack([x, *text, boosting.of_features(x[:, : len(FEATURES)])])
 
     def _boosting(self, past: Stream) -> Kept:
         """Boosting fitted on this past."""

@@ -72,7 +72,7 @@ class TextRidge:
         new = [place for place, row in enumerate(texts) if row not in self._served]
         if new:
             self._served.update(zip([texts[k] for k in new], self._expected(items[new]), strict=True))
-        return np.stack([self._served[row] for row in texts]) if texts else np.zeros((0, len(self.names)))
+        return np.array([self._served[row] for row in texts]).reshape(-1, len(self.names))
 
     def _expected(self, items: pl.DataFrame) -> np.ndarray:
         vectors = self.similarity.vectors(items).astype(np.float64)

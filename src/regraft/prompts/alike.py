@@ -22,6 +22,7 @@ import polars as pl
 
 from regraft.data.neighbours import faded_mean
 from regraft.data.pair_sums import pairs
+from regraft.prompts.few_rows import product_of_few
 from regraft.prompts.similarity.protocol import Vectors, on_grid, similarity_of
 
 NEAREST = 50
@@ -29,6 +30,7 @@ PRIOR = 10.0  # ratings of an average item added to those of the items alike
 BLOCK, CELLS = 512, 1 << 25  # kinds whose similarities are held at once, and how many of these
 GRID = 2.0**12
 GROUPS = 8  # times as many as nearest items: in which the largest similarities are looked for first
+FEW = 256  # kinds in a history up to which they are compared by their own terms alone
 CONTENT = ("alike_rate", "alike_vote", "alike_best")
 # (item codes, known rows) -> (ratings, likes): per item among the leading rows known
 Sums = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -145,7 +147,7 @@ class Alike:
         """How many of the others, but for the item itself, have a similarity of at least `least` to each item."""
         if not len(others):
             return np.zeros(len(item), dtype=np.int64)
-        near = self._cosines(self.kind[item], _turned(self._of(self.kind[others]))) >= least * GRID
+        near = self._between(self.kind[item], self.kind[others]) >= least * GRID
         near &= others != item[:, None]
         return near.sum(axis=1)
 
@@ -236,10 +238,16 @@ class Alike:
 
     def _with_lines(self, kinds: np.ndarray, lines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """(place of each kind, cosines with the kinds of the items in some histories at these places)."""
-        others = np.unique(self.kind[np.concatenate([np.zeros(0, np.int32), *lines])])
-        place = np.zeros(self._n_kinds, dtype=np.int64)
-        place[others] = np.arange(len(others))
-        return place, self._cosines(kinds, _turned(self._of(others)))
+        among = np.zeros(self._n_kinds, dtype=bool)
+        for line in lines:
+            among[self.kind[line]] = True
+        return np.cumsum(among) - 1, self._between(kinds, np.flatnonzero(among))
+
+    def _between(self, some: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Cosines of some kinds with some others."""
+        if isinstance(self.vectors, np.ndarray) or len(others) > FEW:
+            return self._cosines(some, _turned(self._of(others)))
+        return _cut(product_of_few(self.vectors, some, others))
 
     def _of(self, kinds: np.ndarray) -> Vectors:
         """Vectors of the kinds."""
@@ -249,10 +257,7 @@ class Alike:
     def _cosines(self, some: np.ndarray, others: Vectors) -> np.ndarray:
         """float32 [some, others]: cosines, cut at 0, in whole multiples of 1 / GRID; `others` are columns."""
         product = self._of(some) @ others
-        cosine = product if isinstance(product, np.ndarray) else product.toarray()
-        cosine *= np.float32(GRID)
-        np.rint(cosine, out=cosine)
-        return np.clip(cosine, 0, np.float32(GRID), out=cosine)
+        return _cut(product if isinstance(product, np.ndarray) else product.toarray())
 
     # -- as plain arrays -------------------------------------------------------------------------
 
@@ -278,6 +283,13 @@ class Alike:
             parts = (arrays["data"], arrays["indices"], arrays["indptr"])
             vectors = csr_array(parts, shape=tuple(map(int, arrays["shape"])))
         self._take_vectors(vectors, arrays["kind"])
+
+
+def _cut(cosine: np.ndarray) -> np.ndarray:
+    """Cosines cut at 0, in whole multiples of 1 / GRID, in their place."""
+    cosine *= np.float32(GRID)
+    np.rint(cosine, out=cosine)
+    return np.clip(cosine, 0, np.float32(GRID), out=cosine)
 
 
 def _turned(vectors: Vectors) -> Vectors:

@@ -90,6 +90,7 @@ class Live:
         self.catalogue = catalogue
         self._counts = np.ones(len(stream.time), dtype=bool) if rested is None else ~rested
         self._place = {item: place for place, item in enumerate(catalogue["item_id"])}
+        self._items: list[str] = stream.items["item_id"].to_list()
         self.facts = FactState.of(stream, regime, refresh, similarity=similarity)
         self.facts.know(catalogue)
         self._newest = int(stream.known_at[-1]) if len(stream.known_at) else 0
@@ -210,7 +211,7 @@ class Live:
                 order = self.stream.order
                 rows = order.rows[order.start[code] : order.start[code + 1]]
                 rows = rows[self._counts[rows]]
-                found.update(self.stream.items["item_id"].gather(self.stream.item[rows]).to_list())
+                found.update(self._items[item] for item in self.stream.item[rows].tolist())
             return found
 
     def texts(self, items: Sequence[str]) -> pl.DataFrame:

@@ -26,8 +26,11 @@ class Content:
         codes = [self.code[item] for item in liked if item in self.code]
         if not codes:
             return []
-        taste = csr_array(self.vectors[codes].sum(axis=0).reshape(1, -1))
-        alike = (self.vectors @ taste.T).toarray().ravel()
+        taste = np.zeros(self.vectors.shape[1], dtype=self.vectors.dtype)
+        for code in codes:
+            own = slice(*self.vectors.indptr[code : code + 2])
+            taste[self.vectors.indices[own]] += self.vectors.data[own]
+        alike = self.vectors @ taste
         alike[codes] = 0.0
         best = np.argsort(-alike, kind="stable")[:n]
         return [self.ids[k] for k in best if alike[k] > 0]
