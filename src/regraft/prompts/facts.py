@@ -126,7 +126,9 @@ def fact_rows(stream: Stream, regime: Regime, names: Sequence[str], similarity: 
     asked: Asked | None = stream.shared.get(ASKED)
     if asked is not None and np.array_equal(stream.targets, asked.places):  # the pairs alone: no table of the log
         rows: slice | np.ndarray = slice(None)
-        tables = [answer(asked, regime)] + ([answer(asked, regime, similarity=similarity)] if similarity != NONE else [])
+        tables = [answer(asked, regime)] + (
+            [answer(asked, regime, similarity=similarity)] if similarity != NONE else []
+        )
     else:
         rows, tables = stream.targets, [fact_table(stream, regime, similarity=similarity)]
     columns = {name: table[name] for table in tables for name in table.columns}
