@@ -21,8 +21,9 @@ from regraft.data.stream import Stream
 from regraft.errors import DataError
 from regraft.files import whole
 from regraft.prompts.alike import CONTENT
-from regraft.prompts.fact_sums import Columns, FactSums, Progress, tell
+from regraft.prompts.fact_sums import Columns, FactSums
 from regraft.prompts.facts import COLUMNS
+from regraft.prompts.replay import Progress, tell
 from regraft.prompts.similarity.protocol import NONE
 
 FORMAT = 2

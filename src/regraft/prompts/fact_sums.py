@@ -13,8 +13,7 @@ its items.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import polars as pl
@@ -23,7 +22,6 @@ from regraft.data.asof import AsOf, Grown
 from regraft.data.neighbours import votes
 from regraft.data.pair_sums import PairSums
 from regraft.data.regimes import UNITS, Regime
-from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError
 from regraft.prompts.alike import Alike
 from regraft.prompts.similarity.protocol import NONE
@@ -39,7 +37,6 @@ MOST_KNOWN = 50_000  # items that content facts are fitted on
 NEVER = 365 * 24.0  # hours of pause where the user has no known event
 GROWN = ("time", "known_at", "likes", "rated", "appeared", "user", "index")
 Columns = dict[str, np.ndarray]
-Progress = Callable[[int, int], None]  # (rows done, all rows)
 
 
 class FactSums:
@@ -335,40 +332,3 @@ class FactSums:
         if self.alike is not None:
             self.alike.restore({n.removeprefix("alike."): a for n, a in arrays.items() if n.startswith("alike.")})
         return self
-
-
-def replay(
-    sums: FactSums, stream: Stream, progress: Progress | None = None, names: Collection[str] | None = None
-) -> Columns:
-    """Tells `sums` the rows of a stream that it has not taken; gives the named facts (default: all) of each of them."""
-    found: Columns = {}
-    first, n = sums.rows, len(stream.time) - sums.rows
-    for rows, told in tell(sums, stream, progress):
-        found = found or {name: np.empty(n) for name in told if names is None or name in names}
-        for name, column in found.items():
-            column[rows.start - first : rows.stop - first] = told[name]
-    return found
-
-
-def tell(sums: FactSums, stream: Stream, progress: Progress | None = None) -> Iterator[tuple[slice, Columns]]:
-    """Tells `sums` the rows of a stream that it has not taken, period by period; gives SLICE rows or so and their facts.
-
-    What is told is what was asked for: a caller who wants no facts must go to the end all the same.
-    """
-    begins = np.flatnonzero(np.diff(stream.period)) + 1
-    edges = [sums.rows, *begins[begins > sums.rows].tolist(), len(stream.time)]
-    if not sums.rows:
-        happened = stream.happened
-        sums.users.expect(np.bincount(stream.user[happened]))
-        sums.items.expect(np.bincount(stream.item[happened]))
-    for first, end in itertools.pairwise(edges):
-        while end > first and sums.period < stream.period[first]:
-            sums.close_period()
-        if end > first:  # in the warm-up, items are called by what they were called first
-            sums.know(stream.texts(stream.cuts[sums.period - 1] if sums.period else int(stream.known_at[0])))
-        columns = ("user", "item", "time", "known_at", "label", "happened")
-        for begin in range(first, max(end, first + 1), SLICE):
-            rows = slice(begin, min(begin + SLICE, end))
-            yield rows, sums.take(*(getattr(stream, name)[rows] for name in columns))
-        if progress is not None:
-            progress(end, len(stream.time))

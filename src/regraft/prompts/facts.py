@@ -21,7 +21,8 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import ROW_COLUMNS, Stream
 from regraft.errors import ConfigError
 from regraft.prompts.alike import CONTENT
-from regraft.prompts.fact_sums import RECENT, FactSums, Progress, replay, tell
+from regraft.prompts.fact_sums import RECENT, FactSums
+from regraft.prompts.replay import Progress, replay, tell
 from regraft.prompts.similarity.protocol import NONE
 
 
