@@ -14,8 +14,9 @@ from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.prompts.alike import CONTENT
-from regraft.prompts.fact_sums import FactSums, replay
+from regraft.prompts.fact_sums import FactSums
 from regraft.prompts.facts import COLUMNS, fact_table
+from regraft.prompts.replay import replay
 from worlds import logs, tiny_stream
 
 THREE = Periods(by="time", n=3, warm_up=0.2)

@@ -5,6 +5,8 @@ Every column is as of the row under the regime. Furniture of this room, not a ba
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 
@@ -12,7 +14,7 @@ from regraft.data.history import Request
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import DataError
-from regraft.prompts.facts import fact_table
+from regraft.prompts.facts import fact_rows
 from regraft.prompts.similarity.protocol import NONE
 
 FEATURES = (
@@ -32,20 +34,24 @@ def features(
         if view.facts is None:
             raise DataError(f"request for user '{view.history.user}'", "brings no facts", "one row per candidate")
         return of_table(view.facts, names)
-    return of_table(fact_table(view, regime, similarity=similarity)[view.targets], names)
+    return _matrix(zip(names, fact_rows(view, regime, names, similarity), strict=True), len(view), len(names))
 
 
 def of_table(table: pl.DataFrame, names: tuple[str, ...] = FEATURES) -> np.ndarray:
     """float64 [rows, names] of a table of facts: a stream's, or what FactState gives."""
-    columns = []
-    for name in names:
-        values = table[name].to_numpy()
+    return _matrix(((name, table[name].to_numpy()) for name in names), len(table), len(names))
+
+
+def _matrix(columns: Iterable[tuple[str, np.ndarray]], n: int, width: int) -> np.ndarray:
+    """One column after the other is put in its place: a log's features are held once."""
+    found = np.empty((n, width))
+    for place, (name, values) in enumerate(columns):
         if name in ("item_rate", "user_rate", "alike_rate"):
             values = log_odds(values)
         elif name in ("item_count", "item_age", "user_count", "pause"):
             values = np.log1p(np.maximum(values, 0))
-        columns.append(values)
-    return np.stack(columns, axis=1)
+        found[:, place] = values
+    return found
 
 
 def log_odds(p: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ class Asked:
     log: Stream
     at: np.ndarray  # int64 positions in `log`
     item: np.ndarray  # int32 codes
+    once: bool = False  # no later view of the log will be asked: what was worked out for that is not kept
     answers: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)  # what was worked out about them
 
     def __len__(self) -> int:

@@ -93,14 +93,23 @@ class AsOf:
             for name in ("start", "size", "room"):
                 setattr(self, name, np.concatenate([getattr(self, name), np.zeros(more, dtype=np.int64)]))
 
-    def _make_room(self, owner: np.ndarray, added: np.ndarray) -> None:
-        """Room for `added` more rows of each owner."""
+    def expect(self, added: np.ndarray) -> None:
+        """Takes the room for `added[g]` more rows of every group at once: none of them moves, and leaves a gap, later.
+
+        A log that is read whole is held in half of the memory that it takes where it grows row by row.
+        """
+        owner = np.flatnonzero(added)
+        if len(owner):
+            self._make_room(owner, added[owner], spare=8)
+
+    def _make_room(self, owner: np.ndarray, added: np.ndarray, spare: int = 2) -> None:
+        """Room for `added` more rows of each owner, and for one in `spare` of all its rows."""
         self.reserve(int(owner.max()) + 1)
         needed = self.size[owner] + added
         tight = needed > self.room[owner]
         if not tight.any():
             return
-        moved, room = owner[tight], needed[tight] + needed[tight] // 2 + 2
+        moved, room = owner[tight], needed[tight] + needed[tight] // spare + 2
         start = self.row.n + np.cumsum(room) - room
         old, new = ranges(self.start[moved], self.size[moved]), ranges(start, self.size[moved])
         for column in (self.row, *self.plain.values(), *self.summed.values()):

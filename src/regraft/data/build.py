@@ -96,7 +96,7 @@ def _named(interactions: pl.DataFrame, name: str) -> pl.DataFrame:
     rows = rows.with_columns(
         pl.lit(True).alias(name) for name in ("example", "happened") if name not in interactions.columns
     )
-    ids, real = rows["row_id"], rows.filter("happened")["row_id"]
+    ids, real = rows["row_id"], rows["row_id"].filter(rows["happened"])
     if ids.null_count() or ids.n_unique() < len(ids) or real.min() < 0 or ids.max() >= LARGEST_ID:  # type: ignore[operator]
         raise DataError(
             f"stream '{name}'",

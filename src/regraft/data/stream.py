@@ -306,6 +306,8 @@ class UserOrder:
 
     def until(self, end: int, n_users: int) -> UserOrder:
         """The order of the rows [0, end)."""
+        if end == len(self.index):
+            return self
         keep = self.rows < end
         owner = np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))[keep]
         start = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=n_users))])

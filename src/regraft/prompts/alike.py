@@ -29,7 +29,6 @@ NEAREST = 50
 PRIOR = 10.0  # ratings of an average item added to those of the items alike
 BLOCK, CELLS = 512, 1 << 25  # kinds whose similarities are held at once, and how many of these
 GRID = 2.0**12
-GROUPS = 8  # times as many as nearest items: in which the largest similarities are looked for first
 FEW = 256  # kinds in a history up to which they are compared by their own terms alone
 CONTENT = ("alike_rate", "alike_vote", "alike_best")
 # (item codes, known rows) -> (ratings, likes): per item among the leading rows known
@@ -210,18 +209,14 @@ class Alike:
         if not n:
             return
         k = min(NEAREST + 1, n)
-        found = np.take(table, column, axis=1)
-        # The k-th largest of the maxima of some groups is at most the k-th largest of all: few reach it.
-        groups = np.arange(0, n, max(1, n // (GROUPS * k)))
-        maxima = np.maximum.reduceat(found, groups, axis=1)
-        least = np.partition(maxima, len(groups) - k, axis=1)[:, len(groups) - k]
-        row, item = np.nonzero(found >= least[:, None])
-        near = found[row, item]
-        order = np.lexsort((-item, near, row))  # nearest last, and of equals the first
-        end = np.cumsum(np.bincount(row, minlength=len(kinds)))
-        chosen = order[end[:, None] + np.arange(-k, 0)]
-        self._near[kinds, NEAREST + 1 - k :] = self.known[item[chosen]]
-        self._near_s[kinds, NEAREST + 1 - k :] = near[chosen] / GRID
+        # Cosine and place in one whole number: ties, of which short texts have as many as items, cost nothing.
+        key = np.take(table, column, axis=1).astype(np.int32 if (GRID + 2) * n < 2**31 else np.int64)
+        key *= n
+        key += np.arange(n - 1, -1, -1, dtype=key.dtype)
+        key.partition(n - k, axis=1)
+        near, place = np.divmod(np.sort(key[:, n - k :], axis=1), n)  # nearest last, and of equals the first
+        self._near[kinds, NEAREST + 1 - k :] = self.known[n - 1 - place]
+        self._near_s[kinds, NEAREST + 1 - k :] = near / GRID
 
     def _with_all(self, kinds: np.ndarray) -> np.ndarray:
         """Cosines of the kinds with all kinds."""

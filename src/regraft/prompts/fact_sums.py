@@ -13,8 +13,7 @@ its items.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import polars as pl
@@ -23,7 +22,6 @@ from regraft.data.asof import AsOf, Grown
 from regraft.data.neighbours import votes
 from regraft.data.pair_sums import PairSums
 from regraft.data.regimes import UNITS, Regime
-from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError
 from regraft.prompts.alike import Alike
 from regraft.prompts.similarity.protocol import NONE
@@ -34,11 +32,11 @@ PRIOR_USER = 5.0
 RECENT = 10
 REFRESH = ("event", "day", "period")
 WARM_UP_SLICE = 25_000  # rows of the warm-up after which the neighbour sums are renewed
+SLICE = 1 << 18  # rows of a log that are told at once: what is worked out on the way to their facts is let go of
 MOST_KNOWN = 50_000  # items that content facts are fitted on
 NEVER = 365 * 24.0  # hours of pause where the user has no known event
 GROWN = ("time", "known_at", "likes", "rated", "appeared", "user", "index")
 Columns = dict[str, np.ndarray]
-Progress = Callable[[int, int], None]  # (rows done, all rows)
 
 
 class FactSums:
@@ -175,11 +173,12 @@ class FactSums:
         self.alike.fit(code, known)
 
     def _sum_pairs(self, known: int) -> None:
-        new = np.arange(self.summed, max(self.summed, known))
-        new = new[self.user.values[new] >= 0]
-        start, index = self.users.start[self.user.values[new]], self.index.values[new]
         item, residual = self.users["item"], self.users["residual"]
-        self.sums.add(item[start + index], residual[start + index], start, index, item, residual)
+        for first in range(self.summed, known, SLICE):
+            new = np.arange(first, min(first + SLICE, known))
+            new = new[self.user.values[new] >= 0]
+            start, index = self.users.start[self.user.values[new]], self.index.values[new]
+            self.sums.add(item[start + index], residual[start + index], start, index, item, residual)
         self.summed = max(self.summed, known)
 
     # -- what it is asked ------------------------------------------------------------------------
@@ -333,21 +332,3 @@ class FactSums:
         if self.alike is not None:
             self.alike.restore({n.removeprefix("alike."): a for n, a in arrays.items() if n.startswith("alike.")})
         return self
-
-
-def replay(sums: FactSums, stream: Stream, progress: Progress | None = None) -> Columns:
-    """Tells `sums` the rows of a stream that it has not taken, period by period; gives the facts of each of them."""
-    found: list[Columns] = []
-    begins = np.flatnonzero(np.diff(stream.period)) + 1
-    edges = [sums.rows, *begins[begins > sums.rows].tolist(), len(stream.time)]
-    for first, end in itertools.pairwise(edges):
-        while end > first and sums.period < stream.period[first]:
-            sums.close_period()
-        if end > first:  # in the warm-up, items are called by what they were called first
-            sums.know(stream.texts(stream.cuts[sums.period - 1] if sums.period else int(stream.known_at[0])))
-        rows = slice(first, end)
-        columns = ("user", "item", "time", "known_at", "label", "happened")
-        found.append(sums.take(*(getattr(stream, name)[rows] for name in columns)))
-        if progress is not None:
-            progress(end, len(stream.time))
-    return {name: np.concatenate([columns[name] for columns in found]) for name in found[0]}

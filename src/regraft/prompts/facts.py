@@ -9,7 +9,7 @@ Adding a fact is adding one entry to FACTS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import ROW_COLUMNS, Stream
 from regraft.errors import ConfigError
 from regraft.prompts.alike import CONTENT
-from regraft.prompts.fact_sums import RECENT, FactSums, Progress, replay
+from regraft.prompts.fact_sums import RECENT, FactSums
+from regraft.prompts.replay import Progress, replay, tell
 from regraft.prompts.similarity.protocol import NONE
 
 
@@ -116,16 +117,36 @@ def _table(stream: Stream, regime: Regime, refresh: str, similarity: str, progre
         if ASKED in stream.shared:
             table = _with_asked(stream.shared[ASKED], regime, refresh, similarity)
         else:
-            told = replay(_sums(stream, regime, refresh, similarity), stream, progress)
-            table = pl.DataFrame(told).select(_columns(similarity))
+            table = _told(_sums(stream, regime, refresh, similarity), stream, similarity, progress)
         _keep(stream, ("facts", *key), table)
     return table[: len(stream.time)]
+
+
+def fact_rows(stream: Stream, regime: Regime, names: Sequence[str], similarity: str = NONE) -> Iterator[np.ndarray]:
+    """The named columns of `fact_table` at the examples of a stream, one after the other: no table of them is made."""
+    asked: Asked | None = stream.shared.get(ASKED)
+    if asked is not None and np.array_equal(stream.targets, asked.places):  # the pairs alone: no table of the log
+        rows: slice | np.ndarray = slice(None)
+        tables = [answer(asked, regime)] + (
+            [answer(asked, regime, similarity=similarity)] if similarity != NONE else []
+        )
+    else:
+        rows, tables = stream.targets, [fact_table(stream, regime, similarity=similarity)]
+    columns = {name: table[name] for table in tables for name in table.columns}
+    return (columns[name].to_numpy()[rows] for name in names)
 
 
 def has_table(stream: Stream, regime: Regime, similarity: str = NONE) -> bool:
     """Whether `fact_table` has its columns at hand."""
     table = _kept(stream, ("facts", str(regime), "event", similarity))
     return table is not None and len(table) >= len(stream.time)
+
+
+def _told(sums: FactSums, stream: Stream, similarity: str, progress: Progress | None = None) -> pl.DataFrame:
+    """The columns that are kept, of the rows that the sums are told."""
+    names = _columns(similarity)
+    told = replay(sums, stream, progress, names)
+    return pl.DataFrame([pl.Series(name, told.pop(name)) for name in names])  # polars copies: one column at a time
 
 
 def _columns(similarity: str) -> tuple[str, ...]:
@@ -170,7 +191,12 @@ def answer(asked: Asked, regime: Regime, refresh: str = "event", similarity: str
     """The columns of the pairs that are asked about, or with a similarity those of CONTENT; worked out once."""
     key = (str(regime), refresh, similarity)
     if key not in asked.answers:
-        sums = sums_after(asked.log, regime, refresh, similarity)
+        if asked.once:
+            sums = _sums(asked.log, regime, refresh, similarity)
+            for _ in tell(sums, asked.log):
+                pass
+        else:
+            sums = sums_after(asked.log, regime, refresh, similarity)
         found = sums.ask(asked.user, asked.item, asked.time, asked.at)
         asked.answers[key] = pl.DataFrame(found).select(_columns(similarity))
     found_table: pl.DataFrame = asked.answers[key]
@@ -190,7 +216,7 @@ def sums_after(log: Stream, regime: Regime, refresh: str = "event", similarity: 
     if sums.rows < len(log.time):
         table = _kept(log, ("facts", *key))
         grows = sums.rows == (0 if table is None else len(table))
-        told = pl.DataFrame(replay(sums, log)).select(_columns(similarity))
+        told = _told(sums, log, similarity)
         if grows:
             _keep(log, ("facts", *key), told if table is None else pl.concat([table, told]))
     _keep(log, ("sums", *key), sums)

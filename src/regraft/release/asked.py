@@ -32,7 +32,7 @@ def asked_twice(bench: Workbench, contender: Contender, period: int) -> tuple[np
     draw = np.random.default_rng(period)
     size = min(CANDIDATES, len(before.items))
     candidates = np.stack([draw.choice(len(before.items), size, replace=False) for _ in at]).astype(np.int32)
-    trained = contender.score(Asked(cases, np.repeat(at, size), candidates.ravel()).stream())
+    trained = contender.score(Asked(cases, np.repeat(at, size), candidates.ravel(), once=True).stream())
 
     rows = np.arange(begin, at[-1] + 1)
     users = stream.user_ids.gather(stream.user[rows]).to_list()
