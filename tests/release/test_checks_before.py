@@ -116,6 +116,28 @@ def test_likes_of_lists_of_ours_are_compared_with_likes_of_such_lists_only(log: 
     assert found("label-share", Day.of(served, day)).outcome == "hold"
 
 
+def one_item_more(log: pl.DataFrame, listed: bool) -> pl.DataFrame:
+    """The last day with 12 % of its rows again as likes of one item, by lists of ours or by none; the rest are listed."""
+    day = log.filter(day=max(log["day"])).drop("day")
+    more = day.head(round(0.12 * len(day))).with_columns(item_id=pl.lit("i1"), event=pl.lit("click"))
+    own = stored(more).with_columns(request_id=pl.lit("list") if listed else pl.lit(None, pl.String))
+    return pl.concat([stored(day).with_columns(request_id=pl.lit("list")), own])
+
+
+def test_our_own_lists_may_gather_the_likes_on_what_they_show_and_nobody_else_may(log: pl.DataFrame) -> None:
+    day = max(log["day"])
+    past = stored(log.filter(pl.col("day") < day))
+    ours, others = (Day.of(pl.concat([past, one_item_more(log, listed)]), day) for listed in (True, False))
+    assert ours.numbers["top_item"] > 0.1 > ours.numbers["top_unlisted"]
+    assert found("top-items", ours).outcome == "pass"
+    promoted = found("top-items", others)
+    assert promoted.outcome == "hold" and "of the likes outside our lists, usually" in promoted.reason
+    served = past.with_columns(request_id=pl.lit("list"))
+    for listed in (True, False):  # once days with lists are usual, all likes count
+        later = Day.of(pl.concat([served, one_item_more(log, listed)]), day)
+        assert found("top-items", later).outcome == "hold"
+
+
 def test_a_finding_is_json_whatever_it_holds() -> None:
     assert Finding("foresight", "pass", "first day", {"auc": 0.7, "usual": float("nan")}).values == {"auc": 0.7}
 

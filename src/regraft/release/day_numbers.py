@@ -25,6 +25,7 @@ EMPTY = {
     "top_users": 0.0,  # share of rows by the busiest 1 % of the users
     "most": 0.0,  # rows of the busiest user
     "top_item": 0.0,  # share of the liked rows that one item has
+    "top_unlisted": 0.0,  # the same, counting its rows that belong to no list of ours
     "new_users": 0.0,  # share of rows of users without a row on an earlier day
     "new_items": 0.0,
     "new_events": 0.0,
@@ -97,9 +98,12 @@ def _users(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _items(rows: pl.DataFrame) -> pl.DataFrame:
-    """Per day: `top_item`."""
-    counts = rows.filter(pl.col("label") == 1).group_by("day", "item_id").agg(n=pl.len())
-    return counts.group_by("day").agg(top_item=pl.col("n").max() / pl.col("n").sum())
+    """Per day: `top_item` and `top_unlisted`."""
+    liked = rows.filter(pl.col("label") == 1)
+    counts = liked.group_by("day", "item_id").agg(n=pl.len(), unlisted=pl.col("request_id").is_null().sum())
+    return counts.group_by("day").agg(
+        top_item=pl.col("n").max() / pl.col("n").sum(), top_unlisted=pl.col("unlisted").max() / pl.col("n").sum()
+    )
 
 
 def deviations(value: float, earlier: pl.Series, floor: float) -> tuple[float, float]:
