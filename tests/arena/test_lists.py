@@ -161,6 +161,22 @@ def test_what_is_found_and_known_does_not_depend_on_whether_earlier_periods_were
         assert lists == alone and facts.equals(own)
 
 
+@pytest.mark.parametrize("regime", ["fresh", "delayed 6h", "frozen", "paper"])
+def test_the_retriever_does_not_see_what_lies_in_the_gap(regime: str) -> None:
+    def found(sold_in_the_gap: str, gap: str) -> list[list[int]]:
+        words = [f"p{n % 12}:i{(n * n + n // 7) % 9}+@{n}h" for n in range(100)]
+        words += [f"guest{n}:{sold_in_the_gap}+@{100 + n}h" for n in range(20)]
+        words += [f"p{n}:i{n % 9}+@{121 + n}h" for n in range(12)]
+        periods = Periods(by="count", n=6, warm_up=60 / 132, gap=gap)
+        stream = tiny_stream(" ".join(words), periods, label="implicit")
+        assert stream.until(6).time[-1] < stream.cuts[5] - stream.gap
+        requests = Requests.drawn(stream.cases(6), 100)
+        return [one.tolist() for one in retrieved(requests, stream.until(6), Regime.parse(regime), 4)]
+
+    assert found("i1", "22h") == found("i7", "22h")
+    assert found("i1", "0s") != found("i7", "0s")
+
+
 def test_pairs_limit_how_many_requests_rank_everything() -> None:
     stream = shop()
     found = Questions(stream.cases(3), stream.until(3), Regime(), RankingOptions(requests=30, pairs=100), 3)

@@ -8,8 +8,8 @@ that is not among them has rank infinity for everybody: put there, it would be t
     all         classical contenders rank every candidate, for as many requests as `pairs` allows
     retrieved   all contenders rerank the same candidates, found by one retriever
 
-The retriever is fixed before anything is scored: an `item-knn` fitted on the update's past, with the items' rates as
-of the beginning of the period and the user's history as of the request.
+The retriever is fixed before anything is scored: an `item-knn` fitted on the update's past, with the items' rates and
+similarities as of the update's cut and the user's history as of the request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.metrics.ranking import target_ranks
 from regraft.plugins import plugin_class
-from regraft.prompts.facts import answer, fact_table, sums_after
+from regraft.prompts.facts import answer, fact_table, sums_after, sums_at
 from regraft.report.lists import RANKED
 
 if TYPE_CHECKING:
@@ -206,10 +206,12 @@ def retrieved(requests: Requests, past: Stream, regime: Regime, n: int) -> Itera
     model: Any = plugin_class("baselines", RETRIEVER)(regime)
     model.renew(past)
     by_rate, _, by_kin = model.model.plain[1]
-    sums, began, n_items = sums_after(log, regime), int(log.cuts[-2]), len(log.items)
+    cut, n_items = int(log.cuts[-2]) - log.gap, len(log.items)
+    # Without a gap the sums of the log are those of the cut too: neighbours are counted where the period begins.
+    sums = sums_at(past, regime, cut) if log.gap else sums_after(log, regime)
     every = np.arange(n_items, dtype=np.int32)
     nobody, before = np.full(n_items, -1, dtype=np.int32), np.full(n_items, sums.opened)
-    rate = sums.ask(nobody, every, np.full(n_items, began), before)["item_rate"]
+    rate = sums.ask(nobody, every, np.full(n_items, cut), before)["item_rate"]
     similar, order, rows = similarities(sums.sums, n_items), log.order, requests.row
     residual = log.label - fact_table(log, regime)["item_rate"].to_numpy()
     count = order.known(log.user[rows], regime.known(log, rows))

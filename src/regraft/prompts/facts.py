@@ -223,6 +223,18 @@ def sums_after(log: Stream, regime: Regime, refresh: str = "event", similarity: 
     return sums
 
 
+def sums_at(past: Stream, regime: Regime, cut: int) -> FactSums:
+    """The sums of what an update may see, closed at its cut (ms): rows between that and the next period are not there.
+
+    They are worked out anew and not kept.
+    """
+    sums = _sums(past, regime, "event", NONE)
+    replay(sums, past)
+    while sums.period < len(past.cuts):
+        sums.close_period(cut)
+    return sums
+
+
 def _address(stream: Stream) -> list[int]:
     """Where the rows lie in memory: those of a view begin where those of its log do; changed rows lie elsewhere."""
     return [getattr(stream, name).ctypes.data for name in ROW_COLUMNS]
