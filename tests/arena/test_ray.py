@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import yaml
+from typer.testing import CliRunner
 
 from arena.small_runs import SMALL_BASE, config, described, run
 from crash.killed_runs import killed_at
@@ -20,6 +23,7 @@ from regraft.arena import ray_executor
 from regraft.arena.collect import versions
 from regraft.arena.compare import Arena
 from regraft.arena.ray_executor import by_user, run_on_ray, score_on_ray
+from regraft.cli.main import app
 from regraft.errors import ConfigError, ModelError, ResultsError
 
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
@@ -83,6 +87,57 @@ def test_no_cell_is_begun_after_the_budget(local: Arena, tmp_path: Path) -> None
     arena = Arena(local.config, tmp_path / "run")
     assert list(run_on_ray(arena, budget=0.0, workers=2)) == []
     assert described(arena)["finished"] is False
+
+
+# -- regraft tune --------------------------------------------------------------------------------------
+
+TUNED: dict[str, Any] = {**SMALL_BASE, "first_update": 1, "tune": {"share": [1], "every": [1, 2], "days": [4]}}
+
+
+@pytest.fixture(scope="module")
+def tuned_locally(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tuned")
+    given = config(["rates", "replay"], **TUNED).model_dump_json(exclude={"data": {"path"}})
+    (folder / "tune.yaml").write_text(yaml.safe_dump(json.loads(given)))
+    tune(folder / "tune.yaml", folder / "run")
+    return folder
+
+
+def tune(file: Path, out: Path, *more: str) -> Any:
+    done = CliRunner().invoke(app, ["tune", "-c", str(file), "--out", str(out), *more])
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def untimed(folder: Path) -> pl.DataFrame:
+    return pl.read_csv(folder / "tune.csv").drop("seconds_per_period", "money_per_period")
+
+
+def test_a_tuning_has_the_table_of_one_machine(tuned_locally: Path, tmp_path: Path) -> None:
+    done = tune(tuned_locally / "tune.yaml", tmp_path / "run", "--executor", "ray", "--workers", "2")
+    assert "Ray, 2 workers with 1 thread each" in done.stderr
+    here, there = untimed(tuned_locally / "run"), untimed(tmp_path / "run")
+    counted = [name for name, kind in here.schema.items() if not kind.is_float()]
+    assert set(here["contender"]) == {"rates", "replay"}
+    assert len(here) == 8
+    assert there.select(counted).equals(here.select(counted))
+    for name in set(here.columns) - set(counted):
+        np.testing.assert_allclose(there[name].to_numpy(), here[name].to_numpy(), atol=1e-4)
+    said = json.loads((tmp_path / "run" / "tune.json").read_text())
+    assert said["machine"]["executor"] == "Ray, 2 workers with 1 thread each"
+    assert said["base"] == json.loads((tuned_locally / "run" / "tune.json").read_text())["base"]
+
+
+def test_a_tuning_whose_budget_is_spent_goes_on_in_the_cluster(tuned_locally: Path, tmp_path: Path) -> None:
+    file, out, on = tuned_locally / "tune.yaml", tmp_path / "run", ("--executor", "ray", "--workers", "2")
+    done = tune(file, out, *on, "--budget", "0s")
+    again = f"regraft tune -c {file} --out {out} --executor ray --workers 2 --threads 1"
+    assert done.stderr.splitlines()[-1] == f"The budget of 0s is spent. Go on with: {again}"
+    tune(file, out, *on)
+    assert untimed(out)["contender"].equals(untimed(tuned_locally / "run")["contender"])
+
+
+# -- what may happen to a worker -----------------------------------------------------------------------
 
 
 class Dying(ray_executor.Worker):

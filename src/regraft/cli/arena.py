@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regraft.cli.executor import Executor, On, Threads, Workers, as_given, cells_of, check
 from regraft.cli.options import Force, Lang, Language, MaybeConfigFile, columns, pairs
 from regraft.cli.show import command, duration, say, say_json, show, size
 from regraft.errors import ConfigError
 
 if TYPE_CHECKING:
     from regraft.arena.plan import Plan
-
-
-class Executor(StrEnum):
-    """Where the cells of a run are worked out."""
-
-    local = "local"
-    ray = "ray"
 
 
 app = typer.Typer(help="Compare strategies and baselines on one stream.", no_args_is_help=True)
@@ -40,13 +33,9 @@ def run(
         str | None, typer.Option(metavar="TIME", help="Begin no cell after this time, e.g. 30m or 2h.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and stop.")] = False,
-    executor: Annotated[
-        Executor, typer.Option(help="Where cells are worked out; ray: a cluster, extra `ray`.")
-    ] = Executor.local,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="With ray: processes; default: as many as there is room for.")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="With ray: threads of each process.")] = 1,
+    executor: On = Executor.local,
+    workers: Workers = None,
+    threads: Threads = 1,
     lang: Lang = Language.en,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON instead of tables.")] = False,
 ) -> None:
@@ -61,8 +50,7 @@ def run(
 
     if as_json and not dry_run:
         raise ConfigError("--json", "is given without --dry-run", "both, or none of them")
-    if workers and executor is Executor.local:
-        raise ConfigError("--workers", "is given without --executor ray", "both, or none of them")
+    check(executor, workers)
     if (site is None) == (config is None):
         raise ConfigError("regraft arena run", "needs a SITE or --config FILE", "one of them")
     seconds = milliseconds(budget) / 1000 if budget else None
@@ -75,21 +63,12 @@ def run(
         return
     arena.tell = lambda words: say(words, error=True)
     say(arena.stream.describe(), error=True)
-    if executor is Executor.local:
-        for note in arena.preflight():
-            say(note, error=True)
-    again = ["arena", "run", *described, "--out", arena.folder]
-    if executor is Executor.ray:
-        from regraft.arena.ray_executor import run_on_ray
-
-        again += ["--executor", "ray", *(["--workers", workers] if workers else []), "--threads", threads]
-        cells = run_on_ray(arena, seconds, workers, threads, tell=lambda words: say(words, error=True))
-    else:
-        cells = arena.run(seconds)
+    cells = cells_of(arena, seconds, executor, workers, threads)
     whole = follow(arena, reported(arena, cells, lang.value, lambda done: rung_done(arena, done)))
     conclude(arena.folder, lang.value)
     if not whole:
-        say(f"The budget of {budget} is spent. Go on with: {command(*again)}")
+        again = command("arena", "run", *described, "--out", arena.folder, *as_given(executor, workers, threads))
+        say(f"The budget of {budget} is spent. Go on with: {again}")
 
 
 @app.command()

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regraft.cli.arena import Executor
+from regraft.cli.executor import Executor, On, Threads, Workers, as_given, cells_of, check
 from regraft.cli.options import AsJson, Lang, Language, MaybeConfigFile
 from regraft.cli.show import command, say, say_json
 from regraft.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from regraft.arena.tune import Tuning
+    from regraft.arena.tune_files import Tuned
 
 
 def tune(
@@ -32,11 +38,9 @@ def tune(
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="Begin no cell after this time, e.g. 30m or 2h.")
     ] = None,
-    executor: Annotated[
-        Executor, typer.Option(help="Where cells are worked out; ray: a cluster, extra `ray`.")
-    ] = Executor.local,
-    workers: Annotated[int | None, typer.Option(min=1, help="With ray: processes.")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="With ray: threads of each process.")] = 1,
+    executor: On = Executor.local,
+    workers: Workers = None,
+    threads: Threads = 1,
     lang: Lang = Language.en,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
@@ -44,55 +48,63 @@ def tune(
 
     Settings are compared on the same rows, chosen on earlier periods and checked on later ones; it says so where the stream cannot tell them apart. Writes tune.html, tune.csv, tune.json and advice.yaml. A run that was stopped goes on with the same command.
     """
-    from regraft.arena.tune_files import described
-    from regraft.arena.tune_run import conclude, open_tuning
-    from regraft.cli.live import follow
+    from regraft.arena.tune_run import conclude
     from regraft.data.regimes import duration as milliseconds
-    from regraft.report.tune_words import sentences
 
     if (site is None) == (config is None):
         raise ConfigError("regraft tune", "needs a SITE or --config FILE", "one of them")
-    if workers and executor is Executor.local:
-        raise ConfigError("--workers", "is given without --executor ray", "both, or none of them")
+    check(executor, workers)
     seconds = milliseconds(budget) / 1000 if budget else None
-    own: dict[str, Any] = {
-        "share": _listed(share), "every": _listed(every), "days": _listed(days), "margin": margin,
-    }  # fmt: skip
-    given = {k: v for k, v in own.items() if v is not None}
-    tuning = open_tuning(site or config, out, use, given, price)  # type: ignore[arg-type]
-    tuning.tell = lambda words: say(words, error=True)
-    say(tuning.stream.describe(), error=True)
-    say(
-        f"{len(tuning.settings)} settings in {len(tuning.cells())} cells; work that settings share is done once",
-        error=True,
-    )
-    if executor is Executor.ray:
-        from regraft.arena.ray_executor import run_on_ray
-
-        cells = run_on_ray(tuning, seconds, workers, threads, tell=tuning.tell)
-    else:
-        cells = tuning.run(seconds)
+    grid = {"share": share, "every": every, "days": days, "margin": margin}
+    tuning = _opened(site or config, out, use, grid, price)  # type: ignore[arg-type]
+    cells = cells_of(tuning, seconds, executor, workers, threads)
     if as_json:  # nothing else on standard output
         for _ in cells:
             pass
     else:
+        from regraft.cli.live import follow
+
         follow(tuning, cells)
     found, page = conclude(tuning, lang.value)
-    if as_json:
-        say_json(described(found))
-    else:
-        say("\n" + "\n".join(sentences(described(found), lang.value)))
-        say(f"\nReport: {page}" if page else "No setting has all of its cells yet.")
+    _say_found(found, page, lang.value, as_json)
     if found.waiting:
-        named = {"--share": share, "--every": every, "--days": days, "--margin": margin, "--price": price}
         again: list[object] = ["tune", site] if site else ["tune", "-c", config]
         again += [word for name in use for word in ("--use", name)]
-        again += [word for option, value in named.items() if value is not None for word in (option, value)]
-        say(f"The budget of {budget} is spent. Go on with: {command(*again, '--out', tuning.folder)}", error=True)
+        given = grid | {"price": price}
+        again += [word for name, value in given.items() if value is not None for word in (f"--{name}", value)]
+        again += ["--out", tuning.folder, *as_given(executor, workers, threads)]
+        say(f"The budget of {budget} is spent. Go on with: {command(*again)}", error=True)
 
 
-def _listed(given: str | None) -> list[Any] | None:
+def _opened(
+    path: Path, out: Path | None, use: Sequence[str], grid: dict[str, Any], price: float | None
+) -> Tuning:  # fmt: skip
+    """The tuning, with what it compares said on standard error; `grid` are options as they were given."""
+    from regraft.arena.tune_run import open_tuning
+
+    given = {k: _listed(v) if isinstance(v, str) else v for k, v in grid.items() if v is not None}
+    tuning = open_tuning(path, out, use, given, price)
+    tuning.tell = lambda words: say(words, error=True)
+    tuning.tell(tuning.stream.describe())
+    tuning.tell(
+        f"{len(tuning.settings)} settings in {len(tuning.cells())} cells; work that settings share is done once"
+    )
+    return tuning
+
+
+def _say_found(found: Tuned, page: Path | None, lang: str, as_json: bool) -> None:
+    from regraft.arena.tune_files import described
+    from regraft.report.tune_words import sentences
+
+    if as_json:
+        say_json(described(found))
+        return
+    say("\n" + "\n".join(sentences(described(found), lang)))
+    say(f"\nReport: {page}" if page else "No setting has all of its cells yet.")
+
+
+def _listed(given: str) -> list[Any]:
     """A,B,C as numbers; a word stays a word."""
     import yaml
 
-    return None if given is None else [yaml.safe_load(part) for part in given.split(",")]
+    return [yaml.safe_load(part) for part in given.split(",")]
