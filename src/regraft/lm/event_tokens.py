@@ -82,8 +82,7 @@ class EventTokens:
             distinct, index = np.unique(facts[piece.field][mine], return_inverse=True)
             return Ragged.of([self.text((" " if piece.space else "") + str(text)) for text in distinct]), index
         used, index = np.unique(events.item[numbers[mine]], return_inverse=True)
-        values = events.items[piece.field]
-        values = values.to_list() if len(used) == len(values) else values.gather(used).to_list()
+        values = events.items[piece.field][used].to_list()
         return Ragged.of([self.item(piece, value) for value in values]), index
 
 
@@ -92,7 +91,7 @@ def _presence(items: pl.DataFrame, fields: list[str]) -> tuple[list[list[str]], 
     have = [f for f in fields if f in items.columns]
     bits = np.zeros(len(items), dtype=np.int64)
     for n, name in enumerate(have):
-        bits |= (items[name].str.len_chars() > 0).to_numpy().astype(np.int64) << n
+        bits |= (items[name] != "").to_numpy().astype(np.int64) << n
     patterns, index = np.unique(bits, return_inverse=True)
     return [[f for n, f in enumerate(have) if bits >> n & 1] for bits in patterns], index
 

@@ -41,7 +41,7 @@ class Slot:
     weights: Mapping[str, nn.Parameter]  # "module.lora_A" and "module.lora_B", in the order of the model
     pairs: Mapping[nn.Module, Pair]  # the same per linear layer that they change
     users: int = 0  # passes that it acts in now
-    sums: dict[nn.Module, tuple[int, Tensor]] = field(default_factory=dict)  # of small models: versions and W + scale B A
+    sums: dict[nn.Module, tuple[int, Tensor]] = field(default_factory=dict)  # small: version, W + scale B A
 
     @cached_property
     def little(self) -> bool:
