@@ -150,9 +150,12 @@ class Request:
         """The same request with the newest `n` events of the history at most."""
         return replace(self, history=self.history.last(n))
 
-    def events(self, facts: Sequence[str] = ()) -> Events:
-        """The events of the history, then the candidates; with the named facts of each."""
-        items = pl.concat([self.history.items, self.candidates], how="diagonal_relaxed")
+    def events(self, facts: Sequence[str] = (), fields: Sequence[str] | None = None) -> Events:
+        """The events of the history, then the candidates; with the named facts of each. `fields` of texts (None: all)."""
+        sides = [self.history.items, self.candidates]
+        if fields is not None:
+            sides = [side[[c for c in side.columns if c in ("item_id", "title", *fields)]] for side in sides]
+        items = pl.concat(sides, how="diagonal_relaxed")
         return Events(
             items=clean_items(items),
             item=np.arange(len(items)),

@@ -74,4 +74,4 @@ def clean_items(items: pl.DataFrame) -> pl.DataFrame:
         items = items.with_columns(pl.lit(None, dtype=pl.String).alias("title"))
     texts = {c: [clean(t or "") for t in items[c].cast(pl.String)] for c in items.columns if c != "item_id"}
     texts["title"] = [t or NAMELESS + i for t, i in zip(texts["title"], items["item_id"], strict=True)]
-    return items.with_columns(pl.Series(c, values, dtype=pl.String) for c, values in texts.items())
+    return pl.DataFrame([pl.Series(c, texts[c], dtype=pl.String) if c in texts else items[c] for c in items.columns])

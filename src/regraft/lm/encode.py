@@ -93,7 +93,8 @@ class Encoder:
         The newest W + H events of the history are read; who made the request applied the regime.
         """
         request = request.last(self.shape.reach)
-        return self._encode(request.events(self.template.facts), lay_out_request(request, self.shape))
+        events = request.events(self.template.facts, self.template.fields)
+        return self._encode(events, lay_out_request(request, self.shape))
 
     def events(self, view: Stream, rows: np.ndarray) -> Ragged:
         """Tokens of the given rows as events about to be judged; the answer would follow directly."""

@@ -16,7 +16,7 @@ from regraft.data.text import clean
 from regraft.lm.ragged import Ragged, stack
 from regraft.lm.tokenize import Tokenizer, token_ids
 from regraft.lm.verbalizer import Verbalizer
-from regraft.prompts.facts import rendered
+from regraft.prompts.facts import FACTS
 from regraft.prompts.template import FACT, Piece, Slot, Template
 
 
@@ -34,8 +34,7 @@ class EventTokens:
     def of(self, events: Events, numbers: np.ndarray) -> Ragged:
         """Tokens of the events with these numbers as about to be judged; the answer would follow directly."""
         facts = self._facts(events, numbers)
-        items = events.items.select(["item_id", *[f for f in self.template.fields if f in events.items.columns]])
-        present, pattern = _presence(items, self.template.fields)
+        present, pattern = _presence(events.items, self.template.fields)
         pattern = pattern[events.item[numbers]]
         out: list[Ragged] = []
         place = np.zeros(len(numbers), dtype=np.int64)
@@ -71,9 +70,7 @@ class EventTokens:
         """Texts of the facts that the template shows, one per event."""
         if not self.template.facts or events.facts is None:
             return {}
-        values = pl.DataFrame({name: events.facts[name].gather(numbers) for name in self.template.facts})
-        texts = rendered(values, self.template.facts)
-        return {name: texts[name].to_numpy() for name in self.template.facts}
+        return {name: FACTS[name].render(events.facts[name].to_numpy()[numbers]) for name in self.template.facts}
 
     def _column(
         self, piece: Piece, events: Events, numbers: np.ndarray, facts: dict[str, np.ndarray], mine: np.ndarray
@@ -85,7 +82,7 @@ class EventTokens:
             distinct, index = np.unique(facts[piece.field][mine], return_inverse=True)
             return Ragged.of([self.text((" " if piece.space else "") + str(text)) for text in distinct]), index
         used, index = np.unique(events.item[numbers[mine]], return_inverse=True)
-        values = events.items[piece.field].gather(used)
+        values = events.items[piece.field][used].to_list()
         return Ragged.of([self.item(piece, value) for value in values]), index
 
 
@@ -94,7 +91,7 @@ def _presence(items: pl.DataFrame, fields: list[str]) -> tuple[list[list[str]], 
     have = [f for f in fields if f in items.columns]
     bits = np.zeros(len(items), dtype=np.int64)
     for n, name in enumerate(have):
-        bits |= (items[name].str.len_chars() > 0).to_numpy().astype(np.int64) << n
+        bits |= (items[name] != "").to_numpy().astype(np.int64) << n
     patterns, index = np.unique(bits, return_inverse=True)
     return [[f for n, f in enumerate(have) if bits >> n & 1] for bits in patterns], index
 

@@ -11,8 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from threading import Lock
 from types import MappingProxyType
 
@@ -26,6 +26,7 @@ from regraft.lm.activation import active_tokens
 from regraft.lm.adapter import Adapter
 
 MOST = 8  # adapters that stay loaded between requests
+LITTLE = 16 << 20  # bytes of wide weights of a slot up to which their sums with the adapter's are kept between passes
 
 Linear = nn.Linear  # or Conv1D of transformers, which keeps its weight transposed and has no types
 Pair = tuple[nn.Parameter, nn.Parameter]  # A [rank, in] and B [out, rank], fp32 whatever the model computes in
@@ -40,6 +41,12 @@ class Slot:
     weights: Mapping[str, nn.Parameter]  # "module.lora_A" and "module.lora_B", in the order of the model
     pairs: Mapping[nn.Module, Pair]  # the same per linear layer that they change
     users: int = 0  # passes that it acts in now
+    sums: dict[nn.Module, tuple[int, Tensor]] = field(default_factory=dict)  # small: version, W + scale B A
+
+    @cached_property
+    def little(self) -> bool:
+        """Whether the layers that it changes are few and small."""
+        return sum(layer.weight.numel() for layer in self.pairs) * 4 <= LITTLE
 
     @property
     def version(self) -> tuple[str, int]:
@@ -137,9 +144,19 @@ def _fused(slots: Slots, layer: Linear, own: Callable[[Tensor], Tensor], x: Tens
         return own(x)
     if active_tokens() is not None:
         return _thin(slots, layer, own, x)
-    down, up = pair
+    return F.linear(x, _sum(slot, layer, *pair), layer.bias)
+
+
+def _sum(slot: Slot, layer: Linear, down: nn.Parameter, up: nn.Parameter) -> Tensor:
+    """W + scale * B A: of a small model it is worked out once for all requests."""
+    version, (kept_of, kept) = down._version + up._version, slot.sums.get(layer, (-1, None))
+    if kept is not None and kept_of == version and torch.is_inference_mode_enabled():
+        return kept
     weight = layer.weight.T if isinstance(layer, Conv1D) else layer.weight
-    return F.linear(x, weight + slot.scale * (up @ down), layer.bias)
+    found = weight + slot.scale * (up @ down)
+    if torch.is_inference_mode_enabled() and slot.little:
+        slot.sums[layer] = version, found
+    return found
 
 
 def _thin(slots: Slots, layer: Linear, own: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

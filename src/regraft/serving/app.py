@@ -33,7 +33,7 @@ from regraft.state import versions
 from regraft.state.database import transaction
 
 
-def _asked_at(
+async def _asked_at(
     request: Request, regraft_time: Annotated[int | None, Header(ge=0, le=LATEST, include_in_schema=False)] = None
 ) -> int | None:
     """When a request is made, ms: where a past is replayed, it says so itself."""

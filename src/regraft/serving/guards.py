@@ -10,12 +10,13 @@ import math
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from regraft.serving.problems import problem
@@ -41,11 +42,11 @@ class Keys:
         self._counting = threading.Lock()
         self._used: defaultdict[str, deque[float]] = defaultdict(deque)
 
-    def demand(self, scope: str) -> Callable[..., ApiKey]:
+    def demand(self, scope: str) -> Callable[..., Awaitable[ApiKey]]:
         """A dependency that lets through keys of this scope, as often as their quota says."""
 
-        def check(request: Request, given: Given) -> ApiKey:
-            found = self._found(given.credentials) if given else None
+        async def check(request: Request, given: Given) -> ApiKey:
+            found = await self._found(given.credentials) if given else None
             if found is None:
                 raise HTTPException(401, "needs a key: Authorization: Bearer KEY")
             if scope not in found.scopes:
@@ -56,17 +57,20 @@ class Keys:
 
         return check
 
-    def _found(self, key: str) -> ApiKey | None:
+    async def _found(self, key: str) -> ApiKey | None:
         now = time.monotonic()
         at, known = self._known.get(key, (-REMEMBER, None))
         if now - at < REMEMBER:
             return known
-        with transaction(self.engine) as connection:
-            known = keys.found(connection, key)
+        known = await run_in_threadpool(self._looked_up, key)  # a database may make us wait, and others with us
         if len(self._known) > 10_000:  # somebody tries keys
             self._known.clear()
         self._known[key] = now, known
         return known
+
+    def _looked_up(self, key: str) -> ApiKey | None:
+        with transaction(self.engine) as connection:
+            return keys.found(connection, key)
 
     def _count(self, key: ApiKey) -> None:
         with self._counting:
@@ -92,7 +96,8 @@ class BoundedBody:
             await self.app(scope, receive, send)
             return
         try:
-            body = await asyncio.wait_for(self._read(receive), self.seconds)
+            async with asyncio.timeout(self.seconds):  # no task of its own, as wait_for begins one
+                body = await self._read(receive)
         except TimeoutError:
             said = f"the body did not arrive within {self.seconds:g} s"
             await problem(408, said, {"Connection": "close"})(scope, receive, send)
