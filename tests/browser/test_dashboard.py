@@ -10,8 +10,12 @@ from browser.dashboard_site import serving
 from regraft.dashboard.export import MOST, export
 from regraft.dashboard.pages import PAGES
 from regraft.dashboard.view import View
+from regraft.report.report import write_report
+from regraft.report.results import Results
+from regraft.report.summary import summarise
 from regraft.state import keys, ledger, pilots, versions
 from regraft.state.database import transaction
+from report.synthetic_results import DEFAULT, write_results
 from site_world import FIRST, SiteWorld
 
 MENU = [page.path for page in PAGES if page.group]
@@ -65,6 +69,23 @@ def test_a_page_is_accessible_quiet_and_not_too_wide(chromium, address: str, pat
 def test_the_dark_theme_has_enough_contrast(chromium, address: str, path: str) -> None:
     page, _ = looked_at(chromium, address, path, LAPTOP, "dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
+    assert violations(page) == []
+    page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_the_report_behind_the_arena_link_is_accessible(
+    chromium, address: str, counted: SiteWorld, tmp_path: Path, lang: str, scheme: str
+) -> None:
+    results = Results.load(write_results(tmp_path / "run", DEFAULT, seeds=(0, 1)))
+    write_report(results, counted.site.reports / f"{lang}.html", lang, summary=summarise(results, 50))
+    page, said = looked_at(chromium, address, f"/arena?lang={lang}", LAPTOP, scheme)
+    page.get_by_role("link", name=f"{lang}.html").click()
+    assert page.locator("h1").count() == 1 and said == []
+    for detail in page.locator("details").all():
+        detail.evaluate("element => element.open = true")
     assert violations(page) == []
     page.close()
 

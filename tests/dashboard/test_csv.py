@@ -60,6 +60,21 @@ def test_arms_stand_in_a_column_of_their_own(board: Board) -> None:
     assert [row[1] for row in rows_of(board, "/?csv=overview-ctr&arm=each")] == ["Arm", "control", "treatment"]
 
 
+def test_curves_have_value_interval_and_people_in_columns_of_their_own(board: Board) -> None:
+    arms = ("", "control", "treatment")
+    put(
+        board,
+        *(Aggregate("2025-01-17", "staying", 0.9, 0.85, 0.95, 90, arm, "after=01") for arm in arms),
+        Aggregate("2025-01-17", "gain_so_far", 1.5, -0.5, 3.5, 80, segment="after=01"),
+        Aggregate("2025-01-17", "gain_so_far", 2.5, 1.0, 4.0, 8, segment="after=02"),
+    )  # fmt: skip
+    staying = rows_of(board, "/long-term?csv=long_term-staying&arm=each")
+    assert staying[0] == ["Days since", "Arm", "Still there", "95 %: low", "95 %: high", "n"]
+    assert ["1", "treatment", "0.9", "0.85", "0.95", "90"] in staying[1:]
+    gain = rows_of(board, "/long-term?csv=long_term-gain_so_far&lang=ja")
+    assert gain[0][0] == "経過日数" and gain[1:] == [["1", "1.5", "-0.5", "3.5", "80"]]
+
+
 def test_the_cohort_map_hides_few_people_and_its_file_lacks_them(board: Board) -> None:
     put(
         board,

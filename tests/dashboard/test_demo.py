@@ -15,10 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from browser.conftest import chromium  # noqa: F401 - a fixture
+from browser.test_dashboard import LAPTOP, looked_at, violations
 from cli.door import regraft
 from regraft.dashboard.demo import BEFORE, PILOT, SITE
 from regraft.dashboard.pages import PAGES
 from regraft.data.pseudonyms import VARIABLE
+from regraft.setup.site import Site
+from regraft.state import ledger
+from regraft.state.database import transaction
 from tether import tether
 
 MENU = [page.path for page in PAGES if page.group]
@@ -62,6 +67,15 @@ def read(address: str) -> str:
     raise AssertionError(f"{address} is never whole")
 
 
+def accessible(browser, address: str, path: str) -> bool:
+    """Whether a page has nothing against it in either theme; what it has is told."""
+    for scheme in ("light", "dark"):
+        page, said = looked_at(browser, address, path, LAPTOP, scheme)
+        assert (violations(page), said) == ([], []), f"{path}, {scheme}"
+        page.close()
+    return True
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("keep me")
@@ -76,17 +90,23 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
-def test_the_demo_is_made_once_and_every_page_of_it_can_be_read(tmp_path: Path) -> None:
+def test_the_demo_is_made_once_and_every_page_of_it_can_be_read(tmp_path: Path, chromium) -> None:  # noqa: F811
     folder = tmp_path / "demo"
     with demo(folder, MADE) as address:
         pages = {path: read(f"{address}{path}?lang=en") for path in MENU}
         assert all(text.count("<h1") == 1 and 'class="notice error"' not in text for text in pages.values())
         assert all('<html lang="ja">' in read(f"{address}{path}?lang=ja") for path in MENU)
+        assert all(accessible(chromium, address, f"{path}?lang=en&arm=each") for path in MENU)
         said = (tmp_path / "said.txt").read_text()
     assert len(re.findall(r"^Day \d+ of \d+: [\d,]+ lists, and an update$", said, re.MULTILINE)) == BEFORE + PILOT
     primary = pages["/pilot"].split('id="table-effects"')[1].split("<tr>")[2]
     assert 'class="light ' in pages["/pilot"] and "too few people" not in primary
     assert 'class="map"' in pages["/long-term"]
+    site = Site.open(folder / SITE)
+    with transaction(site.engine) as connection:
+        kinds = [entry.kind for entry in ledger.entries(connection)]
+    site.engine.dispose()
+    assert "held" not in kinds  # a demo whose gate holds day after day would mislead
     made = (folder / SITE / "state.db").stat().st_ino
     with demo(folder, STARTED) as address:
         assert "Overview" in read(f"{address}/?lang=en")

@@ -3,6 +3,7 @@
 import polars as pl
 
 from pilot.worlds import people, plan
+from regraft.dashboard.charts import file_rows
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.pages.pilot import by_exposure_chart
 from regraft.pilot.analyse import by_exposure
@@ -19,6 +20,10 @@ def test_the_lift_by_day_since_exposure_is_drawn_with_interval_and_people() -> N
     first = rows[0]["relative"]
     assert f"{100 * first:.2f}" in chart.rows[0].cells[0] and "n 2,000" in chart.rows[0].cells[0]
     assert chart.drawn is not None and "days since the first list" in chart.drawn.svg
+    heading, *lines = file_rows(chart, DashboardWords("en"))
+    assert heading == ("Days since", "Lift by day since the first list", "95 %: low", "95 %: high", "n")
+    ends = [tuple(row[end] for end in ("relative", "relative_low", "relative_high")) for row in rows]
+    assert lines == [(day, *of_day, 2000) for day, of_day in enumerate(ends, 1)]
 
 
 def test_too_few_people_are_told_with_how_many_are_needed() -> None:

@@ -117,7 +117,7 @@ def test_likes_of_lists_of_ours_are_compared_with_likes_of_such_lists_only(log: 
 
 
 def one_item_more(log: pl.DataFrame, listed: bool) -> pl.DataFrame:
-    """The last day with 12 % of its rows again as likes of one item, by lists of ours or by none; the rest are listed."""
+    """The last day, of lists of ours, and 12 % of its rows again as likes of one item: of our lists or of none."""
     day = log.filter(day=max(log["day"])).drop("day")
     more = day.head(round(0.12 * len(day))).with_columns(item_id=pl.lit("i1"), event=pl.lit("click"))
     own = stored(more).with_columns(request_id=pl.lit("list") if listed else pl.lit(None, pl.String))

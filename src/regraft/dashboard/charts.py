@@ -56,7 +56,7 @@ class Chart:
     columns: tuple[str, ...] = ()  # names of the lines
     rows: tuple[Row, ...] = ()
     note: str = ""
-    numbers: pl.DataFrame | None = None  # day, arm, value, low, high, n: what is drawn, for a file
+    numbers: pl.DataFrame | None = None  # what is drawn, for a file: some of day, after, arm, and value, low, high, n
 
 
 def charts(
@@ -99,14 +99,18 @@ def chart(
 
 
 def file_rows(found: Chart, words: DashboardWords) -> list[tuple[object, ...]]:
-    """The numbers of a chart as rows of a file, with a heading: every day that was read, not one a week."""
+    """The numbers of a chart as rows of a file, with a heading: every day that was read, not one a week.
+
+    With `day` alone a row is a day, with `after` alone so many days since a first one, with both a week since another.
+    """
     assert found.numbers is not None
+    weekly = {"day", "after"} <= set(found.numbers.columns)
     names = {
-        "day": words("week of" if "after" in found.numbers.columns else "day"), "after": words("weeks since"),
+        "day": words("week of" if weekly else "day"), "after": words("weeks since" if weekly else "days since"),
         "arm": words("arm label"), "value": words.measure(found.measure), "low": words("low end"),
         "high": words("high end"), "n": "n",
     }  # fmt: skip
-    numbers = found.numbers
+    numbers = found.numbers.with_columns(pl.col(pl.Float64).fill_nan(None))
     if found.measure in COUNTS:
         numbers = numbers.drop("low", "high")
     if "arm" in numbers.columns:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection
 
-from regraft.dashboard.charts import Chart, Row, charts, newest_of
+from regraft.dashboard.charts import NUMBERS, Chart, Row, charts, newest_of
 from regraft.dashboard.cohort_map import cohort_map
 from regraft.dashboard.dashboard_words import LASTING, DashboardWords
 from regraft.dashboard.standing import Standing
@@ -52,7 +52,8 @@ def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart
     drawn = by_age(curves, "long_term-staying", words("staying title"), words("staying axis"))
     newest = tuple(newest_of(told.filter(pl.col("arm") == arm).row(-1, named=True), True, words) for arm, _ in curves)
     names = tuple(words.arm(arm) for arm, _ in curves)
-    return Chart(STAYING, "long_term", "", newest, drawn, names, _rows(told, curves, words))
+    numbers = told.select("after", *NUMBERS[1:])
+    return Chart(STAYING, "long_term", "", newest, drawn, names, _rows(told, curves, words), numbers=numbers)
 
 
 def _gain(connection: Connection, words: DashboardWords) -> Chart:
@@ -62,6 +63,7 @@ def _gain(connection: Connection, words: DashboardWords) -> Chart:
     if not told.height:
         return Chart(GAIN, "long_term", "hidden" if rows.height else "empty")
     told = by_after(told.filter(pl.col("day") == told["day"].max())).sort("after")
+    numbers = told.select("after", *NUMBERS[2:])
     told = told.with_columns(pl.col("low", "high").fill_null(NAN))
     points = tuple(told.select("after", "value", "low", "high").iter_rows())
     drawn = since(points, "long_term-gain", words.measure(GAIN), words("gain axis"))
@@ -72,7 +74,7 @@ def _gain(connection: Connection, words: DashboardWords) -> Chart:
         for row in told.iter_rows(named=True)
     )
     newest = (newest_of(last, False, words),)
-    return Chart(GAIN, "long_term", "", newest, drawn, (words.measure(GAIN),), rows_of, early)
+    return Chart(GAIN, "long_term", "", newest, drawn, (words.measure(GAIN),), rows_of, early, numbers)
 
 
 def _worth(row: dict[str, Any], words: DashboardWords) -> str:

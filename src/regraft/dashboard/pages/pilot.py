@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
-from regraft.dashboard.charts import Chart, Latest, Row, chart
+from regraft.dashboard.charts import NUMBERS, Chart, Latest, Row, chart
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.pilot_numbers import pilot_numbers
 from regraft.dashboard.standing import HIDE, Standing
@@ -80,7 +81,8 @@ def _funnel(rows: list[dict[str, Any]], pilot: Pilot, now: Standing, words: Dash
         Row(day, share_of(day, (days[0], days[-1])), (_said(row, words),)) for day, row in zip(days, told, strict=True)
     ]
     latest = _latest(told[-1], days[-1], words)
-    return Chart("funnel", "pilot", "", (latest,), drawn, (words("m funnel"),), tuple(cells))
+    numbers = _numbers("day", days, told)
+    return Chart("funnel", "pilot", "", (latest,), drawn, (words("m funnel"),), tuple(cells), numbers=numbers)
 
 
 def by_exposure_chart(rows: list[dict[str, Any]], words: DashboardWords) -> Chart:
@@ -93,7 +95,8 @@ def by_exposure_chart(rows: list[dict[str, Any]], words: DashboardWords) -> Char
     first, longest = told[0]["day"], max(told[-1]["day"] - told[0]["day"], 1)
     table = tuple(Row(f"{row['day']}", (row["day"] - first) / longest, (_said(row, words),)) for row in told)
     latest = _latest(told[-1], words("exposure day", day=told[-1]["day"]), words)
-    return Chart("exposure", "pilot", "", (latest,), drawn, (words("m exposure"),), table)
+    numbers = _numbers("after", [row["day"] for row in told], told)
+    return Chart("exposure", "pilot", "", (latest,), drawn, (words("m exposure"),), table, numbers=numbers)
 
 
 def _foresight(site: Site, pilot: Pilot, now: Standing, words: DashboardWords) -> dict[str, Chart]:
@@ -117,6 +120,13 @@ def _too_little(rows: list[dict[str, Any]], words: DashboardWords) -> str:
 def _latest(row: dict[str, Any], day: str, words: DashboardWords) -> Latest:
     ends = words.ends(row["relative_low"], row["relative_high"], True)
     return Latest(words.signed(row["relative"]), ends, f"{row['n_control'] + row['n_treatment']:,}", day)
+
+
+def _numbers(name: str, at: Sequence[object], rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """The lifts for a file; `at` are the days that they belong to, in a column of this name."""
+    people = [row["n_control"] + row["n_treatment"] for row in rows]
+    ends = ([row[end] for row in rows] for end in LIFT)
+    return pl.DataFrame({name: at, **dict(zip(NUMBERS[2:], (*ends, people), strict=True))})
 
 
 def _known(value: float | None) -> float:

@@ -17,6 +17,7 @@ WORDS = {
     "cohorts figure": ("New people who return, by week since: weeks of {first} to {last}", "新しい人の週ごとの再訪率：{first} の週から {last} の週"),
     "week of": ("Week of", "週の初日"),
     "weeks since": ("Weeks since", "経過週数"),
+    "days since": ("Days since", "経過日数"),
     "new people": ("New people", "新しい人"),
     "few people": ("fewer than 10", "10 人未満"),
     "short long note": ("What is good at once and what lasts can differ: look at both before you decide.", "すぐに効くことと長く続くことは異なる場合があります。判断の前に両方を見てください。"),
