@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from regraft.baselines.features import FEATURES, features, of_table
 from regraft.baselines.popularity import Popularity
 from regraft.baselines.stack import Stack
 from regraft.data.asked import Asked
@@ -58,6 +61,18 @@ def test_their_content_facts_are_those_of_rows_that_stood_there(text: str) -> No
     table = fact_table(stream, known, similarity="tfidf")
     for name in CONTENT:
         np.testing.assert_array_equal(table[name].to_numpy(), columns[name], err_msg=name)
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_features_of_pairs_are_those_of_their_table_and_nothing_is_kept_of_what_is_asked_once(once: bool) -> None:
+    rows = " ".join(f"u{n % 7}:i{(n * n) % 11}+@{n}h" for n in range(150))
+    asked = questions(tiny_stream(rows, THREE, label="implicit"), 3, every=4)
+    asked = replace(asked, once=once)
+    names, stream = (*FEATURES, *CONTENT), asked.stream()
+    found = features(stream, Regime(), names, "tfidf")
+    assert any(key[0] == "sums" for key in asked.log.shared) is not once
+    table = fact_table(stream, Regime(), similarity="tfidf")[stream.targets]
+    assert found.tobytes() == of_table(table, names).tobytes()
 
 
 def test_a_pair_like_a_row_gets_the_score_of_the_row() -> None:

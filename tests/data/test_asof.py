@@ -56,6 +56,22 @@ def test_append_tells_how_many_rows_of_the_group_precede_each():
     assert asof.append(GROUP[3:], ROW[3:]).tolist() == [2, 1, 0]
 
 
+def test_groups_whose_rows_were_expected_leave_no_gaps_and_answer_alike():
+    group, row = np.arange(4_000) % 40, np.arange(4_000)
+    grown, laid_out = AsOf(summed=("total",)), AsOf(summed=("total",))
+    laid_out.expect(np.bincount(group))
+    for first in range(0, 4_000, 500):
+        part = slice(first, first + 500)
+        ranks = [asof.append(group[part], row[part], total=row[part] / 7) for asof in (grown, laid_out)]
+        assert ranks[0].tolist() == ranks[1].tolist()
+    known = np.linspace(0, 4_000, 40).astype(int)
+    counts = [asof.count(np.arange(40), known) for asof in (grown, laid_out)]
+    assert counts[0].tolist() == counts[1].tolist()
+    sums = [asof.sum("total", np.arange(40), counts[0]) for asof in (grown, laid_out)]
+    assert sums[0].tobytes() == sums[1].tobytes()
+    assert laid_out.row.n < 1.2 * 4_000 < 2 * 4_000 < grown.row.n
+
+
 def test_a_stranger_has_no_rows():
     asof = six_rows()
     assert asof.count(groups(-1), groups(6)).tolist() == [0]

@@ -16,6 +16,7 @@ from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError
+from regraft.prompts import fact_sums, replay
 from regraft.prompts.alike import CONTENT
 from regraft.prompts.fact_sums import PRIOR_IMPLICIT, PRIOR_ITEM, PRIOR_USER, RECENT, REFRESH
 from regraft.prompts.facts import COLUMNS, FACTS, fact_table, rendered, wanted
@@ -41,6 +42,19 @@ def column(
 
 def differing(a: pl.DataFrame, b: pl.DataFrame) -> list[str]:
     return [name for name in COLUMNS if a[name].to_numpy().tobytes() != b[name].to_numpy().tobytes()]
+
+
+@pytest.mark.parametrize("regime", REGIMES, ids=str)
+@pytest.mark.parametrize("similarity", ["none", "tfidf"])
+def test_how_many_rows_are_told_at_once_changes_no_bit(
+    regime: Regime, similarity: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = " ".join(f"u{n % 7}:i{n * n % 11}{'+-'[n % 3 == 0]}@{n}h" for n in range(150))
+    whole = fact_table(tiny_stream(text, THREE), regime, similarity=similarity)
+    for module in (fact_sums, replay):
+        monkeypatch.setattr(module, "SLICE", 7)
+    in_slices = fact_table(tiny_stream(text, THREE), regime, similarity=similarity)
+    assert whole.to_numpy().tobytes() == in_slices.to_numpy().tobytes()
 
 
 # -- by hand -----------------------------------------------------------------------------------------
