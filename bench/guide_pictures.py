@@ -81,7 +81,9 @@ def whole(page: Page, key: str) -> bytes:
     if page.locator("#key").count():
         page.locator("#key").fill(key)
         page.locator("form.sign-in button").click()
-    page.wait_for_function("!document.querySelector('[data-refresh]')", timeout=300_000)
+    while page.locator("body[data-refresh]").count():  # numbers of the pilot are being worked out
+        time.sleep(2)
+        page.reload()
     return page.screenshot()
 
 

@@ -28,7 +28,7 @@ PAST, BEFORE, PILOT = 16, 1, 8  # days: in the log, served before the pilot, in 
 FIRST_DAYS = 2  # of the pilot, with a quarter of the people
 SHOWN = 8  # items of a list
 WORLD = DriftWorld(
-    users=720, items=60, periods=PAST + BEFORE + PILOT, seed=1, taste_change_at=None, from_start=1.0, churn=0.01,
+    users=1000, items=60, periods=PAST + BEFORE + PILOT, seed=1, taste_change_at=None, from_start=1.0, churn=0.01,
     visits=0.8,
 )  # fmt: skip
 SETTINGS = {

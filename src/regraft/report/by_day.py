@@ -64,7 +64,10 @@ def by_day(
         for line, mark in zip(lines, MARKS, strict=False):
             at = [place(point.day) for point in line.days]
             value, low, high = (np.array([point[k] for point in line.days], dtype=float) for k in (1, 2, 3))
-            axes.fill_between(at, low, high, color=mark.color, alpha=0.16, lw=0)
+            if len(at) > 1:
+                axes.fill_between(at, low, high, color=mark.color, alpha=0.16, lw=0)
+            else:  # a band of one day has no width
+                axes.vlines(at, low, high, color=mark.color, alpha=0.35, lw=4)
             axes.plot(
                 at, value, ls=mark.dash, color=mark.color, lw=1.8, marker=mark.marker if len(at) < 35 else "", ms=4
             )
