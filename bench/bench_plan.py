@@ -2,9 +2,9 @@
 
 python bench/bench_plan.py [--share S] [--only LOG ...] [--out docs/results]
 
-Each log goes the way of a stranger: `regraft arena init`, then `arena run --dry-run --json` and `arena run`, every one
-in a process of its own, on a share of the users. The configuration is the one that init writes, with the contenders of
-a part of the ladder: the classical rungs, and for one log the lower rungs with a language model too.
+Each log goes the way of a stranger: the configuration that `regraft arena init` writes, then `arena run --dry-run
+--json` and `arena run`, each in a process of its own, on a share of the users. Of the contenders it has those of a part
+of the ladder: the classical rungs, and for one log the lower rungs with a language model too.
 
 Predicted and taken are CPU seconds of one thread: wall seconds of two runs beside other work cannot be compared. The
 commands that predict read the processor's clock in the place of the wall clock, and do nothing else differently. Lines
@@ -28,6 +28,8 @@ from typing import Any
 import yaml
 from common import ROOT, data_file, machine_words, number
 
+from regraft.arena.starter import Draft
+from regraft.data.ingest import ingest
 from regraft.plugins import names
 
 LOGS = {
@@ -57,7 +59,6 @@ class Line:
     part: str
     share: float
     cells: int
-    init: float  # `arena init`, once per log
     planned: float  # `--dry-run` itself
     predicted: float
     took: float
@@ -74,25 +75,23 @@ class Line:
 
 def measured(log: str, share: float, folder: Path) -> list[Line]:
     """The runs of one log."""
-    _, init = regraft("arena", "init", data_file(LOGS[log]), "--out", folder / "arena.yaml", at=folder)
-    print(f"{log}: {init:.0f} s for init", flush=True)
+    path = data_file(LOGS[log])
+    Draft.of(folder / "arena.yaml", ingest(path), path).write(share)
     written = yaml.safe_load((folder / "arena.yaml").read_text(encoding="utf-8"))
     parts = {"classical": ()} | ({"language": LANGUAGE_USES} if log in LANGUAGE else {})
-    return [_run(log, part, uses, written, share, folder, init) for part, uses in parts.items()]
+    return [_run(log, part, uses, written, share, folder) for part, uses in parts.items()]
 
 
-def _run(
-    log: str, part: str, uses: tuple[str, ...], written: dict[str, Any], share: float, folder: Path, init: float
-) -> Line:
+def _run(log: str, part: str, uses: tuple[str, ...], written: dict[str, Any], share: float, folder: Path) -> Line:
     kept = {*names("baselines"), *uses}
     contenders = [c for c in written["contenders"] if (c if isinstance(c, str) else c["use"]) in kept]
-    config = written | {"contenders": contenders, "data": written["data"] | {"share": share}, "name": part}
+    config = written | {"contenders": contenders, "name": part}
     path = folder / f"{part}.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     told, planned = regraft("arena", "run", "-c", path, "--dry-run", "--json", at=folder)
     plan = json.loads(told)
     _, took = regraft("arena", "run", "-c", path, at=folder)
-    line = Line(log, part, share, plan["cells"], init, planned, plan["seconds"], took, machine_words())
+    line = Line(log, part, share, plan["cells"], planned, plan["seconds"], took, machine_words())
     print(f"{log}, {part}: {line.predicted:.0f} s predicted, {took:.0f} s taken, {line.ratio:.2f}", flush=True)
     return line
 
@@ -135,23 +134,22 @@ def write(lines: list[Line], out: Path) -> None:
         table.writerows({name: number(v) if isinstance(v, float) else v for name, v in row.items()} for row in rows)
     missed = [line for line in lines if not line.holds]
     verdict = "All ratios lie" if not missed else f"{len(lines) - len(missed)} of {len(lines)} ratios lie"
-    head = "| log | rungs | share of users | cells | init, s | dry run, s | predicted, s | took, s | predicted / took |"
+    head = "| log | rungs | share of users | cells | dry run, s | predicted, s | took, s | predicted / took |"
     page = [
         "# Seconds that a plan predicts", "", "`python bench/bench_plan.py --only LOG --share S`, log by log.", "",
-        f"{verdict} between 1/{WITHIN:g} and {WITHIN:g}.", "", head, "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+        f"{verdict} between 1/{WITHIN:g} and {WITHIN:g}.", "", head, "|---|---|--:|--:|--:|--:|--:|--:|",
         *(
-            f"| {one.log} | {one.part} | {one.share:g} | {one.cells} | {one.init:.0f} | {one.planned:.0f} "
+            f"| {one.log} | {one.part} | {one.share:g} | {one.cells} | {one.planned:.0f} "
             f"| {one.predicted:.0f} | {one.took:.0f} | {one.ratio:.2f} |"
             for one in lines
         ),
         "", "## How", "",
-        "- Every command is a process of its own: `regraft arena init LOG`, then `arena run --dry-run --json` and "
-        "`arena run` with what init wrote, but for the share of the users and the contenders: all classical ones, and "
+        "- `arena run --dry-run --json` and `arena run`, a process each, with the configuration that `arena init` writes, "
+        "but for the share of the users and the contenders: all classical ones, and "
         f"in the part `language` {', '.join(LANGUAGE_USES)} too, on a nano base that is built in the run.",
         "- All are CPU seconds of one thread, user and system, so that other work beside does not count; the clock of the "
-        "plan is the processor's here and the wall's in use. `took` has the reports and the start of Python in it; "
-        "`init` reads the whole log and measures for the ladder with all its rungs, so it takes longer than the dry run "
-        "of a part of it.",
+        "plan is the processor's here and the wall's in use. Both have the start of Python in them, the runs their reports too; the whole log is read and has its facts "
+        "worked out, whatever the share.",
         "", f"Machine: {'; '.join(sorted({line.machine for line in lines}))}.", "",
     ]  # fmt: skip
     (out / "bench-plan.md").write_text("\n".join(page), encoding="utf-8")
