@@ -15,7 +15,8 @@ import yaml
 
 from regraft.arena.compare import RUNS, Arena
 from regraft.arena.pace import Paces
-from regraft.arena.plan import Plan, plan_run, throughput
+from regraft.arena.plan import plan_run, throughput
+from regraft.arena.predicted import Plan
 from regraft.arena.proposal import Proposed, ladder
 from regraft.data.ingest import Ingested, ingest
 from regraft.data.inputs import log_files

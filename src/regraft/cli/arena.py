@@ -13,7 +13,7 @@ from regraft.cli.show import command, duration, say, say_json, show, size
 from regraft.errors import ConfigError
 
 if TYPE_CHECKING:
-    from regraft.arena.plan import Plan
+    from regraft.arena.predicted import Plan
 
 
 class Executor(StrEnum):
@@ -168,7 +168,7 @@ def conclude(
 
 def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
     """Prints what a run would take."""
-    from regraft.arena.plan import as_dict, free_disk
+    from regraft.arena.predicted import as_dict, free_disk
 
     if as_json:
         say_json(as_dict(plan, folder))

@@ -24,8 +24,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from regraft.cost import Cost
 from regraft.data.regimes import Regime
-from regraft.data.stream import Stream, ranges
+from regraft.data.stream import Stream
 from regraft.data.text import clean
+from regraft.data.user_order import ranges
 from regraft.errors import DataError
 from regraft.files import remove, whole_folder
 from regraft.lm.base_model import BaseModel
