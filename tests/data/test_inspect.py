@@ -20,7 +20,7 @@ from regraft.data.labels import LabelRule
 from regraft.data.periods import Periods
 from regraft.data.propose import Block
 from regraft.data.regimes import Regime
-from regraft.data.stream import UserOrder
+from regraft.data.user_order import UserOrder
 from regraft.errors import ConfigError, DataError
 from regraft.prompts.timeline import Shape
 from worlds import logs, tiny_log, tiny_stream

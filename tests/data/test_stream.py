@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regraft.data.periods import Periods
-from regraft.data.stream import UserOrder, count_before, ranges
+from regraft.data.user_order import UserOrder, count_before, ranges
 from regraft.errors import DataError
 from worlds import logs, tiny_log, tiny_stream
 

@@ -29,6 +29,7 @@ from regraft.metrics.binary import auc
 from regraft.prompts.facts import fact_table, rendered
 from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
+from regraft.setup.config import ArenaConfig
 from worlds import tiny_stream
 
 SMALL = NanoOptions(layers=1, width=32, heads=2, vocabulary=600, epochs=3, targets_per_step=64, lr=1e-2)
@@ -106,7 +107,7 @@ def test_the_same_settings_build_the_same_base_and_another_seed_another(tmp_path
 def test_too_few_warm_up_rows_are_an_error(tmp_path: Path):
     warm_up = random_world(1, periods=Periods(by="time", n=2, warm_up=0.5)).warm_up()
     with pytest.raises(DataError) as error:
-        build_nano(tmp_path / "base", warm_up, FACTS, SMALL)
+        build_nano(tmp_path / "base", warm_up, FACTS, SMALL, more_history=ArenaConfig.more_history)
     assert str(error.value) == (
         f"base build: the stream has {len(warm_up)} warm-up rows\n"
         "Expected a log with warm-up rows to learn from (at least 50)\n"

@@ -8,12 +8,10 @@ than planned.
 from __future__ import annotations
 
 import resource
-import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +19,7 @@ from regraft.arena.compare import Arena
 from regraft.arena.counting_lab import CountingLab, DoneWork, Work
 from regraft.arena.event_counter import EventCounter
 from regraft.arena.pace import Paces
+from regraft.arena.predicted import PAGE_SECONDS, Line, Plan
 from regraft.arena.throughput import Throughput, measure
 from regraft.data.stream import Stream
 from regraft.prompts.fact_sums import MOST_KNOWN
@@ -28,77 +27,10 @@ from regraft.prompts.similarity.protocol import NONE
 from regraft.prompts.template import Template
 from regraft.setup.config import ContenderOptions, plugin
 
-if TYPE_CHECKING:
-    from regraft.lm.probe import Speed
-
 SCORE_BYTES, KEPT_BYTES = 12, 16  # per row: in a cell, and kept by adapter
 STATE_BYTES, RECORD_BYTES = 4, 2  # per row and dimension: a state that is kept, and one in a cell
 CELL_SECONDS = 0.1  # to write a cell
-PAGE_SECONDS, BOOTSTRAP_SECONDS = 1.5, 4e-5  # a brief report; and per contender and test row in it
-
-
-@dataclass(frozen=True)
-class Line:
-    """One contender's share of the plan."""
-
-    contender: str
-    cells: int
-    fits: int
-    trained: int  # tokens, epochs counted
-    scored: int  # tokens
-    seconds: float
-    disk: float  # bytes
-    classical: bool  # runs before the first language model
-    rung: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """`build` is the seconds a base model takes that must be built first, `opening` what reading the log took.
-
-    `content` are the seconds that facts about item texts take, for the whole log, `lists` those of what ranked lists
-    take once for all contenders, `reporting` those of the reports.
-    """
-
-    lines: tuple[Line, ...]
-    tokens_per_event: float
-    counted: str  # how tokens per event are known, in words
-    opening: float
-    build: float
-    build_tokens: int
-    base_bytes: int
-    speed: Speed | None
-    peak_memory: float  # bytes
-    notes: tuple[str, ...] = ()  # what there is to know of the base model
-    reporting: float = 0.0
-    content: float = 0.0
-    lists: float = 0.0
-
-    @property
-    def seconds(self) -> float:
-        before = self.opening + self.content + self.build + self.lists
-        return before + self.reporting + sum(line.seconds for line in self.lines)
-
-    @property
-    def first_answer(self) -> float | None:
-        """Seconds until the report of the lowest rung; None where there is no classical one."""
-        lowest = [line.seconds for line in self.lines if line.classical and line.rung == self.lines[0].rung]
-        return self.opening + self.lists + PAGE_SECONDS + sum(lowest) if lowest else None
-
-    @property
-    def classical_answer(self) -> float | None:
-        """Seconds until the report of all classical rungs; None where there are none."""
-        classical = [line.seconds for line in self.lines if line.classical]
-        before = self.opening + self.content + self.lists
-        return before + self.reporting + sum(classical) if classical else None
-
-    @property
-    def disk(self) -> float:
-        return self.base_bytes + sum(line.disk for line in self.lines)
-
-    @property
-    def cells(self) -> int:
-        return sum(line.cells for line in self.lines)
+BOOTSTRAP_SECONDS = 4e-5  # per contender and test row of a report
 
 
 class Cases(NamedTuple):
@@ -298,23 +230,3 @@ def _peak_memory(arena: Arena, reader: Throughput | None) -> float:
     """What this process has now, with log and base model in it, and what a batch in training adds."""
     now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return now + (reader.speed.saved_bytes * arena.config.fit.batch_tokens if reader else 0.0)
-
-
-def free_disk(folder: Path) -> int:
-    """Bytes free where a run would be written."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
-
-
-def as_dict(plan: Plan, folder: Path) -> dict[str, Any]:
-    """The plan as JSON can hold it; bytes and seconds."""
-    return asdict(plan) | {
-        "cells": plan.cells,
-        "seconds": plan.seconds,
-        "first_answer": plan.first_answer,
-        "classical_answer": plan.classical_answer,
-        "disk": plan.disk,
-        "free_disk": free_disk(folder),
-        "folder": str(folder),
-    }

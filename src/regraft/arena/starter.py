@@ -15,9 +15,10 @@ import yaml
 
 from regraft.arena.compare import RUNS, Arena
 from regraft.arena.pace import Paces
-from regraft.arena.plan import Plan, plan_run, throughput
+from regraft.arena.plan import plan_run, throughput
+from regraft.arena.predicted import Plan
 from regraft.arena.proposal import Proposed, ladder
-from regraft.data.ingest import ingest
+from regraft.data.ingest import Ingested, ingest
 from regraft.data.inputs import log_files
 from regraft.data.inspect import Inspection, inspect_log
 from regraft.data.source import of_share, stream_of
@@ -51,8 +52,8 @@ def start(
     began = perf_counter()
     log = ingest(path, reader=reader, mapping=mapping, limits=limits)
     reading = perf_counter() - began
-    found = inspect_log(log, path, reader, mapping)
-    draft = Draft(out, found, _template(log.items), ladder(log.items), reader, limits or {})
+    draft = Draft.of(out, log, path, reader, mapping, limits)
+    found = draft.found
     draft.write(1.0)
     config = ArenaConfig.read(out)
     began = perf_counter()
@@ -144,6 +145,15 @@ class Draft:
     contenders: list[Proposed]
     reader: str | None
     limits: Mapping[str, float]
+
+    @classmethod
+    def of(
+        cls, out: Path, log: Ingested, path: Path, reader: str | None = None, mapping: Mapping[str, Any] | None = None,
+        limits: Mapping[str, float] | None = None,
+    ) -> Draft:  # fmt: skip
+        """From the log that was read from `path`."""
+        found = inspect_log(log, path, reader, mapping)
+        return cls(out, found, _template(log.items), ladder(log.items), reader, limits or {})
 
     def write(self, share: float) -> None:
         """The file, with this share of the users."""

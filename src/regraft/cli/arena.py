@@ -13,7 +13,7 @@ from regraft.cli.show import command, duration, say, say_json, show, size
 from regraft.errors import ConfigError
 
 if TYPE_CHECKING:
-    from regraft.arena.plan import Plan
+    from regraft.arena.predicted import Plan
 
 
 app = typer.Typer(help="Compare strategies and baselines on one stream.", no_args_is_help=True)
@@ -147,7 +147,7 @@ def conclude(
 
 def show_plan(plan: Plan, folder: Path, as_json: bool) -> None:
     """Prints what a run would take."""
-    from regraft.arena.plan import as_dict, free_disk
+    from regraft.arena.predicted import as_dict, free_disk
 
     if as_json:
         say_json(as_dict(plan, folder))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from regraft.data.stream import ranges
+from regraft.data.user_order import ranges
 
 GRID = 2.0**24
 

@@ -19,7 +19,8 @@ from regraft.data.labels import LabelRule
 from regraft.data.periods import Periods
 from regraft.data.propose import Block, Proposal
 from regraft.data.readers import table
-from regraft.data.stream import UserOrder, code_by_first_appearance
+from regraft.data.stream import code_by_first_appearance
+from regraft.data.user_order import UserOrder
 
 FIRST = 3  # rows shown per reason
 

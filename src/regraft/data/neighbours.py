@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from regraft.data.pair_sums import PairSums, Similarity, pairs
-from regraft.data.stream import ranges
+from regraft.data.user_order import ranges
 
 FLOOR = 0.5  # similarity mass below which the vote fades to 0
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from regraft.data.stream import ranges
+from regraft.data.user_order import ranges
 
 SHRINK = 50.0  # people who rated both items at which a similarity counts half
 DENSE_ITEMS = 5_000  # items up to which the sums may be dense arrays: 16 bytes per pair of items

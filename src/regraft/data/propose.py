@@ -11,7 +11,7 @@ import polars as pl
 
 from regraft.data import event_names as events
 from regraft.data.periods import Periods
-from regraft.data.stream import UserOrder
+from regraft.data.user_order import UserOrder
 from regraft.errors import DataError
 
 T = TypeVar("T")

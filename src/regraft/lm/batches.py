@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regraft.data.stream import ranges
+from regraft.data.user_order import ranges
 from regraft.lm.encode import Blocks
 from regraft.lm.fast.side_by_side import lanes
 

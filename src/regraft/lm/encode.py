@@ -16,7 +16,8 @@ import numpy as np
 
 from regraft.data.history import Events, Request
 from regraft.data.regimes import Regime
-from regraft.data.stream import Stream, ranges
+from regraft.data.stream import Stream
+from regraft.data.user_order import ranges
 from regraft.errors import ModelError
 from regraft.lm.event_tokens import EventTokens
 from regraft.lm.ragged import Ragged, stack

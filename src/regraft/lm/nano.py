@@ -24,8 +24,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from regraft.cost import Cost
 from regraft.data.regimes import Regime
-from regraft.data.stream import Stream, ranges
+from regraft.data.stream import Stream
 from regraft.data.text import clean
+from regraft.data.user_order import ranges
 from regraft.errors import DataError
 from regraft.files import remove, whole_folder
 from regraft.lm.base_model import BaseModel
@@ -56,9 +57,12 @@ def build_nano(
     shape: Shape | None = None,
     refresh: str = "event",
     similarity: str = "tfidf",
+    more_history: str = "",
     progress: Progress | None = None,
 ) -> Cost:
     """Builds and saves the base from `warm_up` (Stream.warm_up()), which ends before the first period.
+
+    Where that is too short, the error says `more_history`: which setting makes it longer.
 
     The folder appears whole or not at all; a killed build goes on from its checkpoint beside it. The last
     2 % of the examples decide which epoch is kept.
@@ -68,7 +72,7 @@ def build_nano(
             "base build",
             f"the stream has {len(warm_up)} warm-up rows",
             "a log with warm-up rows to learn from (at least 50)",
-            "Set periods.warm_up (for example 0.3), or information: full for a preset",
+            more_history,
         )
     regime, shape = regime or Regime(), shape or Shape()
     made = made_of(warm_up, template, options, regime, shape, refresh, similarity)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regraft.data.stream import ranges
+from regraft.data.user_order import ranges
 
 
 @dataclass(frozen=True)

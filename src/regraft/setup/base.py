@@ -79,6 +79,7 @@ def nano_folder(config: ModelOptions, stream: Stream, template: Template, regime
     if not built:
         build_nano(
             target, stream.warm_up(), template, nano_options(config), regime=regime, shape=config.timeline.shape,
-            refresh=config.refresh, similarity=config.similarity, progress=progress_lines("building the base model"),
+            refresh=config.refresh, similarity=config.similarity, more_history=config.more_history,
+            progress=progress_lines("building the base model"),
         )  # fmt: skip
     return target

@@ -48,7 +48,7 @@ def build_base(
         return None
     return build_nano(
         out.resolve(), warm_up, template, options, regime=Regime.parse(config.regime), shape=config.timeline.shape,
-        refresh=config.refresh, similarity=config.similarity, progress=progress,
+        refresh=config.refresh, similarity=config.similarity, more_history=config.more_history, progress=progress,
     )  # fmt: skip
 
 

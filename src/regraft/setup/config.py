@@ -6,7 +6,7 @@ import inspect
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -117,6 +117,7 @@ class ModelOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    more_history: ClassVar[str] = "Set periods.warm_up (for example 0.3), or information: full for a preset"
     base: BaseOptions = BaseOptions()
     template: str = "judge-timeline-facts"
     regime: str = "fresh"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -40,6 +40,9 @@ class SiteData(BaseModel):
 class SiteOptions(ModelOptions):
     """The file regraft.yaml."""
 
+    more_history: ClassVar[str] = (
+        f"Set data.warm_up in {FILE} higher (for example 0.5), or begin with a log of more people or days"
+    )
     name: str = Field("site", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="versions are NAME-v000123")
     data: SiteData = SiteData()
     database: str | None = Field(None, description="URL of a PostgreSQL; None: state.db in the folder")

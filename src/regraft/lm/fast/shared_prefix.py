@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regraft.data.stream import ranges
+from regraft.data.user_order import ranges
 from regraft.lm.activation import activated_at
 from regraft.lm.base_model import BaseModel
 from regraft.lm.encode import Blocks

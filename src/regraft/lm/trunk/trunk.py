@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regraft.data.stream import Stream, ranges
+from regraft.data.stream import Stream
+from regraft.data.user_order import ranges
 from regraft.lm.batches import TokenBatch, batches, grouped
 from regraft.lm.encode import Blocks
 from regraft.lm.fast.side_by_side import cpu_seconds, side_by_side

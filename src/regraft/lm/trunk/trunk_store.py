@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from regraft.data.stream import ranges
+from regraft.data.user_order import ranges
 from regraft.errors import ModelError, OutputError
 from regraft.files import remove, remove_leftovers, whole, write_text
 from regraft.lm.options import GIB
