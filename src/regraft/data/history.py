@@ -151,7 +151,7 @@ class Request:
         return replace(self, history=self.history.last(n))
 
     def events(self, facts: Sequence[str] = (), fields: Sequence[str] | None = None) -> Events:
-        """The events of the history, then the candidates; with the named facts of each. `fields` of texts (None: all)."""
+        """The events of the history, then the candidates; with these facts of each, and these fields (None: all)."""
         sides = [self.history.items, self.candidates]
         if fields is not None:
             sides = [side[[c for c in side.columns if c in ("item_id", "title", *fields)]] for side in sides]
