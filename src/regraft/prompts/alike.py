@@ -210,7 +210,8 @@ class Alike:
             return
         k = min(NEAREST + 1, n)
         # Cosine and place in one whole number: ties, of which short texts have as many as items, cost nothing.
-        key = np.take(table, column, axis=1).astype(np.int32 if (GRID + 2) * n < 2**31 else np.int64)
+        whole: type[np.integer[Any]] = np.int32 if (GRID + 2) * n < 2**31 else np.int64
+        key: np.ndarray = np.take(table, column, axis=1).astype(whole)
         key *= n
         key += np.arange(n - 1, -1, -1, dtype=key.dtype)
         key.partition(n - k, axis=1)
