@@ -26,7 +26,7 @@ from tether import tether
 
 ROOT = Path(__file__).parents[1]
 GUIDES = [*sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "privacy.md"]
-TAKES_A_WHILE = (pytest.mark.slow, pytest.mark.timeout(900))
+TAKES_A_WHILE = (pytest.mark.slow, pytest.mark.timeout(1800))
 LONG = dict.fromkeys(("operate", "pilot", "privacy", "templates-for-staff"), TAKES_A_WHILE)  # days of a site take time
 PORT = "8321"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
