@@ -1,15 +1,13 @@
-"""TF-IDF vectors of terms: what `columns` and `tfidf` are. Furniture of this room.
+"""TF-IDF vectors of terms (scikit-learn): what `columns` and `tfidf` are. Furniture of this room.
 
-A term that occurs n times in an item weighs (1 + ln n) (1 + ln((1 + items) / (1 + items with it))), as in scikit-learn
-with sublinear frequencies; rows have length 1. A term that no known item had is left out.
+A fit on part of 9,671 titles, and the vectors of all, take 0.5 CPU s; arithmetic of our own took 0.2, which is a few
+seconds of a whole run. Terms are cut from texts once and kept.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,17 +17,15 @@ from regraft.prompts.similarity.protocol import Vectors
 
 SEEN = 1 << 17  # items whose terms are kept, for all fits of a process
 TermsOf: TypeAlias = Callable[[tuple[str, ...], tuple[Any, ...]], list[str]]
-Counts: TypeAlias = tuple[tuple[str, ...], tuple[int, ...]]  # the different terms of an item, how often each occurs
 
 
 class Terms:
-    """`fit` and `vectors` of the similarities whose vectors are made of terms."""
+    """Sublinear term frequency times IDF, rows of length 1; a term that no known item had is left out."""
 
     rung: str
 
     def __init__(self) -> None:
-        self._column: dict[str, int] = {}  # by term
-        self._idf = np.zeros(0, dtype=np.float32)  # by column
+        self._model: Any = None  # None: no known item has a term
 
     @staticmethod
     def terms(columns: tuple[str, ...], texts: tuple[Any, ...]) -> list[str]:
@@ -37,42 +33,46 @@ class Terms:
         raise NotImplementedError
 
     def fit(self, items: pl.DataFrame) -> None:
-        with_it = Counter(chain.from_iterable(terms for terms, _ in self._counted(items)))
-        self._column = {term: column for column, term in enumerate(sorted(with_it))}
-        found = np.array([with_it[term] for term in self._column], dtype=np.float64)
-        self._idf = (np.log((1 + len(items)) / (1 + found)) + 1).astype(np.float32)
+        found = self._terms(items)
+        self._model = _vectorizer().fit(found) if any(found) else None
 
     def vectors(self, items: pl.DataFrame) -> Vectors:
         from scipy.sparse import csr_array  # here: commands that only look at a site start sooner
 
-        each, find = list(self._counted(items)), self._column.get
-        column = np.fromiter((find(term, -1) for terms, _ in each for term in terms), dtype=np.int32)
-        times = np.fromiter(chain.from_iterable(times for _, times in each), dtype=np.float64)
-        row = np.repeat(np.arange(len(each)), [len(times) for _, times in each])
-        there = column >= 0
-        column, times, row = column[there], times[there], row[there]
-        weight = (1 + np.log(times)) * self._idf[column]
-        weight /= np.sqrt(np.bincount(row, weight * weight, minlength=len(each)))[row]
-        start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(each)))])
-        return csr_array((weight.astype(np.float32), column, start), shape=(len(each), max(1, len(self._idf))))
+        if self._model is None or not len(items):
+            return csr_array((len(items), 1 if self._model is None else len(self._model.idf_)), dtype=np.float32)
+        return csr_array(self._model.transform(self._terms(items)))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"terms": np.array(list(self._column), dtype=str), "idf": self._idf}
+        if self._model is None:
+            return {"terms": np.array([], dtype="U1"), "idf": np.zeros(0)}
+        return {"terms": self._model.get_feature_names_out().astype(str), "idf": self._model.idf_}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._column = {term: column for column, term in enumerate(arrays["terms"].tolist())}
-        self._idf = arrays["idf"].astype(np.float32)
+        self._model = None
+        if len(arrays["terms"]):
+            self._model = _vectorizer(vocabulary=arrays["terms"].tolist())
+            self._model.idf_ = arrays["idf"]
 
-    def _counted(self, items: pl.DataFrame) -> Iterator[Counts]:
+    def _terms(self, items: pl.DataFrame) -> list[list[str]]:
         columns = tuple(name for name in items.columns if name != "item_id")
         texts = items.select(columns).iter_rows() if columns else ((),) * len(items)
-        return (_counted(self.terms, columns, one) for one in texts)
+        return [_seen(self.terms, columns, one) for one in texts]
 
 
 @lru_cache(maxsize=SEEN)
-def _counted(terms: TermsOf, columns: tuple[str, ...], texts: tuple[Any, ...]) -> Counts:
-    found = Counter(terms(columns, texts))
-    return tuple(found), tuple(found.values())
+def _seen(terms: TermsOf, columns: tuple[str, ...], texts: tuple[Any, ...]) -> list[str]:
+    return terms(columns, texts)
+
+
+def _vectorizer(vocabulary: list[str] | None = None) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(analyzer=_as_they_are, sublinear_tf=True, dtype=np.float32, vocabulary=vocabulary)
+
+
+def _as_they_are(terms: list[str]) -> list[str]:
+    return terms
 
 
 def values(columns: tuple[str, ...], texts: tuple[Any, ...]) -> list[str]:
