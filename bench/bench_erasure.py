@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ import numpy as np
 import yaml
 from by_day import days_of, of_days, write_log
 from common import ROOT, SMALL_BASE, machine_words, typed
+from kept import once
 from week import Server, Story
 
 from regraft.data.drift_world import DriftWorld, simulate
@@ -138,6 +140,15 @@ def erased(base: Path, folder: Path, place: float) -> dict[str, Any]:
         "blocked": blocked, "followed": followed, "seconds": seconds, "cpu": cpu, "foreseen": foreseen.seconds,
         "steps": _steps(site), **_quality(before, scores(site, interim.name, uid), remade),
     }  # fmt: skip
+
+
+def measured(runs: Path, contender: str, person: str) -> dict[str, Any]:
+    """One cell: the site of this contender, made where it is not there, and a person erased from a copy of it."""
+    began = time.perf_counter()
+    made(runs / contender, contender)
+    found = erased(runs / contender, runs / "cell", PEOPLE[person])
+    print(f"{contender}, {person}: {time.perf_counter() - began:.0f} s", flush=True)
+    return found
 
 
 def _champion(site: Site) -> str:
@@ -302,16 +313,10 @@ def main() -> None:
     options = parser.parse_args()
     cells: dict[tuple[str, str], dict[str, Any]] = {}
     for contender in CONTENDERS:
-        for person, place in PEOPLE.items():
+        for person in PEOPLE:
             kept = options.runs / f"{contender}-{person}.json"
-            if not kept.is_file() and contender in options.only:
-                began = time.perf_counter()
-                made(options.runs / contender, contender)
-                found = erased(options.runs / contender, options.runs / "cell", place)
-                write_text(kept, json.dumps(found, indent=2))
-                print(f"{contender}, {person}: {time.perf_counter() - began:.0f} s", flush=True)
-            if kept.is_file():
-                cells[contender, person] = json.loads(kept.read_text())
+            if kept.is_file() or contender in options.only:
+                cells[contender, person] = once(kept, partial(measured, options.runs, contender, person))
     shutil.rmtree(options.runs / "cell", ignore_errors=True)
     write(cells, options.out)
 

@@ -8,7 +8,6 @@ Every seed is one world, and its counts are kept in --runs: the same command goe
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import tempfile
@@ -16,12 +15,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from by_day import day_of, days_of, of_days, write_log
 from common import ROOT
+from kept import once
 from rates import Row, markdown, write_csv
 
 from regraft.data.drift_world import DriftWorld, simulate
@@ -213,11 +214,7 @@ def counted(seeds: list[int], runs: Path) -> dict[str, Counter[str]]:
     totals: dict[str, Counter[str]] = {part: Counter() for part in PARTS}
     for seed in seeds:
         for part, run in PARTS.items():
-            path = runs / f"{part}-{seed}.json"
-            if not path.is_file():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_text(path, json.dumps(run(seed)))
-            for name, (found, n) in json.loads(path.read_text()).items():
+            for name, (found, n) in once(runs / f"{part}-{seed}.json", partial(run, seed)).items():
                 totals[part].update({name: found, f"{name} n": n})
             print(f"seed {seed}, {part}: done", flush=True)
     return totals

@@ -8,15 +8,15 @@ What was counted is kept in --runs, in blocks of seeds: the same command goes on
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from common import ROOT
+from kept import once
 from pilot_world import BEFORE, BY_ITSELF, SCENARIOS, WEEKS, WINDOW, WORLD, joined, past, people, pilot
 from rates import Row, markdown, write_csv
 
@@ -153,21 +153,18 @@ def counted(runs: Path, quick: bool) -> dict[str, Counter[str]]:
     totals: dict[str, Counter[str]] = {part: Counter() for part in PARTS}
     for part, (run, seeds, block) in PARTS.items():
         for first in range(0, min(seeds, block) if quick else seeds, block):
-            path = runs / f"{part}-{first}.json"
-            if not path.is_file():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                sums: Counter[str] = Counter()
-                for name, (found, n) in _each(map(run, range(first, first + block))):
-                    sums.update({name: found, f"{name} n": n})
-                write_text(path, json.dumps(sums))
-                print(f"{part}, seeds {first} to {first + block - 1}: done", flush=True)
-            totals[part].update(json.loads(path.read_text()))
+            seeds_of_block = range(first, first + block)
+            totals[part].update(once(runs / f"{part}-{first}.json", partial(_summed, run, seeds_of_block)))
+            print(f"{part}, seeds {first} to {first + block - 1}: done", flush=True)
     return totals
 
 
-def _each(found: Iterator[Counts]) -> Iterator[tuple[str, list[int]]]:
-    for counts in found:
-        yield from counts.items()
+def _summed(run: Callable[[int], Counts], seeds: range) -> Counter[str]:
+    sums: Counter[str] = Counter()
+    for seed in seeds:
+        for name, (found, n) in run(seed).items():
+            sums.update({name: found, f"{name} n": n})
+    return sums
 
 
 def rows_of(totals: dict[str, Counter[str]]) -> list[Row]:

@@ -10,7 +10,6 @@ Base: --base, else SmolLM2-135M-Instruct where it is at hand (make smollm2), in 
 from __future__ import annotations
 
 import copy
-import json
 import multiprocessing
 import sys
 import tempfile
@@ -42,13 +41,13 @@ from common import (
     taken,
     write,
 )
+from kept import once
 from peers import Trained, train_peer, train_trl, trained_in_turn
 
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
 from regraft.data.source import DataOptions, open_stream
 from regraft.data.stream import Stream
-from regraft.files import whole
 from regraft.lm.base_model import BaseModel, probe_dtype
 from regraft.lm.encode import Blocks
 from regraft.lm.fit import train
@@ -335,13 +334,13 @@ class Part:
     @classmethod
     def measured(cls, work: Callable[[], tuple[list[Row], list[str]]], kept: Path) -> Part:
         """From `kept`, where it was measured before with the same settings."""
-        if not kept.is_file():
+
+        def probed() -> dict[str, Any]:
             before = gemm_probe()
             rows, words = work()
-            part = cls(rows, words, (before, gemm_probe()))
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            whole(kept, lambda path: path.write_text(json.dumps(asdict(part))))
-        found = json.loads(kept.read_text())
+            return asdict(cls(rows, words, (before, gemm_probe())))
+
+        found = once(kept, probed)
         probes = tuple(found["probes"])
         return cls([replace(Row(**row), probes=probes) for row in found["rows"]], found["words"], probes)
 

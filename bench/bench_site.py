@@ -27,6 +27,7 @@ import yaml
 from bench_candidates import Pairs, score_pairs
 from by_day import days_of, of_days, write_log
 from common import ROOT, Page, Row, a_real_base, arguments, gemm_probe, markdown, repeats, taken, write
+from kept import once
 from week import CODES, Server, Story
 
 from regraft.data.drift_world import simulate
@@ -254,15 +255,15 @@ def of_requests(made: Story, options: argparse.Namespace) -> list[Row]:
     return rows
 
 
-def once(folder: Path, name: str, measure: Callable[[], list[Row]]) -> list[Row]:
-    """What a part measured, kept in `folder` from then on."""
-    kept = folder / f"{name}.json"
-    if not kept.exists():
+def part(folder: Path, name: str, measure: Callable[[], list[Row]]) -> list[Row]:
+    """The rows of a part, with the probes around it; kept in `folder`."""
+
+    def probed() -> list[dict[str, Any]]:
         before, rows = gemm_probe(), measure()
         probes = (before, gemm_probe())
-        folder.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps([asdict(row) | {"probes": probes} for row in rows]), encoding="utf-8")
-    rows = [Row(**row) for row in json.loads(kept.read_text(encoding="utf-8"))]
+        return [asdict(row) | {"probes": probes} for row in rows]
+
+    rows = [Row(**row) for row in once(folder / f"{name}.json", probed)]
     print("\n".join(markdown(rows)), flush=True)  # what follows may take long
     return rows
 
@@ -281,11 +282,11 @@ def main() -> None:
     if not (folder / "updates.json").exists():
         shutil.rmtree(folder / "site", ignore_errors=True)  # a day that is closed already tells no time
     made = site_of(folder / "site", options)
-    rows = once(folder, "updates", lambda: of_updates(made, options))
-    rows += once(folder, "requests", lambda: of_requests(made, options))
+    rows = part(folder, "updates", lambda: of_updates(made, options))
+    rows += part(folder, "requests", lambda: of_requests(made, options))
     if base:
         model = base
-        rows += once(folder, "model", lambda: [of_language_model(folder / "model", model, options.quick)])
+        rows += part(folder, "model", lambda: [of_language_model(folder / "model", model, options.quick)])
     page = Page(
         name="bench-site",
         title="A site in service",

@@ -34,9 +34,9 @@ MORE: dict[str, Any] = {**SMALL_BASE, "seeds": [0, 1], "last_update": 3}
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
     """Two CPUs; workers find this folder's modules as they would find an installed regraft."""
-    paths = os.pathsep.join(str(p) for p in (Path(__file__).parents[1], Path(__file__).parents[2] / "src"))
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = paths
+    own = (str(p) for p in (Path(__file__).parents[1], Path(__file__).parents[2] / "src"))
+    os.environ["PYTHONPATH"] = os.pathsep.join([*own, *filter(None, [before])])
     ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
     yield
     ray.shutdown()
@@ -113,19 +113,20 @@ def untimed(folder: Path) -> pl.DataFrame:
     return pl.read_csv(folder / "tune.csv").drop("seconds_per_period", "money_per_period")
 
 
-def test_a_tuning_has_the_table_of_one_machine(tuned_locally: Path, tmp_path: Path) -> None:
-    done = tune(tuned_locally / "tune.yaml", tmp_path / "run", "--executor", "ray", "--workers", "2")
+def test_a_tuning_has_the_table_of_one_machine(tuned_locally: Path) -> None:
+    local, dealt = (tuned_locally / name for name in ("run", "dealt"))  # an adapter names its base, which lies beside
+    done = tune(tuned_locally / "tune.yaml", dealt, "--executor", "ray", "--workers", "2")
     assert "Ray, 2 workers with 1 thread each" in done.stderr
-    here, there = untimed(tuned_locally / "run"), untimed(tmp_path / "run")
+    here, there = untimed(local), untimed(dealt)
     counted = [name for name, kind in here.schema.items() if not kind.is_float()]
     assert set(here["contender"]) == {"rates", "replay"}
     assert len(here) == 8
     assert there.select(counted).equals(here.select(counted))
     for name in set(here.columns) - set(counted):
         np.testing.assert_allclose(there[name].to_numpy(), here[name].to_numpy(), atol=1e-4)
-    said = json.loads((tmp_path / "run" / "tune.json").read_text())
+    alone, said = (json.loads((folder / "tune.json").read_text()) for folder in (local, dealt))
     assert said["machine"]["executor"] == "Ray, 2 workers with 1 thread each"
-    assert said["base"] == json.loads((tuned_locally / "run" / "tune.json").read_text())["base"]
+    assert said["base"] == alone["base"]
 
 
 def test_a_tuning_whose_budget_is_spent_goes_on_in_the_cluster(tuned_locally: Path, tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ from regraft.lm.options import AdapterOptions
 from regraft.lm.tokenize import opening_ids, token_ids
 from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.facts import fact_table, rendered
-from regraft.prompts.template import FACT, Template
+from regraft.prompts.pieces import FACT
+from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape, lay_out
 from worlds import tiny_stream
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from regraft.data.regimes import Regime
 from regraft.errors import TemplateError
+from regraft.prompts.pieces import FACT, Slot
 from regraft.prompts.preview import prompt_text
-from regraft.prompts.template import FACT, Slot, Template, library
+from regraft.prompts.template import Template, library
 from regraft.prompts.timeline import Shape
 from worlds import tiny_stream
 

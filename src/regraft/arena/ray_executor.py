@@ -304,7 +304,7 @@ def _connected(ray: Any, cpus: int | None) -> Iterator[None]:
             ray.init(address, **quiet)
         else:  # nothing listens to other machines
             ray.init("local", num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except Exception as error:  # Ray raises all kinds, a plain Exception where a node does not start in time
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(
             f"Ray, RAY_ADDRESS {address}" if address else "Ray", reason,

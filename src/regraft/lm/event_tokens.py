@@ -17,7 +17,8 @@ from regraft.lm.ragged import Ragged, stack
 from regraft.lm.tokenize import Tokenizer, token_ids
 from regraft.lm.verbalizer import Verbalizer
 from regraft.prompts.facts import FACTS
-from regraft.prompts.template import FACT, Piece, Slot, Template
+from regraft.prompts.pieces import FACT, Piece, Slot
+from regraft.prompts.template import Template
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from typing import Any
 
 import regraft
 from regraft.errors import RegraftError, TemplateError
-from regraft.prompts.template import Piece, Slot, Template, source_of
+from regraft.prompts.pieces import Piece, Slot
+from regraft.prompts.template import Template, source_of
 
 START = (
     "import sys; sys.path.insert(0, sys.argv[1]); from regraft.prompts.confined_child import serve; "

@@ -16,7 +16,8 @@ import time
 from typing import Any
 
 from regraft.errors import RegraftError
-from regraft.prompts.template import Slot, Template
+from regraft.prompts.pieces import Slot
+from regraft.prompts.template import Template
 
 # What compiling and rendering need of Python's audited actions; any other is refused.
 ALLOWED = frozenset({"compile", "exec", "code.__new__", "sys._getframe", "object.__getattr__", "builtins.id"})

@@ -20,8 +20,9 @@ from regraft.data.stream import Stream
 from regraft.data.text import clean
 from regraft.errors import TemplateError
 from regraft.prompts.facts import FACTS
+from regraft.prompts.pieces import Piece, Slot
 from regraft.prompts.preview import Prompts
-from regraft.prompts.template import GIVEN, Piece, Slot, Template
+from regraft.prompts.template import GIVEN, Template
 from regraft.prompts.timeline import Shape
 
 Level = Literal["error", "warning", "note"]

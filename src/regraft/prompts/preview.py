@@ -20,7 +20,8 @@ from regraft.data.stream import Stream
 from regraft.data.text import clean
 from regraft.errors import DataError
 from regraft.prompts.facts import fact_table, rendered, wanted
-from regraft.prompts.template import FACT, Piece, Template
+from regraft.prompts.pieces import FACT, Piece
+from regraft.prompts.template import Template
 from regraft.prompts.timeline import Layout, Shape, lay_out
 
 Source = Literal["template", "item", "fact", "answer"]

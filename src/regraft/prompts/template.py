@@ -12,9 +12,7 @@ so that a title cannot close a sentence, forge an answer or change where the ans
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -26,51 +24,16 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from regraft.errors import TemplateError
+from regraft.prompts.pieces import FACT, MARK, Fields, Piece, Slot, marked, pieces_of
 
 SUFFIX = ".jinja"
-_OPEN, _CLOSE = "\ue000", "\ue001"  # private-use marks around a slot; item text never passes through here
-_MARK = re.compile(f"[{_OPEN}{_CLOSE}]|\\\\ue00[01]")  # what is left of a slot that was taken apart or quoted
-_SLOT = re.compile(f"{_OPEN}(-?\\d+)[.]([^{_CLOSE}]+){_CLOSE}")
 KINDS = {"timeline": ("head", "event", "yes", "no"), "single": ("prompt", "yes", "no")}
 GIVEN = {"timeline": ("item", "facts"), "single": ("liked", "disliked", "target", "facts")}
 NAMES = {  # what a block may use
     "event": "only item.<field> and facts.<name>",
     "prompt": "only liked, disliked, target and facts.<name>",
 }
-FACT = -1
 LONGEST = 1_000_000  # characters of one rendered block, before item text is put in
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Field `field` of the item number `item` among those handed to the rendering; item FACT: a fact."""
-
-    item: int
-    field: str
-    space: bool = False  # one space before the text, tokenised together with it
-
-
-Piece = str | Slot
-
-
-class _Fields:
-    """Stands for an item while rendering: present fields become slots, absent ones empty text."""
-
-    def __init__(self, index: int, present: Sequence[str]) -> None:
-        self.__slots = {name: f"{_OPEN}{index}.{name}{_CLOSE}" for name in present}
-
-    def __getattr__(self, name: str) -> str:
-        if name.startswith("_"):
-            raise AttributeError(name)  # Jinja2 then asks for the item `name`, so that a column _id can be printed
-        return self.__slots.get(name, "")
-
-    def __getitem__(self, name: str) -> str:
-        if name.startswith("__"):
-            raise KeyError(name)
-        return self.__slots.get(name, "")
-
-    def __repr__(self) -> str:
-        raise TypeError("an item is printed as a whole, not one of its fields")
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -156,7 +119,7 @@ class Template:
 
     def skeleton(self, present: Sequence[str]) -> list[Piece]:
         """Pieces of an event in which facts are slots too: one rendering serves every event."""
-        return self.event(present, {name: f"{_OPEN}{FACT}.{name}{_CLOSE}" for name in self.facts})
+        return self.event(present, {name: marked(FACT, name) for name in self.facts})
 
     def prompt(
         self,
@@ -177,11 +140,11 @@ class Template:
         facts = asked["facts"]
         if asked["block"] == "event":
             slots = [*((0, name) for name in asked["present"]), *((FACT, name) for name in facts)]
-            return self._render("event", {"item": _Fields(0, asked["present"]), "facts": facts}, frozenset(slots))
-        lists = {name: [_Fields(*item) for item in asked[name]] for name in ("liked", "disliked")}
+            return self._render("event", {"item": Fields(0, asked["present"]), "facts": facts}, frozenset(slots))
+        lists = {name: [Fields(*item) for item in asked[name]] for name in ("liked", "disliked")}
         items = (*asked["liked"], *asked["disliked"], asked["target"])
         slots = [(number, name) for number, present in items for name in present]
-        return self._render("prompt", {**lists, "target": _Fields(*asked["target"]), "facts": facts}, frozenset(slots))
+        return self._render("prompt", {**lists, "target": Fields(*asked["target"]), "facts": facts}, frozenset(slots))
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -265,9 +228,9 @@ class Template:
             names = f" (unknown names: {', '.join(unknown)})" if unknown else ""
             expected = NAMES.get(block, "plain text without variables")
             raise TemplateError(where, f"cannot be rendered: {error}{names}", expected) from error
-        pieces = _pieces(text)
+        pieces = pieces_of(text)
         for piece in pieces:
-            whole = (piece.item, piece.field) in slots if isinstance(piece, Slot) else not _MARK.search(piece)
+            whole = (piece.item, piece.field) in slots if isinstance(piece, Slot) else not MARK.search(piece)
             if not whole:
                 expected = "fields printed as they are: {{ item.title }}"
                 raise TemplateError(where, "computes with the text of an item", expected)
@@ -292,22 +255,6 @@ def _joined(parts: Iterator[str], where: str) -> str:
 def _is_item(owner: nodes.Node) -> bool:
     """Can this be an item: a name, or an element of a list, but not a field, `facts` or Jinja's own?"""
     return not isinstance(owner, nodes.Getattr) and getattr(owner, "name", "") not in ("facts", "loop", "self")
-
-
-def _pieces(text: str) -> list[Piece]:
-    """Literal text and slots; a space right before a slot moves into it, so that it is tokenised with the word."""
-    pieces: list[Piece] = []
-    end = 0
-    for match in _SLOT.finditer(text):
-        literal = text[end : match.start()]
-        space = literal.endswith(" ")
-        if literal := literal.removesuffix(" ") if space else literal:
-            pieces.append(literal)
-        pieces.append(Slot(int(match[1]), match[2], space))
-        end = match.end()
-    if text[end:]:
-        pieces.append(text[end:])
-    return pieces
 
 
 def source_of(name: str | Path) -> tuple[str, str]:

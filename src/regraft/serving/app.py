@@ -53,7 +53,14 @@ def make_app(service: Service, replay: bool = False, tell: Tell = silent) -> Fas
     app.add_middleware(Watch, tell=tell, count=count)
     problems.install(app)
     app.state.replay = replay
-    recommends, operates = Depends(keys.demand("recommend")), Depends(keys.demand("operate"))
+    _for_people(app, service, keys, count)
+    _for_operators(app, service, keys, count)
+    return app
+
+
+def _for_people(app: FastAPI, service: Service, keys: Keys, count: Counted) -> None:
+    """What a shop asks and tells of its people."""
+    recommends = Depends(keys.demand("recommend"))
 
     # The rest of a path is the id, so that an id may hold a slash.
     @app.get("/recommend/{user:path}", dependencies=[recommends], responses=described(401, 403, 410, 422, 429, 503))
@@ -92,6 +99,11 @@ def make_app(service: Service, replay: bool = False, tell: Tell = silent) -> Fas
         service.look()
         return Erasing(erasure=erasure.id, job=job.id, state="blocked", salt=erasure.plan.get("salt"))
 
+
+def _for_operators(app: FastAPI, service: Service, keys: Keys, count: Counted) -> None:
+    """What serves, whether it does, and in what numbers."""
+    operates = Depends(keys.demand("operate"))
+
     @app.get("/versions", dependencies=[operates], responses=described(401, 403, 429))
     def list_versions() -> Versions:
         """All versions and where the aliases point."""
@@ -118,5 +130,3 @@ def make_app(service: Service, replay: bool = False, tell: Tell = silent) -> Fas
     def metrics() -> Response:
         """Counters for Prometheus."""
         return Response(count.text(), media_type=CONTENT_TYPE_LATEST)
-
-    return app
