@@ -46,7 +46,7 @@ class Slot:
     @cached_property
     def little(self) -> bool:
         """Whether the layers that it changes are few and small."""
-        return sum(layer.weight.numel() for layer in self.pairs) * 4 <= LITTLE
+        return sum(layer.get_parameter("weight").numel() for layer in self.pairs) * 4 <= LITTLE
 
     @property
     def version(self) -> tuple[str, int]:

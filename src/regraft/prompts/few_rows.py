@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.data.stream import ranges
+from regraft.data.user_order import ranges
 
 
 def product_of_few(rows: Any, some: np.ndarray, few: np.ndarray) -> np.ndarray:
