@@ -90,6 +90,7 @@ def _run(log: str, part: str, uses: tuple[str, ...], written: dict[str, Any], sh
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     told, planned = regraft("arena", "run", "-c", path, "--dry-run", "--json", at=folder)
     plan = json.loads(told)
+    print(f"{log}, {part}: {plan['seconds']:.0f} s predicted, in {planned:.0f} s", flush=True)
     _, took = regraft("arena", "run", "-c", path, at=folder)
     line = Line(log, part, share, plan["cells"], planned, plan["seconds"], took, machine_words())
     print(f"{log}, {part}: {line.predicted:.0f} s predicted, {took:.0f} s taken, {line.ratio:.2f}", flush=True)
