@@ -100,7 +100,7 @@ def _users(rows: pl.DataFrame) -> pl.DataFrame:
 def _items(rows: pl.DataFrame) -> pl.DataFrame:
     """Per day: `top_item` and `top_unlisted`."""
     liked = rows.filter(pl.col("label") == 1)
-    counts = liked.group_by("day", "item_id").agg(n=pl.len(), unlisted=pl.col("request_id").is_null().sum())
+    counts = liked.group_by("day", "item_id").agg(n=pl.len(), unlisted=(~pl.col("served")).sum())
     return counts.group_by("day").agg(
         top_item=pl.col("n").max() / pl.col("n").sum(), top_unlisted=pl.col("unlisted").max() / pl.col("n").sum()
     )
