@@ -45,14 +45,30 @@ def test_threads_and_processes_write_into_one_folder(tmp_path):
     assert sorted(row["n"] for row in lines(tmp_path)) == list(range(200))
 
 
-def test_what_was_acknowledged_survives_a_kill(tmp_path):
+@pytest.mark.parametrize("wait", [True, False])
+def test_what_was_acknowledged_survives_a_kill(tmp_path, wait):
     code = (
         "import os, sys; from pathlib import Path; from regraft.data.spool import Spool\n"
-        f"s = Spool(Path({str(tmp_path)!r})); s.append([{{'n': 1}}]); os.kill(os.getpid(), 9)"
+        f"s = Spool(Path({str(tmp_path)!r})); s.append([{{'n': 1}}], {wait}); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     assert done.returncode == -9
     assert lines(tmp_path) == [{"n": 1}]
+
+
+def test_lines_that_nobody_waits_for_are_on_the_disk_with_the_next_sync_or_close(tmp_path, monkeypatch):
+    written, asked, real = Spool(tmp_path), [], os.fsync
+    written.append([{"n": 1}])
+    monkeypatch.setattr(os, "fsync", lambda handle: (asked.append(handle), real(handle))[1])
+    written.append([{"n": 2}], wait=False)
+    assert not asked
+    written.sync()
+    written.sync()  # nothing is waiting any more
+    assert len(asked) == 1
+    written.append([{"n": 3}], wait=False)
+    written.close()
+    assert len(asked) == 2
+    assert lines(tmp_path) == [{"n": 1}, {"n": 2}, {"n": 3}]
 
 
 def test_a_disk_that_refuses_is_an_error_and_the_lines_do_not_count(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The spool: JSON lines on disk between a server and the next update. A line is acknowledged when it is on the disk.
+"""The spool: JSON lines on disk between a server and the next update. An event is acknowledged when it is on the disk.
 
 A writer appends to a segment of its own and begins a new one when it is full; whoever reads takes all whole lines
 of all segments. What was taken in is known by its identity, so a segment may be read many times, and is removed
@@ -33,10 +33,14 @@ class Spool:
         self.folder, self.full = folder, full
         self._name, self._count = secrets.token_hex(6), 0
         self._file: BinaryIO | None = None
+        self._waiting = False  # lines that the system has and the disk may not
         self._lock = Lock()
 
-    def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Writes the rows; they are on the disk when this returns. After an error none of them counts."""
+    def append(self, rows: Iterable[Mapping[str, Any]], wait: bool = True) -> None:
+        """Writes the rows; they are on the disk when this returns. After an error none of them counts.
+
+        Without `wait` the system has them: they outlive this process, and the machine from the next `sync` on.
+        """
         written = _lines(rows)
         if not written:
             return
@@ -46,18 +50,34 @@ class Spool:
             try:
                 file.write(written)
                 file.flush()
-                os.fsync(file.fileno())
+                if wait:
+                    os.fsync(file.fileno())
             except OSError:  # a failed fsync cannot be tried again: the segment is closed without these lines
                 self._give_up(begins)
                 raise
+            self._waiting = not wait
             if file.tell() >= self.full:
                 self.close()
+
+    def sync(self) -> None:
+        """Waits until all lines are on the disk, and holds up no writer meanwhile."""
+        with self._lock:
+            if self._file is None or not self._waiting:
+                return
+            self._waiting, handle = False, os.dup(self._file.fileno())
+        with told(self.folder):
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
     def close(self) -> None:
         """Finishes the segment; the next line begins another."""
         if self._file is not None:
-            self._file.close()
-            self._file = None
+            file, self._file = self._file, None
+            with file:
+                if self._waiting:
+                    os.fsync(file.fileno())
 
     def finish(self) -> None:
         """Closes from another thread, between two appends."""

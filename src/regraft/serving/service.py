@@ -135,6 +135,10 @@ class Service:
     def _watch(self) -> None:
         while not self._stopped.wait(LOOK):
             try:
+                self.lists.sync()
+            except Exception as error:  # they are in the file all the same, and lost only with the machine's power
+                self.tell("lists may not be on the disk", error=type(error).__name__)
+            try:
                 self.look()
             except Exception as error:  # the database may be away for a while: the last version serves on
                 self.tell("cannot look for new versions", error=type(error).__name__)
@@ -180,7 +184,7 @@ class Service:
     # -- answering -------------------------------------------------------------------------------
 
     def recommend(self, user: str, n: int, now: int | None = None) -> Listed:
-        """The `n` best items for a person, spooled before it is returned."""
+        """The `n` best items for a person, spooled before it is returned; on the disk with the watcher's next look."""
         began = time.perf_counter()
         at, now = self._at, self.clock() if now is None else now
         pseudonym, uid = self._who(user, at.data)
@@ -194,7 +198,8 @@ class Service:
                     "version": listed.version, "items": [one.item for one in items],
                     "facts_row": data.live.facts.rows, "seconds": round(time.perf_counter() - began, 6),
                 }
-            ]
+            ],
+            wait=False,  # an answer need not wait for the disk: the watcher sees to it
         )  # fmt: skip
         return listed
 
