@@ -17,7 +17,7 @@ from regraft.pilot.analyse import Analysis, Effect, analyse
 from regraft.pilot.sample_ratio import sample_ratio
 from regraft.pilot.settings import Plan
 from regraft.pilot.verdict import check, users_needed, verdict
-from regraft.pilot.words import PHRASES
+from regraft.pilot.words import PHRASES, closed_up
 
 NAN = float("nan")
 
@@ -148,3 +148,8 @@ def test_both_languages_fill_in_the_same_values() -> None:
 def test_a_plan_that_contradicts_itself_is_refused(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Plan(**({"primary": "visits", "minimum_lift": 0.1, "n": 1000, "weeks": 2} | changed))
+
+
+def test_a_japanese_name_leaves_no_blank_before_its_particle_and_a_latin_one_keeps_its_own():
+    assert closed_up("一人あたりのクリック は 12 % 増") == "一人あたりのクリックは 12 % 増"
+    assert closed_up("CTR は増えました") == "CTR は増えました"

@@ -17,6 +17,7 @@ from regraft.dashboard.words import (
     versions,
 )
 from regraft.metrics.measures import BY_NAME
+from regraft.pilot.words import closed_up
 from regraft.report.by_day import plain
 from regraft.report.measure_page import told
 from regraft.report.report_words import LANGUAGES, PHRASES, Words
@@ -41,7 +42,7 @@ class DashboardWords(Words):
     """The report's words and ours; numbers with their ends."""
 
     def __call__(self, key: str, **values: object) -> str:
-        return (WORDS.get(key) or PHRASES[key])[LANGUAGES.index(self.lang)].format(**values)
+        return closed_up((WORDS.get(key) or PHRASES[key])[LANGUAGES.index(self.lang)].format(**values))
 
     def has(self, key: str) -> bool:
         return key in WORDS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from regraft.errors import ConfigError
 
 LANGUAGES = ("en", "ja")
@@ -144,7 +146,12 @@ def say(lang: str, key: str, **values: object) -> str:
         raise ConfigError("language", f"found '{lang}'", f"one of {', '.join(LANGUAGES)}")
     if isinstance(weeks := values.get("weeks"), int):
         values["weeks"] = f"{weeks} 週間" if lang == "ja" else f"{weeks} week{'' if weeks == 1 else 's'}"
-    return PHRASES[key][LANGUAGES.index(lang)].format(**values)
+    return closed_up(PHRASES[key][LANGUAGES.index(lang)].format(**values))
+
+
+def closed_up(text: str) -> str:
+    """Without the blanks between two Japanese characters that a name leaves behind which may be Latin, too."""
+    return re.sub("(?<=[\u3040-\u30ff\u4e00-\u9fff]) (?=[\u3040-\u30ff\u4e00-\u9fff])", "", text)
 
 
 def percent(share: float, signed: bool = True) -> str:
