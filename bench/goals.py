@@ -73,14 +73,18 @@ def _auc(table: pl.DataFrame, name: str) -> float:
     return float(np.nan_to_num(bootstrap(label, score, user, period, n_resamples=1).values["auc"][0]))
 
 
+def _span(periods: tuple[int, ...]) -> str:
+    return f"period {periods[0]}" if len(periods) == 1 else f"periods {periods[0]} to {periods[-1]}"
+
+
 def told(results: Results) -> list[str]:
     """Both answers as lines of a page."""
     lines = []
     if half := second_half(results):
         d = half.found
         lines.append(
-            f"- G0: {half.llm} (best with a language model on periods {half.first[0]} to {half.first[-1]}) minus {half.classical} "
-            f"(best classical there) on periods {half.second[0]} to {half.second[-1]}: {d.estimate:+.4f} AUC "
+            f"- G0: {half.llm} (best with a language model on {_span(half.first)}) minus {half.classical} "
+            f"(best classical there) on {_span(half.second)}: {d.estimate:+.4f} AUC "
             f"[{d.low:+.4f}, {d.high:+.4f}], n = {half.n:,}: {'met' if d.low > 0 else 'not met'}."
         )
     for name, d in anchored(results).items():
