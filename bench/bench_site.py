@@ -249,6 +249,7 @@ def of_requests(made: Story, options: argparse.Namespace) -> list[Row]:
             Row("events accepted durably per second", "the least that is asked", rate, 5000.0, posts * BATCH, 1.0,
                 more_is_better=True)
         )  # fmt: skip
+        print(f"Memory is watched for {options.minutes:g} minutes", flush=True)
         first, last = memory(server, crowd, made.items["item_id"].to_list(), options.minutes)
         words = f"MiB of the server after {options.minutes:g} minutes"
         rows.append(Row(words, "1.02 times those at the beginning", last, 1.02 * first, 1, 1.0, exact=True))
