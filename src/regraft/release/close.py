@@ -26,7 +26,7 @@ from regraft.strategies.contender import DESCRIPTION
 from regraft.workbench import CONTENDER, Workbench
 
 RENEWED = "renewed.json"
-SECONDS_ALL = "seconds_all"  # in the lineage of a version of several closes: what they took together
+SECONDS_ALL = "seconds_all"  # in the lineage of a version: what making it took, with reading, the base and judging
 Served = Mapping[str, Mapping[str, Collection[str]]]  # uids by contender and arm
 NOBODY: Served = {}
 
@@ -100,6 +100,17 @@ def renew(
         }  # fmt: skip
         write_text(done, json.dumps(found[label]))
     return found
+
+
+def with_whole(
+    took: Mapping[str, Mapping[str, Any]], own: Mapping[str, float], elapsed: float
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """What each took, and SECONDS_ALL: of the `elapsed` seconds all that no other contender's `own` ones were.
+
+    After a kill finished work is not waited for again: never less than its own seconds.
+    """
+    busy = sum(own.values())
+    return {label: {**one, SECONDS_ALL: max(own[label], elapsed - busy + own[label])} for label, one in took.items()}
 
 
 def contender_in(folder: Path) -> bool:

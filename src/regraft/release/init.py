@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from regraft.data.pseudonyms import key_file, load_key
 from regraft.errors import DataError, StateError
 from regraft.files import write_text
 from regraft.release import close
-from regraft.release.close import SECONDS_ALL
 from regraft.release.commit import Closed, commit
 from regraft.release.ingest import ingest
 from regraft.release.runs import Outcome, begin, date_of
@@ -69,6 +69,7 @@ def first_close(site: Site, held: Lease, days: tuple[list[int], int], tell: Tell
 
     `days`: the first ms of every period, and the end of the last one.
     """
+    began = perf_counter()
     begins, end = days
     ends = [*begins[1:], end]
     bench = Workbench(site, site.stream(days_cuts(begins, end)))
@@ -85,7 +86,7 @@ def first_close(site: Site, held: Lease, days: tuple[list[int], int], tell: Tell
         folders = {one.options.label: staging / f"{number}" / one.options.label for one in work}
         work = [close.Work(one.options, None, folders[one.options.label] / CONTENDER) for one in work]
     outcome = Outcome(run.id, date_of(begins[-1]), "promoted", judged=seen)
-    took = {label: {**one, SECONDS_ALL: whole[label]} for label, one in took.items()}
+    took = close.with_whole(took, whole, perf_counter() - began)
     closed = Closed(tuple(zip(range(1, len(begins) + 1), begins, ends, strict=True)))
     return commit(
         site, held, run, closed, work, staging / f"{len(begins)}", took, outcome, None, site.options.champion.label

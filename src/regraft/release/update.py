@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,7 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     boundary("check", rows=len(rows.rows), outcome=gate.outcome(findings))
     if gate.outcome(findings) == "hold" and not accept:
         return hold(site, held, run, rows, findings)
+    began = perf_counter()
     benches = _benches(site, begun, days_cuts([*begun.starts, begins], begins + DAY))
     tell(f"Judging {len(begun.work)} contender(s) on the {len(rows.rows):,} rows of {date_of(begins)}")
     seen: dict[str, dict[str, float]] = {}
@@ -139,6 +141,7 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     took: dict[str, dict[str, Any]] = {}
     for bench, work in benches:
         took |= close.renew(bench, work, begun.number, staging, tell)
+    took = close.with_whole(took, {label: one["seconds"] for label, one in took.items()}, perf_counter() - began)
     boundary("renew", rows=sum(one["examples"] for one in took.values()))
     own = next(bench for bench, work in benches if begun.leading in {one.options.label for one in work})
     after, broken = _after(own, begun, staging, took)
