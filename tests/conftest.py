@@ -13,7 +13,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-pytest_plugins = ["site_world"]  # the small site of every test that asks for one
+pytest_plugins = ["site_world", "browser.chromium"]  # the small site and the browser of every test that asks for one
 LONGEST = ("tests/test_guides.py", "tests/test_week.py", "tests/crash/", "tests/test_bench.py", "tests/arena/")
 
 

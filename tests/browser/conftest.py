@@ -1,4 +1,4 @@
-"""One browser for all, and one dashboard with numbers in it."""
+"""One dashboard with numbers in it, for all tests of a browser."""
 
 from __future__ import annotations
 
@@ -7,24 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from browser.dashboard_site import BROWSER, FLAGS, cohorts, fill, made_up, serving, staying
+from browser.dashboard_site import cohorts, fill, made_up, serving, staying
 from regraft.prompts.template import source_of
 from regraft.state import jobs
 from regraft.state.database import transaction
 from regraft.studio.shelf import save_text
 from site_world import SiteWorld
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[object]:
-    """Debian's Chromium, driven by Playwright."""
-    if BROWSER is None:
-        pytest.skip("no Chromium on this machine")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -18,8 +17,6 @@ from regraft.setup.site import Site
 from regraft.state.aggregates import Aggregate, write
 from regraft.state.database import transaction
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 NEWEST = date(2025, 1, 17)  # the last day that the site closed
 
 

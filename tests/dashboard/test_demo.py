@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from browser.conftest import chromium  # noqa: F401 - a fixture
 from browser.test_dashboard import LAPTOP, looked_at, violations
 from cli.door import regraft
 from regraft.dashboard.demo import BEFORE, PILOT, SITE
@@ -90,7 +89,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
-def test_the_demo_is_made_once_and_every_page_of_it_can_be_read(tmp_path: Path, chromium) -> None:  # noqa: F811
+def test_the_demo_is_made_once_and_every_page_of_it_can_be_read(tmp_path: Path, chromium) -> None:
     folder = tmp_path / "demo"
     with demo(folder, MADE) as address:
         pages = {path: read(f"{address}{path}?lang=en") for path in MENU}
