@@ -509,7 +509,7 @@ def test_a_study_of_several_parts_is_one_page_with_their_kinds_and_goals(
     module.main()
     page = (tmp_path / "small.md").read_text(encoding="utf-8")
     assert "## classical" in page and "## frozen" in page and "Share of users: 0.5" in page
-    assert "- G0: bare+stack (best with a language model on periods 3 to 3)" in page
+    assert "- G0: bare+stack (best with a language model on period 3)" in page
     assert "- G2: bare+stack minus stack" in page
     with (tmp_path / "small.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
