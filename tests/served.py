@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tether import tether
+from leash import leash
 
 REGRAFT = [sys.executable, "-m", "regraft"]
 SCOPES = ("recommend", "events", "operate", "privacy")
@@ -91,7 +91,7 @@ def serving(site: Path, log: Path, *options: str) -> Iterator[Server]:
     with log.open("wb") as file:
         process = subprocess.Popen(
             [*REGRAFT, "serve", str(site), "--port", str(port), *options],
-            env=environment, stdout=file, stderr=file, preexec_fn=tether,
+            env=environment, stdout=file, stderr=file, preexec_fn=leash,
         )  # fmt: skip
     server = Server(site, port, made.stdout.strip(), process, log)
     try:

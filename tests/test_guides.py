@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tether import tether
+from leash import leash
 
 ROOT = Path(__file__).parents[1]
 GUIDES = [*sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "privacy.md"]
@@ -95,7 +94,7 @@ class Reader:
             words = ["sh", "-c", f"exec {line[:-1]}"]
             self.running.append(
                 subprocess.Popen(
-                    words, cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL, preexec_fn=tether
+                    words, cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL, preexec_fn=leash
                 )
             )
             return ""

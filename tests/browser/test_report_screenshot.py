@@ -1,7 +1,6 @@
 """The report as a browser shows it: not blank, not wider than the screen, in both languages and themes."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,12 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from browser.chromium import BROWSER
 from regraft.report.report import write_report
 from regraft.report.results import Results
 from regraft.report.summary import summarise
 from report.synthetic_results import DEFAULT, Player, write_results
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 A4 = 703  # pixels between the margins
 LONG = Player("a-contender-with-a-name-that-somebody-made-far-too-long-for-any-table-or-legend-on-a-phone")

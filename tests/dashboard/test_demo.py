@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from leash import leash
 
 from browser.test_dashboard import LAPTOP, looked_at, violations
 from cli.door import regraft
@@ -23,7 +24,6 @@ from regraft.data.pseudonyms import VARIABLE
 from regraft.setup.site import Site
 from regraft.state import ledger
 from regraft.state.database import transaction
-from tether import tether
 
 MENU = [page.path for page in PAGES if page.group]
 MADE, STARTED = 1500.0, 200.0  # seconds that a very busy machine may take; an idle one takes a minute or two
@@ -38,7 +38,7 @@ def demo(folder: Path, within: float) -> Iterator[str]:
     environment = os.environ | {VARIABLE: str(folder.with_name("vault.key"))}
     with (folder.with_name("said.txt")).open("w") as said:
         command = [sys.executable, "-m", "regraft", "dashboard", "--demo", str(folder), "--port", str(port)]
-        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment, preexec_fn=tether)
+        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment, preexec_fn=leash)
     try:
         until = time.monotonic() + within
         while time.monotonic() < until:

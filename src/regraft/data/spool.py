@@ -77,6 +77,7 @@ class Spool:
             file, self._file = self._file, None
             with file:
                 if self._waiting:
+                    self._waiting = False
                     os.fsync(file.fileno())
 
     def finish(self) -> None:

@@ -23,7 +23,7 @@ from regraft.files import whole
 from regraft.prompts.alike import CONTENT
 from regraft.prompts.fact_sums import Columns, FactSums
 from regraft.prompts.facts import COLUMNS
-from regraft.prompts.replay import Progress, tell
+from regraft.prompts.replay import Progress, replay
 from regraft.prompts.similarity.protocol import NONE
 
 FORMAT = 2
@@ -70,8 +70,7 @@ class FactState:
         state = cls(regime, refresh, stream.implicit, similarity)
         state._users = {name: code for code, name in enumerate(stream.user_ids)}
         state._items = {name: code for code, name in enumerate(stream.items["item_id"])}
-        for _ in tell(state._sums, stream, progress):
-            pass  # nobody asks for the facts of what is past
+        replay(state._sums, stream, progress, names=())  # nobody asks for the facts of what is past
         state.know(stream.items)
         return state
 

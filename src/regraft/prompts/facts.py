@@ -22,7 +22,7 @@ from regraft.data.stream import ROW_COLUMNS, Stream
 from regraft.errors import ConfigError
 from regraft.prompts.alike import CONTENT
 from regraft.prompts.fact_sums import RECENT, FactSums
-from regraft.prompts.replay import Progress, replay, tell
+from regraft.prompts.replay import Progress, replay
 from regraft.prompts.similarity.protocol import NONE
 
 
@@ -193,8 +193,7 @@ def answer(asked: Asked, regime: Regime, refresh: str = "event", similarity: str
     if key not in asked.answers:
         if asked.once:
             sums = _sums(asked.log, regime, refresh, similarity)
-            for _ in tell(sums, asked.log):
-                pass
+            replay(sums, asked.log, names=())
         else:
             sums = sums_after(asked.log, regime, refresh, similarity)
         found = sums.ask(asked.user, asked.item, asked.time, asked.at)
@@ -229,7 +228,7 @@ def sums_at(past: Stream, regime: Regime, cut: int) -> FactSums:
     They are worked out anew and not kept.
     """
     sums = _sums(past, regime, "event", NONE)
-    replay(sums, past)
+    replay(sums, past, names=())
     while sums.period < len(past.cuts):
         sums.close_period(cut)
     return sums

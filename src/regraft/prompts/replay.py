@@ -1,4 +1,4 @@
-"""A log is told to running sums: the facts of its rows, each as of itself, or the sums after all of them."""
+"""A log is told to running sums: the facts of its rows, each as of itself, and the sums after all of them."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ Progress = Callable[[int, int], None]  # (rows done, all rows)
 def replay(
     sums: FactSums, stream: Stream, progress: Progress | None = None, names: Collection[str] | None = None
 ) -> Columns:
-    """Tells `sums` the rows of a stream that it has not taken; gives the named facts (default: all) of each of them."""
+    """Tells `sums` the rows of a stream that it has not taken; gives the named facts of each of them.
+
+    Default: all facts. With no names nothing is kept of them: for whoever wants the sums alone.
+    """
     found: Columns = {}
     first, n = sums.rows, len(stream.time) - sums.rows
-    for rows, told in tell(sums, stream, progress):
+    for rows, told in _told(sums, stream, progress):
         found = found or {name: np.empty(n) for name in told if names is None or name in names}
         for name, column in found.items():
             column[rows.start - first : rows.stop - first] = told[name]
     return found
 
 
-def tell(sums: FactSums, stream: Stream, progress: Progress | None = None) -> Iterator[tuple[slice, Columns]]:
-    """Tells `sums` the rows of a stream that it has not taken, period by period; gives slices of rows, and their facts.
-
-    A slice is told when it is asked for: who wants no facts must go to the end all the same.
-    """
+def _told(sums: FactSums, stream: Stream, progress: Progress | None) -> Iterator[tuple[slice, Columns]]:
+    """Slices of rows, period by period, and their facts."""
     begins = np.flatnonzero(np.diff(stream.period)) + 1
     edges = [sums.rows, *begins[begins > sums.rows].tolist(), len(stream.time)]
     if not sums.rows:

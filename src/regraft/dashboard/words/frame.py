@@ -68,7 +68,6 @@ WORDS = {
     "wider": ("Choose more weeks or all people.", "期間を長くするか、対象を「すべて」にしてください。"),
     "no interval": ("(no interval)", "（区間なし）"),
     "n people": ("n = {n} people", "n = {n} 人"),
-    "on day": ("{day}", "{day}"),
     "how": ("How is this computed?", "計算方法"),
     "numbers": ("Numbers", "数値"),
     "day": ("Day", "日"),
