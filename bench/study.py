@@ -18,6 +18,7 @@ import polars as pl
 import yaml
 from common import ROOT, data_file, model_folder
 from goals import told
+from in_short import in_short
 
 from regraft.arena.compare import Arena
 from regraft.report.report import write_report
@@ -73,12 +74,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=None, help="kinds to run; the page shows all that are there")
     parser.add_argument("--budget", type=float, default=None, help="seconds after which no new cell is begun")
     options = parser.parse_args()
-    began, folders = time.monotonic(), {}
+    folders = {}
     for kind, raw in parts(options.study).items():
         folders[kind] = options.runs / raw.get("name", "arena")
         if options.only is None or kind in options.only:
             run(placed(raw, options.study), folders[kind], options.budget)
-    write(options.study, folders, options.out, time.monotonic() - began)
+    write(options.study, folders, options.out)
 
 
 def run(config: ArenaConfig, folder: Path, budget: float | None) -> None:
@@ -96,13 +97,13 @@ def run(config: ArenaConfig, folder: Path, budget: float | None) -> None:
         )
 
 
-def write(study: Path, folders: dict[str, Path], out: Path, seconds: float) -> None:
+def write(study: Path, folders: dict[str, Path], out: Path) -> None:
     """The page and the table of a study, and the report of each of its runs beside the run.
 
     A part whose run is not on this machine keeps what an earlier page says of it.
     """
     out.mkdir(parents=True, exist_ok=True)
-    page, tables = [f"# {study.stem}", "", f"`python bench/study.py bench/studies/{study.name}`", ""], []
+    page, tables = [], []
     sections, rows = _earlier(out, study.stem)
     for kind, folder in folders.items():
         if not (folder / "run.json").is_file():
@@ -123,10 +124,11 @@ def write(study: Path, folders: dict[str, Path], out: Path, seconds: float) -> N
         tables.append(pl.read_csv(table, infer_schema=False).with_columns(part=pl.lit(kind or "all")))
         page += _section(kind, results, summary, objective)
         print(write_report(results, folder / "report.html"))
-    page += [f"Last invocation: {seconds:,.0f} s of wall time (finished cells are not repeated).", ""]
     joined = pl.concat(tables, how="diagonal")
+    head = [f"# {study.stem}", "", f"`python bench/study.py bench/studies/{study.name}`", ""]
+    page = head + (in_short(parts(study), joined) if "" not in folders else []) + page
     (joined if len(folders) > 1 or "" not in folders else joined.drop("part")).write_csv(out / f"{study.stem}.csv")
-    (out / f"{study.stem}.md").write_text("\n".join(page), encoding="utf-8")
+    (out / f"{study.stem}.md").write_text("\n".join(page).rstrip() + "\n", encoding="utf-8")
     print("\n".join(page))
 
 
@@ -138,8 +140,6 @@ def _earlier(out: Path, name: str) -> tuple[dict[str, list[str]], pl.DataFrame]:
     for line in page.read_text(encoding="utf-8").splitlines() if page.is_file() else []:
         if line.startswith("## "):
             sections[line[3:]] = lines = []
-        if line.startswith("Last invocation:"):
-            break
         lines.append(line)
     rows = pl.read_csv(table, infer_schema=False) if table.is_file() else pl.DataFrame()
     return sections if "part" in rows.columns else {}, rows

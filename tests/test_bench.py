@@ -517,6 +517,18 @@ def test_a_study_of_several_parts_is_one_page_with_their_kinds_and_goals(
     assert {row["kind"] for row in rows} == {"baseline", "strategy"}
 
 
+@pytest.mark.parametrize("name", ["complete-journey", "electronics", "ml-1m-all-rows"])
+def test_what_a_page_says_in_short_is_what_its_table_holds(bench: Any, name: str) -> None:
+    results = BENCH.parent / "docs" / "results"
+    table = pl.read_csv(results / f"{name}.csv", infer_schema=False)
+    lines = bench("in_short").in_short(bench("study").parts(BENCH / "studies" / f"{name}.yaml"), table)
+    page = (results / f"{name}.md").read_text(encoding="utf-8")
+    assert "\n".join(lines) in page
+    enough, tried = lines[2], [line for line in lines if line.startswith("| ") and "way" not in line[:6]]
+    assert table.filter(part="classical", pays="yes")["contender"][-1] in enough and len(tried) >= 2
+    assert all(float(line.split("|")[4]) < float(line.split("|")[5]) for line in tried)  # by itself, of the classical
+
+
 def test_a_pilot_in_the_closed_loop_is_planned_from_the_past_and_decided_right(bench: Any) -> None:
     counts = bench("bench_pilot").closed_loop(0)
     assert [name for name, (found, _) in counts.items() if found and name != "reached"] == [

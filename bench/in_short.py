@@ -1,0 +1,110 @@
+"""What a study of several parts comes to: which rung is enough on its log, what language models added to it, and why.
+
+Read from the study and its table alone, so that a part that was run on another machine takes part as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+WAYS = {
+    "as it came": "the frozen model as it came, asked by a prompt",
+    "head": "a closed-form head on the frozen model's states, renewed every period",
+    "adapters": "LoRA adapters, trained once or renewed every period",
+}
+CLASSICAL = "classical"
+
+
+def in_short(parts: dict[str, dict[str, Any]], table: pl.DataFrame) -> list[str]:
+    """Lines of a page; none where the table lacks the classical part or every part with a language model."""
+    tried = _tried(parts, table)
+    if not tried or CLASSICAL not in table["part"]:
+        return []
+    ladder = table.filter(part=CLASSICAL)
+    enough = ladder.filter(pays="yes").row(-1, named=True)
+    judged = "NDCG@10 of its lists" if enough.get("ndcg_10_retrieved") else "AUC"
+    rows = [_row(way, tried[way]) for way in WAYS if way in tried]
+    most = max(one["gain"] for one in tried.values())
+    alone = max(one["alone"] - float(one["classical"]["auc"]) for one in tried.values())
+    return [
+        "## In short",
+        "",
+        f"- Enough on this log: **{enough['contender']}** ({enough['rung']}), the last rung that pays among the classical "
+        f"ones, by {judged}, on {int(enough['n']):,} test rows.",
+        f"- A language model was tried in {len(rows)} ways of different kinds, each beside the best classical contender on "
+        "the same rows. The best of each way:",
+        "",
+        "| way | part | rows | AUC by itself | of the best classical | with the stack | minus the best classical "
+        "| CPU s per update | of the best classical |",
+        "|---|---|--:|--:|--:|---|---|--:|--:|",
+        *rows,
+        "",
+        f"- Why: by itself the best way stands at {alone:+.4f} AUC against the best classical contender, which has as "
+        "counts, neighbours and similarities of text what a prompt tells the model; what the model knows beyond that "
+        f"changes AUC by at most {most:+.4f}. The best of each way is chosen with hindsight; the lines G0 below choose on "
+        "earlier periods.",
+        "",
+    ]  # fmt: skip
+
+
+def _tried(parts: dict[str, dict[str, Any]], table: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """By way, in the part with the most rows: its best contender by itself and its best with the stack."""
+    found: dict[str, dict[str, Any]] = {}
+    for part, raw in parts.items():
+        rows = {row["contender"]: row for row in table.filter(part=part).iter_rows(named=True)}
+        for way in WAYS:
+            of_way = [rows[_label(c)] | {"joined": _joined(c)} for c in raw["contenders"]
+                      if _way(c) == way and _label(c) in rows and rows[_label(c)]["kind"] != "baseline"]  # fmt: skip
+            alone = [row for row in of_way if not row["joined"]]
+            joined = [row for row in of_way if row["joined"] and row["auc_minus_best_baseline"]]
+            if alone and joined:
+                best = max(joined, key=lambda row: float(row["auc_minus_best_baseline"]))
+                one = {
+                    "part": part, "n": int(best["n"]), "alone": max(float(row["auc"]) for row in alone), "best": best,
+                    "gain": float(best["auc_minus_best_baseline"]), "classical": _best_classical(rows.values()),
+                }  # fmt: skip
+                if way not in found or one["n"] > found[way]["n"]:
+                    found[way] = one
+    return found
+
+
+def _row(way: str, one: dict[str, Any]) -> str:
+    best, classical = one["best"], one["classical"]
+    low, high = (float(best[f"auc_minus_best_baseline_{end}"]) for end in ("low", "high"))
+    return (
+        f"| {WAYS[way]} | {one['part']} | {one['n']:,} | {one['alone']:.4f} | {float(classical['auc']):.4f} | "
+        f"{best['contender']} | {one['gain']:+.4f} [{low:+.4f}, {high:+.4f}] | {_per_update(best):.3g} | "
+        f"{_per_update(classical):.3g} |"
+    )
+
+
+def _best_classical(rows: Any) -> dict[str, Any]:
+    return max((row for row in rows if row["kind"] == "baseline"), key=lambda row: float(row["auc"]))
+
+
+def _per_update(row: dict[str, Any]) -> float:
+    return float(row["cpu_seconds"]) / int(row["updates"])
+
+
+def _label(contender: Any) -> str:
+    """The name under which a contender of a study stands in its table."""
+    if isinstance(contender, str):
+        return contender
+    plain = contender["use"] + ("+stack" if contender.get("calibration") == "stack" else "")
+    return str(contender.get("name", plain))
+
+
+def _way(contender: Any) -> str:
+    if isinstance(contender, str):
+        return "adapters"
+    settings = contender.get("settings", {})
+    return "head" if contender["use"] == "analytic" else "as it came" if settings.get("bare") else "adapters"
+
+
+def _joined(contender: Any) -> bool:
+    """Does it stand on the stack or behind its anchor?"""
+    if isinstance(contender, str):
+        return False
+    return "stack" in (contender.get("calibration"), contender.get("settings", {}).get("offset"))
