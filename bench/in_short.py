@@ -45,8 +45,23 @@ def in_short(parts: dict[str, dict[str, Any]], table: pl.DataFrame) -> list[str]
         "counts, neighbours and similarities of text what a prompt tells the model; what the model knows beyond that "
         f"changes AUC by at most {most:+.4f}. The best of each way is chosen with hindsight; the lines G0 below choose on "
         "earlier periods.",
+        *_head_and_retraining(parts, table),
         "",
     ]  # fmt: skip
+
+
+def _head_and_retraining(parts: dict[str, dict[str, Any]], table: pl.DataFrame) -> list[str]:
+    """G1: the head and full retraining by themselves and with the stack, where one part has all four."""
+    for part, raw in parts.items():
+        rows = {row["contender"]: row for row in table.filter(part=part).iter_rows(named=True)}
+        found = {(_use(c), _joined(c)): rows[_label(c)] for c in raw["contenders"] if _label(c) in rows}
+        pairs = [[found.get((use, joined)) for use in ("analytic", "full-retrain")] for joined in (False, True)]
+        if all(row for pair in pairs for row in pair):
+            said = [" against ".join(f"{row['contender']} {float(row['auc']):.4f} ({_per_update(row):.3g} CPU s per update)"
+                                     for row in pair if row) for pair in pairs]  # fmt: skip
+            return [f"- The head against full retraining (G1, part {part}, AUC): by themselves {said[0]}; with the stack "
+                    f"{said[1]}."]  # fmt: skip
+    return []
 
 
 def _tried(parts: dict[str, dict[str, Any]], table: pl.DataFrame) -> dict[str, dict[str, Any]]:
@@ -101,6 +116,10 @@ def _way(contender: Any) -> str:
         return "adapters"
     settings = contender.get("settings", {})
     return "head" if contender["use"] == "analytic" else "as it came" if settings.get("bare") else "adapters"
+
+
+def _use(contender: Any) -> str:
+    return contender if isinstance(contender, str) else str(contender["use"])
 
 
 def _joined(contender: Any) -> bool:
