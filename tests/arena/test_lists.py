@@ -12,6 +12,8 @@ import pytest
 from arena.small_runs import SMALL_BASE
 from regraft.arena.compare import Arena
 from regraft.arena.lists import Questions, Requests, retrieved
+from regraft.arena.pace import Paces
+from regraft.arena.plan import plan_run
 from regraft.baselines.rates import Rates
 from regraft.data.build import build_stream
 from regraft.data.periods import Periods
@@ -287,3 +289,13 @@ def test_a_log_with_dislikes_ranks_lists_on_request_and_wants_what_was_liked(tmp
     ranks = Results.load(arena.folder).ranks
     liked = set(stream.row_id[stream.happened & (stream.label == 1)].tolist())
     assert ranks.height and set(ranks["request"]) <= liked
+
+
+def test_the_first_answer_of_a_plan_does_not_wait_for_facts_about_texts_of_pairs(tmp_path: Path) -> None:
+    asked = Arena(configured(["popularity", "content"]), tmp_path / "run", shop())
+    paces = Paces(asked)
+    plan = plan_run(asked, paces=paces)
+    assert plan.lists > 0 and paces.lists.text > 0
+    assert plan.content > paces.content  # that is of the log alone; the pairs of its lists come to it
+    assert plan.first_answer is not None and plan.classical_answer is not None
+    assert plan.first_answer <= plan.classical_answer - plan.content

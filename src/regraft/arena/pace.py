@@ -19,6 +19,7 @@ from regraft.arena.lists import Question, Requests, retrieved
 from regraft.data.draws import uniform
 from regraft.data.stream import Stream
 from regraft.prompts.facts import answer, has_table, sums_after
+from regraft.prompts.similarity.protocol import NONE
 from regraft.setup.config import ContenderOptions, plugin
 
 SAMPLES = 3_000, 12_000  # examples that a renewal is timed on
@@ -50,12 +51,16 @@ class Pace:
 
 @dataclass(frozen=True)
 class ListPace:
-    """Seconds of what lists take once for all contenders: in all, per update, per request and per pair."""
+    """Seconds of what lists take once for all contenders: in all, per update, per request and per pair.
+
+    `text` is what facts about item texts take per pair; the lowest rungs do not wait for them.
+    """
 
     once: float = 0.0
     update: float = 0.0
     request: float = 0.0
     pair: float = 0.0
+    text: float = 0.0
 
 
 class Paces:
@@ -134,11 +139,13 @@ class Paces:
         log, past, regime = self._requests.log, arena.past(arena.first), arena.regime
         whole = len(arena.stream.time) / max(1, len(log.time))
         once = whole * _seconds(partial(sums_after, log, regime))
-        pair = sum(_seconds(partial(answer, question.asked, regime, similarity=one)) for one in arena.similarities)
+        took = {one: _seconds(partial(answer, question.asked, regime, similarity=one)) for one in arena.similarities}
+        n = max(1, len(question.asked))
+        pair, text = took.pop(NONE, 0.0) / n, sum(took.values()) / n
         one = _seconds(lambda: list(retrieved(self._requests.first(1), past, regime, CANDIDATES)))
         many = _seconds(lambda: list(retrieved(self._requests, past, regime, CANDIDATES)))
         request = max(0.0, many - one) / max(1, len(self._requests.row) - 1)
-        return ListPace(once, one, request, pair / max(1, len(question.asked)))
+        return ListPace(once, one, request, pair, text)
 
 
 def _sample(view: Stream, share: float) -> Stream:

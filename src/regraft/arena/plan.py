@@ -74,6 +74,7 @@ def plan_run(
         elif classical:
             lines.append(_classical(arena, cases, contender, paces))
     build, build_tokens, size = _build(arena, counter, reader)
+    lists, texts = _lists(arena, paces) if classical else (0.0, 0.0)
     return Plan(
         lines=tuple(lines),
         tokens_per_event=reader.tokens_per_event if reader else 0.0,
@@ -86,8 +87,8 @@ def plan_run(
         peak_memory=_peak_memory(arena, reader),
         notes=(*(reader.notes if reader else ()), *_of_items(arena)),
         reporting=_reporting(arena, [line for line in lines if line.classical]),
-        content=content,
-        lists=_lists(arena, paces) if classical else 0.0,
+        content=content + texts,
+        lists=lists,
     )
 
 
@@ -108,14 +109,14 @@ def seconds_left(arena: Arena) -> float:
     return plan.build + sum(line.seconds * unfinished[line.contender] / line.cells for line in plan.lines)
 
 
-def _lists(arena: Arena, paces: Paces) -> float:
-    """Seconds of what is done once for the lists of all contenders: retrieving, and facts about pairs."""
+def _lists(arena: Arena, paces: Paces) -> tuple[float, float]:
+    """Seconds of what is done once for the lists of all contenders: retrieving and facts; facts about item texts."""
     if not arena.lists:
-        return 0.0
+        return 0.0, 0.0
     pace, asked = paces.lists, [arena.lists.questions(update) for update in arena.updates]
     requests = sum(len(one.requests.row) for one in asked)
     pairs = sum(one.pairs("baseline") for one in asked)
-    return pace.once + len(asked) * pace.update + requests * pace.request + pairs * pace.pair
+    return pace.once + len(asked) * pace.update + requests * pace.request + pairs * pace.pair, pairs * pace.text
 
 
 def _reporting(arena: Arena, lines: Sequence[Line]) -> float:

@@ -32,8 +32,8 @@ class Line:
 class Plan:
     """`build` is the seconds a base model takes that must be built first, `opening` what reading the log took.
 
-    `content` are the seconds that facts about item texts take, for the whole log, `lists` those of what ranked lists
-    take once for all contenders, `reporting` those of the reports.
+    `content` are the seconds that facts about item texts take, for the whole log and the pairs of its lists, `lists`
+    those of what ranked lists take else, once for all contenders, `reporting` those of the reports.
     """
 
     lines: tuple[Line, ...]
