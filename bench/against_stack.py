@@ -10,20 +10,19 @@ the period of each row. The log-odds of the base model are those of the bare mod
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from common import ROOT
+from common import ROOT, write_table
 from sklearn.ensemble import HistGradientBoostingClassifier
 from study import parts, placed
 from torch import Tensor, from_numpy
 from torch.nn import functional as F
 
 from regraft.arena.compare import Arena
-from regraft.baselines.features import fit_logistic
+from regraft.baselines.logistic import fit_logistic
 from regraft.baselines.stack import Stack
 from regraft.data.source import of_share
 from regraft.data.stream import Stream
@@ -168,7 +167,7 @@ def main() -> None:
     study = ROOT / "bench" / "studies" / "ml-1m-all-rows.yaml"
     config = placed(parts(study)["nano"], study)
     arena = Arena(config, options.runs / "against-stack")
-    shop: Workshop = arena.workshop
+    shop: Workshop = arena.factory.workshop
     stream = of_share(arena.stream, options.share, 0) if options.share < 1 else arena.stream
     rows, found = attempts(stream, shop)
     tested = rows.period >= FIRST
@@ -189,10 +188,7 @@ def main() -> None:
         table.append(line)
         print(line, flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / "against-stack.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(table[0]))
-        writer.writeheader()
-        writer.writerows(table)
+    write_table(options.out / "against-stack.csv", table)
     (options.out / "against-stack.md").write_text(page(table, options.share, len(np.unique(rows.user[tested]))))
 
 

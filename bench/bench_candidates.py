@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import Page, Row, Taken, alternating, arguments, gemm_probe, ml_1m, number, open_base, repeats, taken, write
+from bases import open_base
+from common import Page, Row, Taken, alternating, arguments, gemm_probe, ml_1m, number, repeats, taken, write
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream

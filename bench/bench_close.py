@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_tokens import RATE, SEED, layouts, some_users
-from common import Page, Row, a_real_base, arguments, gemm_probe, load_base, ml_1m, open_base, write
+from bases import load_base, open_base
+from bench_tokens import RATE, SEED, some_users
+from common import Page, Row, a_real_base, arguments, gemm_probe, ml_1m, write
+from layouts import layouts
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
-from regraft.lm.base_model import BaseModel, probe_dtype
+from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
+from regraft.lm.dtypes import probe_dtype
 from regraft.lm.encode import Encoder
 from regraft.lm.lab import ModelLab
 from regraft.lm.options import AdapterOptions, FitOptions

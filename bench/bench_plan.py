@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from common import ROOT, data_file, machine_words, number
+from common import ROOT, data_file, machine_words, number, write_table
 
 from regraft.arena.starter import Draft
 from regraft.data.ingest import ingest
@@ -129,10 +129,8 @@ def write(lines: list[Line], out: Path) -> None:
     """bench-plan.csv and bench-plan.md."""
     out.mkdir(parents=True, exist_ok=True)
     rows = [asdict(line) | {"ratio": line.ratio} for line in lines]
-    with (out / "bench-plan.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows({name: number(v) if isinstance(v, float) else v for name, v in row.items()} for row in rows)
+    table = [{name: number(v) if isinstance(v, float) else v for name, v in row.items()} for row in rows]
+    write_table(out / "bench-plan.csv", table)
     missed = [line for line in lines if not line.holds]
     verdict = "All ratios lie" if not missed else f"{len(lines) - len(missed)} of {len(lines)} ratios lie"
     head = "| log | rungs | share of users | cells | dry run, s | predicted, s | took, s | predicted / took |"

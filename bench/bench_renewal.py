@@ -9,9 +9,6 @@ Base: --base, else SmolLM2-135M-Instruct where it is at hand (make smollm2), in 
 
 from __future__ import annotations
 
-import copy
-import multiprocessing
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,108 +17,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from bench_reading import resident
-from bench_tokens import RATE, SEED, STEP, Layout, Material, layouts, some_users, tokenised, train_loop
+from bases import open_base
+from bench_tokens import RATE, SEED, STEP, some_users
 from common import (
     ROOT,
     Page,
     Row,
     a_real_base,
-    alternating,
     arguments,
     data_file,
     gemm_probe,
-    load_base,
     markdown,
     ml_1m,
     number,
-    open_base,
     repeats,
-    taken,
     write,
 )
 from kept import once
-from peers import Trained, train_peer, train_trl, trained_in_turn
+from layouts import Material, layouts, tokenised
+from peers import Trained, train_peer, trained_in_turn
+from renewal_limits import BOUND, bound_row, memory_row
+from renewal_sides import EPOCHS, FOUR, HF, QUARTER, TOGETHER, TOKENS, Case, Ours
+from renewal_trl import TRL, layout_rows
 
 from regraft.data.periods import Periods
-from regraft.data.regimes import Regime
 from regraft.data.source import DataOptions, open_stream
 from regraft.data.stream import Stream
-from regraft.lm.base_model import BaseModel, probe_dtype
-from regraft.lm.encode import Blocks
-from regraft.lm.fit import train
-from regraft.lm.graft import Grafts
-from regraft.lm.options import GIB, AdapterOptions, FitOptions
+from regraft.lm.dtypes import probe_dtype
+from regraft.lm.options import AdapterOptions
 from regraft.lm.score import score_blocks
-from regraft.lm.tasks.judge import Judge
-from regraft.lm.trunk.split import Split
-from regraft.lm.trunk.trunk import Trunk
-from regraft.lm.trunk.trunk_store import TrunkStore
 from regraft.metrics.binary import auc
-from regraft.prompts.timeline import lay_out
 
-EPOCHS = 2
-HF, TRL = "HF Trainer", "TRL SFTTrainer"
-QUARTER, FOUR = "top(1/4)", "top(4)"
 FIRST, FURTHER, FURTHER_FOUR = "first update", "a further one", f"a further one, {FOUR}"
-TOKENS = 2048  # of ours at a time, about as many as the peer's
-TOGETHER = 8  # prompts of the peer per forward: 32 with facts take more than 24 GiB and are no faster
-BOUND = "a matrix product of the model's shape"
-
-
-@dataclass(frozen=True)
-class Case:
-    """A layout on a log, with the ratios aimed at: first update, further, further with the top 4 layers."""
-
-    log: str
-    layout: Layout
-    targets: tuple[float | None, float | None, float | None]
-    least: int = 0  # trained targets, where --targets says fewer
-
-    @property
-    def words(self) -> str:
-        many = f", {self.least} targets or more" if self.least else ""
-        return f"{self.log}, {self.layout.words}{many}"
-
-
-@dataclass
-class Ours:
-    """One way to renew: adapters in the layers that `adapt` names, states below them in a store."""
-
-    model: Any
-    tokenizer: Any
-    material: Material
-    view: Stream
-    adapt: str
-    folder: Path  # of the store
-
-    def trained(self, fresh: bool, seed: int = SEED) -> Trained:
-        """The store is empty (`fresh`) or has everything; only reading, working out and training are timed."""
-        base = BaseModel.of(copy.deepcopy(self.model), self.tokenizer)
-        trunk, blocks = self._trunk(base, fresh)
-        grafts = Grafts(base)
-        slot = grafts.put(grafts.fresh(grafts.shape(AdapterOptions(adapt=self.adapt)), seed))
-        weights = np.ones(len(blocks.block), np.float32)
-        judge = Judge(base, blocks, self.material.answers[0], weights, heavy_users="full", trunk=trunk)
-        options = FitOptions(lr=RATE, targets_per_step=STEP, batch_tokens=TOKENS)
-
-        def work() -> None:
-            trunk.fill(blocks)
-            train(judge, slot, options, lr=RATE, epochs=EPOCHS, seed=seed)
-
-        return Trained(base, taken(work), 0)
-
-    def _trunk(self, base: BaseModel, fresh: bool) -> tuple[Trunk, Any]:
-        split = Split.below(base, AdapterOptions(adapt=self.adapt))
-        if split is None:
-            sys.exit("this model cannot be cut at a layer: there is nothing to be kept")
-        folder = Path(tempfile.mkdtemp(dir=self.folder)) if fresh else self.folder / self.adapt
-        trunk = Trunk(split, TrunkStore(folder, base.width, base.dtype, 8 * GIB, {"width": base.width}))
-        blocks = trunk.keyed(self.material.ours, self.view)
-        if not fresh:
-            trunk.fill(blocks)
-        return trunk, blocks
 
 
 def rows_of(case: Case, view: Stream, test: Stream, model: Any, tokenizer: Any, times: int) -> tuple[list[Row], str]:
@@ -176,126 +103,6 @@ def auc_rows(case: Case, test: Stream, tokenizer: Any, longest: int | None, last
         )
         for name in (FIRST, FURTHER, FURTHER_FOUR)
     ]  # fmt: skip
-
-
-# -- our layout, their trainer -------------------------------------------------------------------------
-
-
-def layout_rows(case: Case, view: Stream, test: Stream, model: Any, tokenizer: Any, times: int) -> list[Row]:
-    """Adapters in all layers on the same blocks: what the training loop gains by itself; AUC on the next period.
-
-    Targets that stand in line alone: no other trainer knows isolated copies.
-    """
-    view = view.only(lay_out(view, Regime(), case.layout.shape).in_line)
-    longest = getattr(model.config, "max_position_embeddings", None)
-    material, n = tokenised(case.layout, view, tokenizer, longest), len(view)
-    blocks = max(1, STEP // case.layout.shape.targets)
-    sequences = in_line(material.ours)
-    sides = {
-        "ours": partial(train_loop, model, tokenizer, material.ours, material.answers[0]),
-        TRL: partial(train_trl, model, tokenizer, sequences, blocks=blocks, rate=RATE, seed=SEED),
-    }
-    name = f"wall s per target, all layers, {case.words}, our layout"
-    try:
-        took, last = trained_in_turn(sides, times, n)
-    except ImportError as error:
-        print(f"TRL was not run: {error.name} is not installed")
-        return [Row(name, TRL, None, None, n, 1.3)]
-    asked = tokenised(case.layout, test, tokenizer, longest)
-    found = {
-        name: auc(test.labels, score_blocks(trained.base, asked.answers[0], asked.ours))
-        for name, trained in last.items()
-    }
-    return [
-        Row(name, TRL, took["ours"].wall, took[TRL].wall, n, 1.3),
-        Row(
-            f"AUC on the next period, all layers, {case.words}, our layout", TRL, found["ours"], found[TRL], len(test),
-            more_is_better=True,
-        ),
-    ]  # fmt: skip
-
-
-def in_line(blocks: Blocks) -> list[dict[str, list[int]]]:
-    """Whole blocks as token ids, with the verdicts of their targets as the only labels."""
-    found = []
-    for number_ in range(len(blocks)):
-        ids = blocks.tokens[number_].tolist()
-        labels = [-100] * len(ids)
-        for place in blocks.read[blocks.examples[number_]].tolist():
-            labels[place + 1] = ids[place + 1]
-        found.append({"input_ids": ids, "labels": labels})
-    return found
-
-
-# -- the bound -----------------------------------------------------------------------------------
-
-
-def bound_row(case: Case, view: Stream, model: Any, tokenizer: Any, times: int) -> Row:
-    """GFLOP/s in training the top from kept states, against a matrix product of the model's shape and dtype.
-
-    Counted: products with frozen weights forward and for the gradient of their input, and attention; what adapters,
-    norms and the optimiser do is not.
-    """
-    material = tokenised(case.layout, view, tokenizer, getattr(model.config, "max_position_embeddings", None))
-    blocks, config = material.ours, model.config
-    layers = AdapterOptions(adapt=QUARTER).top(config.num_hidden_layers) or 0
-    inner = sum(
-        p.numel() for n, p in model.named_parameters() if f".{config.num_hidden_layers - 1}." in n and p.dim() > 1
-    )
-    lengths = blocks.tokens.lengths.astype(np.float64)
-    # Forward and the gradient of the input: 2 x 2 per weight and token; attention 4 forward, 8 backward per pair.
-    work = layers * (4 * inner * lengths.sum() + 12 * config.hidden_size * (lengths**2).sum() / 2) * EPOCHS
-    with tempfile.TemporaryDirectory() as folder:
-        ours = Ours(model, tokenizer, material, view, QUARTER, Path(folder))
-        took = alternating({"ours": lambda: ours.trained(fresh=False).took}, times)["ours"]
-    rate = product_rate(config, model.dtype)
-    return Row(
-        f"GFLOP/s in training the top, {case.words}", BOUND, work / took.wall / 1e9, rate, len(view), 0.55,
-        more_is_better=True,
-    )  # fmt: skip
-
-
-def product_rate(config: Any, dtype: torch.dtype) -> float:
-    """GFLOP/s of [2048, width] x [width, inner], the best of some: what this machine can do."""
-    a = torch.randn(2048, config.hidden_size).to(dtype)
-    b = torch.randn(config.hidden_size, getattr(config, "intermediate_size", 4 * config.hidden_size)).to(dtype)
-    for _ in range(20):
-        a @ b
-    return max(2 * a.shape[0] * b.numel() / taken(lambda: a @ b).wall / 1e9 for _ in range(50))
-
-
-# -- memory ----------------------------------------------------------------------------------------
-
-
-def memory_row(case: Case, view: Stream, path: Path, dtype: str) -> Row:
-    """Peak memory of a process that trains, less what it has once the model is loaded."""
-    context = multiprocessing.get_context("spawn")
-    found = {}
-    for name in ("ours", HF):
-        with context.Pool(1) as pool:
-            found[name] = pool.apply(_peak, (name, case.layout.words, view, path, dtype))
-    return Row(
-        f"GiB at the peak of training beyond the loaded model, {case.words}", HF, found["ours"], found[HF],
-        len(view), 2.0, exact=True,
-    )  # fmt: skip
-
-
-def _peak(name: str, words: str, view: Stream, path: Path, dtype: str) -> float:
-    layout = next(layout for layout in layouts() if layout.words == words)  # templates do not travel
-    model, tokenizer = load_base(path, dtype)
-    material = tokenised(layout, view, tokenizer, getattr(model.config, "max_position_embeddings", None))
-    model(input_ids=torch.tensor([[1, 2, 3]]))
-    copied = sum(p.numel() * p.element_size() for p in model.parameters())  # each side copies the model once
-    before = resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here: loading has one of its own
-    if name == HF:
-        train_peer(
-            model, tokenizer, material.sequences, step=STEP, rate=RATE, seed=SEED, answer_only=False, batch=TOGETHER
-        )  # fmt: skip
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            Ours(model, tokenizer, material, view, QUARTER, Path(folder)).trained(fresh=True)
-    return max(0.0, resident("VmHWM") - before - copied) / GIB
 
 
 # -- the page --------------------------------------------------------------------------------------

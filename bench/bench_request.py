@@ -12,7 +12,8 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-from common import Page, Row, Taken, alternating, arguments, gemm_probe, number, open_base, repeats, taken, write
+from bases import open_base
+from common import Page, Row, Taken, alternating, arguments, gemm_probe, number, repeats, taken, write
 
 from regraft.data.build import build_stream
 from regraft.data.history import History, Request

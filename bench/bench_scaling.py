@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from bases import fair_tokenizer
 from bench_candidates import requests
 from bench_tokens import some_users
-from common import arguments, fair_tokenizer, machine_words, ml_1m, taken
+from common import arguments, machine_words, ml_1m, taken
 from transformers import LlamaForCausalLM
 
 from regraft.data.regimes import Regime

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_candidates import BATCH, LAST, Pairs, padded, requests, score_pairs
+from bases import open_base
+from bench_candidates import BATCH, LAST, Pairs, requests, score_pairs
 from common import (
     Page,
     Row,
@@ -25,18 +26,18 @@ from common import (
     gemm_probe,
     ml_1m,
     number,
-    open_base,
     repeats,
     taken,
     write,
 )
+from cross_peer import CROSS, CROSS_TOKENS, cross_encoder, score_crossed
 from llama_peer import SIDE_BY_SIDE, Llama
-from transformers import BertConfig, BertForSequenceClassification
 
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.lm.adapter import Adapter
-from regraft.lm.base_model import DTYPES, BaseModel, probe_dtype
+from regraft.lm.base_model import BaseModel
+from regraft.lm.dtypes import DTYPES, probe_dtype
 from regraft.lm.encode import Blocks, Encoder
 from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.graft import Grafts
@@ -50,7 +51,6 @@ from regraft.prompts.template import Template
 from regraft.prompts.timeline import Shape
 
 HISTORY, CANDIDATES = 30, 100
-CROSS = "cross-encoder, MiniLM-L6 shape"
 ONE, COLD = "one adapter", "ours, history read anew"
 LLAMA, LLAMA_ONE = "llama.cpp, prompt cache, side by side", "llama.cpp, prompt cache, one by one"
 LLAMA_WORDS = (
@@ -58,7 +58,6 @@ LLAMA_WORDS = (
     f"in its prompt cache. One by one, as its server does: a candidate per call. Side by side: {SIDE_BY_SIDE} per call, each a sequence of "
     "its own that shares the cells of the history (one buffer for all), the fastest of 16, 32, 64 and 100 per call."
 )
-CROSS_TOKENS = 512  # positions of the cross-encoder
 QUARTER = AdapterOptions(adapt="top(1/4)")
 
 
@@ -118,29 +117,6 @@ def trained_looking(grafts: Grafts, seed: int) -> Adapter:
     rng = np.random.default_rng(seed)
     weights = {n: rng.normal(0, 0.01, w.shape).astype(np.float32) for n, w in sorted(fresh.weights.items())}
     return Adapter(fresh.shape, weights, fresh.lineage)
-
-
-# -- peers -----------------------------------------------------------------------------------------
-
-
-def cross_encoder(dtype: torch.dtype) -> BertForSequenceClassification:
-    """The shape of ms-marco-MiniLM-L6 with random weights: its speed is that of the trained one."""
-    config = BertConfig(
-        hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536, num_labels=1,
-        vocab_size=30522, max_position_embeddings=CROSS_TOKENS,
-    )  # fmt: skip
-    return BertForSequenceClassification(config).to(dtype).eval()
-
-
-def score_crossed(model: BertForSequenceClassification, pairs: Pairs) -> np.ndarray:
-    """History and candidate as one text per pair, in batches; ids are taken modulo its vocabulary."""
-    scores = []
-    with torch.inference_mode():
-        for first in range(0, len(pairs.candidates), BATCH):
-            texts = [np.concatenate([pairs.prefix, c])[-CROSS_TOKENS:] for c in pairs.candidates[first : first + BATCH]]
-            ids, mask = padded(texts, left=False)
-            scores.append(model(input_ids=ids % 30522, attention_mask=mask).logits[:, 0].float().numpy())
-    return np.concatenate(scores)
 
 
 # -- measuring -------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from bench_candidates import Pairs, score_pairs
 from by_day import days_of, of_days, write_log
 from common import ROOT, Page, Row, a_real_base, arguments, gemm_probe, markdown, repeats, taken, write
 from kept import once
-from week import CODES, Server, Story
+from story import CODES, Server, Story
 
 from regraft.data.drift_world import simulate
 from regraft.data.drift_world_settings import DAY, START, DriftWorld

@@ -11,7 +11,6 @@ training periods. Resumable; cells are kept under runs/k-curve-NAME.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import shlex
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import ROOT, machine_words, typed
+from common import ROOT, machine_words, typed, write_table
 from study import read
 
 from regraft.arena.compare import Arena
@@ -107,7 +106,7 @@ def main() -> None:
         config = config.model_copy(update={"seeds": tuple(options.seeds)})
     rates = options.rates or [config.fit.lr]
     arena = Arena(config, options.runs / f"k-curve-{config.name}")
-    base: Workshop = arena.workshop
+    base: Workshop = arena.factory.workshop
     cases = [arena.stream.cases(p) for p in tested(arena, options.periods)]
     label, user = (np.concatenate([getattr(c, name) for c in cases]) for name in ("labels", "users"))
     period = np.concatenate([c.period[c.targets] for c in cases])
@@ -151,10 +150,8 @@ def _row(
 
 def write(name: str, rows: list[dict[str, Any]], arena: Arena, options: Any, n: int, users: int, machines: str) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / f"k-curve-{name}.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({c: f"{v:.6g}" if isinstance(v, float) else v for c, v in row.items()} for row in rows)
+    table = [{c: f"{v:.6g}" if isinstance(v, float) else v for c, v in row.items()} for row in rows]
+    write_table(options.out / f"k-curve-{name}.csv", table)
     (options.out / f"k-curve-{name}.md").write_text(
         page(name, rows, arena, options, n, users, machines), encoding="utf-8"
     )

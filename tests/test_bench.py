@@ -54,8 +54,8 @@ def narrow_model(bench: Any, stream: Stream, layers: int) -> tuple[Any, Any]:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    templates = [t for layout in bench("bench_tokens").layouts() for t in (layout.timeline, layout.published)]
-    tokenizer = bench("common").fair_tokenizer(stream.warm_up(), templates, 1500)
+    templates = [t for layout in bench("layouts").layouts() for t in (layout.timeline, layout.published)]
+    tokenizer = bench("bases").fair_tokenizer(stream.warm_up(), templates, 1500)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=layers,
@@ -191,7 +191,7 @@ def test_a_study_finds_its_data_and_its_base_model_in_the_folders_of_the_environ
 def test_the_fair_tokenizer_merges_the_fixed_texts_of_every_template(bench: Any, small: tuple[Any, Any]) -> None:
     _, tokenizer = small
     for name in ("judge-tallrec", "judge-timeline"):
-        for text in bench("common").fixed_texts(Template.load(name)):
+        for text in bench("bases").fixed_texts(Template.load(name)):
             ids = tokenizer(text, add_special_tokens=False)["input_ids"]
             assert len(ids) <= 1 + len(text) / 24, text
             assert tokenizer.decode(ids) == text
@@ -202,7 +202,7 @@ def test_tokens_and_seconds_are_measured_for_every_layout(
 ) -> None:
     tokens = bench("bench_tokens")
     monkeypatch.setattr(tokens, "STEP", 32)
-    compared = [layout for layout in tokens.layouts() if layout.shape == Shape(10, 10)]
+    compared = [layout for layout in bench("layouts").layouts() if layout.shape == Shape(10, 10)]
     rows, words = tokens.measure(stream, *small, compared, 1, 1, targets=40, tested=40, judged=None)
     assert len(words) == len(compared) == 3
     peers = [row.peer for row in rows if row.measure == "wall s per target, title, W=10 H=10"]
@@ -223,9 +223,9 @@ def test_tokens_and_seconds_are_measured_for_every_layout(
 
 
 def test_events_read_per_target_are_counted_one_by_one(bench: Any, stream: Stream, small: tuple[Any, Any]) -> None:
-    tokens = bench("bench_tokens")
-    layout, view = tokens.layouts()[0], stream.cases(1)
-    material = tokens.tokenised(layout, view, small[1], 2048)
+    told = bench("layouts")
+    layout, view = told.layouts()[0], stream.cases(1)
+    material = told.tokenised(layout, view, small[1], 2048)
     known = view.order.known(view.users, np.searchsorted(view.time, view.time[view.targets], side="left"))
     assert material.item_texts[1] == int(np.minimum(known, layout.shape.context).sum()) + len(view)
 
@@ -235,7 +235,7 @@ def test_both_sides_train_the_same_modules_and_their_auc_is_of_all_tested_target
 ) -> None:
     tokens = bench("bench_tokens")
     monkeypatch.setattr(tokens, "STEP", 32)
-    layout, view = tokens.layouts()[0], tokens.some_users(stream.cases(1), 40)
+    layout, view = bench("layouts").layouts()[0], tokens.some_users(stream.cases(1), 40)
     last = tokens.learnt(layout, view, *small)
     moved = []
     for side in ("ours", tokens.HF):
@@ -331,7 +331,7 @@ def test_a_renewal_is_timed_with_nothing_and_with_everything_kept(
     bench: Any, stream: Stream, deep: tuple[Any, Any]
 ) -> None:
     renewal, tokens = bench("bench_renewal"), bench("bench_tokens")
-    case = renewal.Case("drift-world", tokens.layouts()[0], (1.0, 1.0, None))
+    case = renewal.Case("drift-world", bench("layouts").layouts()[0], (1.0, 1.0, None))
     view = tokens.some_users(stream.cases(3), 30)
     test = tokens.some_users(stream.cases(4), 30, 1)
     rows, words = renewal.rows_of(case, view, test, *deep, times=1)
@@ -344,8 +344,8 @@ def test_a_renewal_is_timed_with_nothing_and_with_everything_kept(
 
 def test_the_share_of_the_bound_is_below_one(bench: Any, stream: Stream, deep: tuple[Any, Any]) -> None:
     renewal, tokens = bench("bench_renewal"), bench("bench_tokens")
-    case = renewal.Case("drift-world", tokens.layouts()[0], (None, None, None))
-    row = renewal.bound_row(case, tokens.some_users(stream.cases(3), 30), *deep, times=1)
+    case = renewal.Case("drift-world", bench("layouts").layouts()[0], (None, None, None))
+    row = bench("renewal_limits").bound_row(case, tokens.some_users(stream.cases(3), 30), *deep, times=1)
     assert 0 < row.ratio < 1
     assert row.more_is_better
 
@@ -353,14 +353,14 @@ def test_the_share_of_the_bound_is_below_one(bench: Any, stream: Stream, deep: t
 def test_our_blocks_are_given_to_another_trainer_with_their_verdicts_as_the_only_labels(
     bench: Any, stream: Stream, deep: tuple[Any, Any]
 ) -> None:
-    renewal, tokens = bench("bench_renewal"), bench("bench_tokens")
-    case = renewal.Case("drift-world", tokens.layouts()[0], (None, None, None))
+    renewal, tokens = bench("renewal_trl"), bench("bench_tokens")
+    case = renewal.Case("drift-world", bench("layouts").layouts()[0], (None, None, None))
     view = tokens.some_users(stream.cases(3), 30)
     row, *effect = renewal.layout_rows(case, view, stream.cases(4), *deep, times=1)
     assert all(0 < auc_row.ours < 1 and 0 < auc_row.theirs < 1 for auc_row in effect)
     assert row.target == 1.3 and 0 < row.n <= len(view)
     in_line = view.only(renewal.lay_out(view, renewal.Regime(), case.layout.shape).in_line)
-    material = tokens.tokenised(case.layout, in_line, deep[1], 2048)
+    material = bench("layouts").tokenised(case.layout, in_line, deep[1], 2048)
     answers = {ids[0] for ids in material.answers[0].spoken}
     sequences = renewal.in_line(material.ours)
     labels = [label for sequence in sequences for label in sequence["labels"] if label != -100]

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from regraft import __version__, plugins
@@ -27,7 +26,6 @@ ENABLES = {
     "ray": "`regraft arena run --executor ray`",
     "dev": "tests and checks of regraft itself",
 }
-PRODUCT = (512, 576, 1536)  # rows, inner, columns of the probe: one layer of a small model
 
 
 @dataclass(frozen=True)
@@ -155,35 +153,23 @@ def _compute() -> Compute:
     """What a run computes with unless its configuration says otherwise, and how fast this machine multiplies."""
     import torch
 
-    gflops = {name: _speed(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
-    auto, device, dtype = "bf16" if gflops["bf16"] > 1.3 * gflops["fp32"] else "fp32", "cpu", "fp32"
+    from regraft.lm.dtypes import DTYPES, FASTER, PRODUCT, probe_dtype, product_seconds
+
+    rows, inner, columns = PRODUCT
+    gflops = {name: 2 * rows * inner * columns / product_seconds(dtype) / 1e9 for name, dtype in DTYPES.items()}
+    auto, device, dtype = probe_dtype(), "cpu", "fp32"
     if find_spec("transformers") and find_spec("pydantic"):
-        from regraft.lm.base_model import probe_dtype
         from regraft.setup.config import BaseOptions
 
-        auto, defaults = probe_dtype("cpu"), BaseOptions()
+        defaults = BaseOptions()
         device, dtype = defaults.device, defaults.dtype
     figures = " and ".join(f"{gflops[name]:,.0f} GFLOP/s in {name}" for name in gflops)
-    rows, inner, columns = PRODUCT
-    reason = f"a product of {rows}x{inner} by {inner}x{columns} runs at {figures}; bf16 must be 1.3 times as fast"
+    reason = (
+        f"a product of {rows}x{inner} by {inner}x{columns} runs at {figures}; bf16 must be {FASTER:g} times as fast"
+    )
     cards = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     named = tuple(f"cuda:{i} {card.name}, {card.total_memory / 2**30:.0f} GiB" for i, card in enumerate(cards))
     return Compute(device, dtype, auto, reason, gflops, named)
-
-
-def _speed(dtype: Any) -> float:
-    """GFLOP/s of one product of PRODUCT, the best of five."""
-    import torch
-
-    rows, inner, columns = PRODUCT
-    a, b = torch.ones(rows, inner, dtype=dtype), torch.ones(inner, columns, dtype=dtype)
-    a @ b
-    best = float("inf")
-    for _ in range(5):
-        began = perf_counter()
-        a @ b
-        best = min(best, perf_counter() - began)
-    return 2 * rows * inner * columns / best / 1e9
 
 
 def _machine(folder: Path) -> Machine:

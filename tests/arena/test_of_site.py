@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from cli.door import regraft
-from regraft.arena.compare import Arena, open_arena
+from regraft.arena.compare import Arena
 from regraft.arena.of_site import site_config
+from regraft.arena.open_arena import open_arena
 from regraft.release.update import update
 from regraft.setup.site import Site
 from regraft.state.database import transaction

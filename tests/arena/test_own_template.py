@@ -25,8 +25,8 @@ def test_contenders_with_other_prompts_are_compared_on_the_same_rows(tmp_path: P
     alone = run(tmp_path / "alone", config(["never"], last_update=2, **SMALL_BASE))
     expected = pl.read_parquet(alone.folder / "scores.parquet").sort("case")
     assert mine["never"]["score"].to_list() == expected["score"].to_list()
-    assert arena.workshop_of(arena.config.contenders[0]) is arena.workshop
-    assert arena.workshop_of(arena.config.contenders[1]).base is arena.workshop.base
+    assert arena.factory.workshop_of(arena.config.contenders[0]) is arena.factory.workshop
+    assert arena.factory.workshop_of(arena.config.contenders[1]).base is arena.factory.workshop.base
     by_name = {line.contender: line for line in plan_run(arena).lines}
     assert 0 < by_name["plain"].trained < by_name["never"].trained  # no facts: fewer tokens
 

@@ -31,7 +31,7 @@ def test_blends_of_the_arena_are_those_of_direct_closes_byte_for_byte(arena: Are
     from regraft.lm.lab import ModelLab
     from regraft.lm.workshop import Workshop
 
-    shop = arena.workshop
+    shop = arena.factory.workshop
     # A bench of its own, where nothing is kept: all is worked out again.
     own = Workshop(shop.base, shop.encoder, shop.adapter, shop.fit, tmp_path / "kept", cache=shop.cache)
     blend: Blend | None = None
@@ -53,7 +53,7 @@ def test_without_a_calibration_no_served_score_is_needed(arena: Arena) -> None:
     from regraft.lm.lab import ModelLab
     from regraft.lm.workshop import Workshop
 
-    shop, blend = arena.workshop, None
+    shop, blend = arena.factory.workshop, None
     for update in arena.updates:
         own = Workshop(shop.base, shop.encoder, shop.adapter, shop.fit)
         blend = close_period(Replay(buffer=200), blend, arena.past(update), ModelLab(own, 0)).blend

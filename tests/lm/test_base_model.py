@@ -16,7 +16,8 @@ from transformers import CohereConfig, CohereForCausalLM, GraniteConfig, Granite
 from lm.models import FAMILIES, encoder_for, random_world, saved_base, sizes, tiny_base, tiny_model, tokenizer
 from regraft.data.regimes import Regime
 from regraft.errors import ModelError
-from regraft.lm.base_model import BaseModel, probe_dtype
+from regraft.lm.base_model import BaseModel
+from regraft.lm.dtypes import probe_dtype
 from regraft.lm.score import score_blocks
 
 IDS = torch.arange(1, 40)[None]

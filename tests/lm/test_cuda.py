@@ -11,7 +11,8 @@ import torch
 from lm.fast.test_warm_prefix import request, scored
 from lm.models import encoder_for, tiny_base, wide
 from lm.trunk.test_trunk import NONE, VIEW, results, shop
-from regraft.lm.base_model import BaseModel, probe_dtype
+from regraft.lm.base_model import BaseModel
+from regraft.lm.dtypes import probe_dtype
 from regraft.lm.fast.warm_prefix import WarmPrefixes
 from regraft.lm.graft import Grafts
 from regraft.lm.lab import ModelLab

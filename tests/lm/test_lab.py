@@ -19,6 +19,7 @@ from regraft.data.periods import Cuts, Periods
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
 from regraft.lm import lab as lab_room
+from regraft.lm import train_adapter as training
 from regraft.lm.adapter import Adapter
 from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend, average_probability
@@ -57,7 +58,8 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counts.append(len(blocks.block))
         return score_blocks(base, answers, blocks, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(lab_room, "score_blocks", counting)
+    for room in (lab_room, training):
+        monkeypatch.setattr(room, "score_blocks", counting)
     return counts
 
 
@@ -65,13 +67,13 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def fitted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of examples that were really trained on, fit by fit."""
     counts: list[int] = []
-    train = lab_room.train
+    train = training.train
 
     def counting(objective: Any, *given: Any, **more: Any) -> Any:
         counts.append(len(objective.blocks.block))
         return train(objective, *given, **more)
 
-    monkeypatch.setattr(lab_room, "train", counting)
+    monkeypatch.setattr(training, "train", counting)
     return counts
 
 

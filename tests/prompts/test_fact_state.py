@@ -21,8 +21,9 @@ from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError
 from regraft.prompts import fact_sums
 from regraft.prompts.fact_state import FactState
-from regraft.prompts.fact_sums import NEVER, REFRESH
+from regraft.prompts.fact_sums import NEVER
 from regraft.prompts.facts import COLUMNS, fact_table
+from regraft.prompts.known_rows import REFRESH
 from worlds import logs, tiny_log, tiny_stream
 
 SHARED = Path(os.environ.get("REGRAFT_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -386,8 +387,8 @@ def test_settings_and_names_are_kept_with_it(tmp_path: Path):
     state.take(["名前"], ["7"], [5], [1])
     state.save(tmp_path / "deep" / "facts.npz")
     loaded = FactState.load(tmp_path / "deep" / "facts.npz")
-    assert loaded._sums.regime == Regime.parse("delayed 30d")
-    assert (loaded._sums.refresh, loaded._sums.implicit, loaded.rows) == ("period", True, 1)
+    assert loaded._sums.clock.regime == Regime.parse("delayed 30d")
+    assert (loaded._sums.clock.refresh, loaded._sums.implicit, loaded.rows) == ("period", True, 1)
     assert loaded.ask("名前", ["7"], 10**12)["user_count"].item() == 1
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["facts.npz"]
 

@@ -18,8 +18,9 @@ from regraft.data.stream import Stream
 from regraft.errors import ConfigError
 from regraft.prompts import fact_sums, replay
 from regraft.prompts.alike import CONTENT
-from regraft.prompts.fact_sums import PRIOR_IMPLICIT, PRIOR_ITEM, PRIOR_USER, RECENT, REFRESH
+from regraft.prompts.fact_sums import PRIOR_IMPLICIT, PRIOR_ITEM, PRIOR_USER, RECENT
 from regraft.prompts.facts import COLUMNS, FACTS, fact_table, rendered, wanted
+from regraft.prompts.known_rows import REFRESH
 from worlds import logs, tiny_stream
 
 FRESH = Regime()

@@ -40,7 +40,7 @@ def opened(stream: Stream, regime: str = "fresh", refresh: str = "event", simila
 def known(state: Live) -> list[object]:
     """Everything that a request could be answered from."""
     sums = state.facts._sums.arrays()  # where the rows of a group lie depends on how they came
-    found: list[object] = [{name: sums[name].tolist() for name in (*GROWN, "places")}]
+    found: list[object] = [{name: sums[name].tolist() for name in ("time", "known_at", *GROWN, "places")}]
     for user in PEOPLE:
         request = state.request(user, ITEMS, state.now + 1)
         past = request.history

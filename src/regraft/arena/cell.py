@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from regraft.errors import ResultsError
@@ -71,6 +72,19 @@ class Cell:
             return pl.read_parquet(path).select(pl.col(name).cast(kind) for name, kind in RANKED.items())
         except (pl.exceptions.PolarsError, OSError) as error:
             raise _damaged(path, f"cannot be read: {_first_line(error)}") from error
+
+    def check(self, run: Path, asked: np.ndarray, ranked: bool) -> None:
+        """Raises ResultsError where a file is damaged, or not of these cases; `ranked`: there are to be lists."""
+        self.cost(run)
+        self.lists(run)
+        if ranked and not (self.folder(run) / LISTS).is_file():
+            raise ResultsError(str(self.folder(run)), "was written before lists were ranked")
+        found = self.scores(run)["case"].to_numpy()
+        if not np.array_equal(found, asked):
+            raise ResultsError(
+                str(self.folder(run) / TABLE), f"holds {len(found):,} scores, not those of the {len(asked):,} cases "
+                "of its update",
+            )  # fmt: skip
 
     def set_aside(self, run: Path) -> Path:
         """Moves what is there out of the way, and gives the place it was moved to."""

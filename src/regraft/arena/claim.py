@@ -11,7 +11,8 @@ from typing import Any
 from regraft.data.periods import Cuts, Periods
 from regraft.data.stream import Stream
 from regraft.errors import OutputError, ResultsError
-from regraft.files import inside, same, write_text
+from regraft.files import write_text
+from regraft.output_paths import inside, same
 from regraft.setup.config import ArenaConfig
 
 CUTS = "cuts.json"

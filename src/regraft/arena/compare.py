@@ -20,24 +20,22 @@ import polars as pl
 
 from regraft.arena.cell import CELLS, CONTENDER, COST, LISTS, TABLE, Cell
 from regraft.arena.claim import claim, keep_cuts, kept_first_update, may_write
-from regraft.arena.collect import BASE, collect
+from regraft.arena.collect import collect
+from regraft.arena.contender_factory import ContenderFactory
 from regraft.arena.lists import Lists
-from regraft.arena.of_site import PLACE, is_site, open_log, site_config
+from regraft.arena.of_site import open_log
 from regraft.cost import Renewal, measured
 from regraft.data.draws import evaluation_rows
 from regraft.data.regimes import Regime
 from regraft.data.stream import Stream
 from regraft.errors import ConfigError, DataError, ModelError, ResultsError
-from regraft.files import remove, whole_folder, write_text
+from regraft.files import remove, whole_folder
 from regraft.prompts.facts import fact_table
-from regraft.prompts.similarity.protocol import NONE
 from regraft.prompts.template import Template
 from regraft.rungs import height
-from regraft.setup.config import SITE_FILE, ArenaConfig, ContenderOptions, rung_of
+from regraft.setup.config import ArenaConfig, ContenderOptions, rung_of
 from regraft.setup.inputs import inputs
-from regraft.strategies.contender import Contender, new_contender
-
-RUNS = Path("runs")  # where runs go that were given no folder
+from regraft.strategies.contender import Contender
 
 
 class Arena:
@@ -58,12 +56,12 @@ class Arena:
                 "first_update and last_update", f"{self.first} to {self.last} of {n} periods", f"1 to {n - 1}, in order"
             )
         self.lists = Lists(self, config.lists) if config.lists else None
+        self.factory = ContenderFactory(self)
         self.base: dict[str, Any] | None = None  # the base model in words, once it is opened
         self.machine: dict[str, Any] | None = None  # what the work is done on, where it is not done here
         self.reads: tuple[Path, ...] = ()  # files that are read beside those of the configuration: its own
         self.tell: Callable[[str], object] = str  # hears, in words, of what was damaged and is worked out again
         self._notes: list[str] | None = None  # on the base model, once it is checked
-        self._workshops: dict[str, Any] = {}  # by template
         self._cases_of: dict[int, np.ndarray] = {}  # by update
         self._at_hand: tuple[Cell, Contender] | None = None  # the contender as the last cell left it
         self.prepared(self.stream)
@@ -148,26 +146,6 @@ class Arena:
         """The same contender's cell before this one; None for its first."""
         return None if cell.update == self.first else replace(cell, update=cell.update - 1)
 
-    @cached_property
-    def workshop(self) -> Any:
-        """Base model, encoder and kept results; built (or loaded) when the first strategy needs it."""
-        from regraft.setup.base import in_words, open_workshop
-
-        workshop = open_workshop(self.config, self.stream, self.template, self.regime, self.folder)
-        self.base = in_words(workshop.base)
-        if self.folder.is_dir():  # a run that is killed and goes on may never open it again
-            write_text(self.folder / BASE, json.dumps(self.base))
-        return workshop
-
-    def workshop_of(self, contender: ContenderOptions) -> Any:
-        """The same workbench, with another encoder for a contender whose template is another."""
-        template = self.templates[contender.label]
-        if template.hash not in self._workshops:
-            self._workshops[template.hash] = (
-                self.workshop if template.hash == self.template.hash else self.workshop.reading(template)
-            )
-        return self._workshops[template.hash]
-
     # -- running -------------------------------------------------------------------------------
 
     def claim(self) -> None:
@@ -195,7 +173,7 @@ class Arena:
         from regraft.setup.base import check_base
 
         notes = check_base(self.config)
-        return list(self.workshop.base.notes) if notes is None else notes
+        return list(self.factory.workshop.base.notes) if notes is None else notes
 
     def run(self, budget: float | None = None) -> Iterator[tuple[Cell, Renewal | None]]:
         """Yields (cell, renewal), None for cells that were there. Stops after `budget` seconds."""
@@ -216,16 +194,7 @@ class Arena:
         if not cell.finished(self.folder):
             return False
         try:
-            cell.cost(self.folder)
-            cell.lists(self.folder)
-            if self.lists and not (cell.folder(self.folder) / LISTS).is_file():
-                raise ResultsError(str(cell.folder(self.folder)), "was written before lists were ranked")
-            found, wanted = cell.scores(self.folder)["case"].to_numpy(), self.asked(cell)
-            if not np.array_equal(found, wanted):
-                raise ResultsError(
-                    str(cell.folder(self.folder) / TABLE), f"holds {len(found):,} scores, not those of the "
-                    f"{len(wanted):,} cases of its update",
-                )  # fmt: skip
+            cell.check(self.folder, self.asked(cell), ranked=self.lists is not None)
         except ResultsError as error:
             self._set_aside(cell, error)
             return False
@@ -283,13 +252,13 @@ class Arena:
 
     def after(self, cell: Cell) -> Contender:
         """The contender as a finished cell left it."""
-        contender = self._new(cell)
+        contender = self.factory.new(cell)
         contender.load(cell.folder(self.folder) / CONTENDER)
         return contender
 
     def _before(self, cell: Cell) -> Contender:
         """The contender as it stood before the cell's update; a baseline learns everything anew in each."""
-        before, contender = self.earlier(cell), self._new(cell)
+        before, contender = self.earlier(cell), self.factory.new(cell)
         if before is None or cell.contender.kind == "baseline":
             return contender
         try:
@@ -300,45 +269,6 @@ class Arena:
             self._write(before, contender)
         return contender
 
-    def work_out_content(self, contender: ContenderOptions, log: Stream | None = None) -> None:
-        """The content facts that a contender asks for, for a whole log (the run's) at once: views take their part."""
-        for one in self._compares(contender) - {NONE}:
-            if self.lists and log is None:  # on the way: one pass through the log gives rows and pairs their facts
-                self.lists.answer(one)
-            fact_table(self.stream if log is None else log, self.regime, similarity=one)
-
-    def _compares(self, contender: ContenderOptions) -> set[str]:
-        """How the contender, or the stack behind it, compares item texts."""
-        settings = self.config.settings_of(contender)
-        asked = {settings.get("similarity", NONE)}
-        if contender.kind == "strategy" and "stack" in (contender.calibration, settings.get("offset")):
-            asked.add(self.config.similarity)
-        return asked
-
-    @property
-    def similarities(self) -> list[str]:
-        """The ways in which contenders compare item texts, `none` first."""
-        asked = {one for contender in self.config.contenders for one in self._compares(contender)}
-        return [NONE, *sorted(asked - {NONE})]
-
-    def _new(self, cell: Cell) -> Contender:
-        options, lab = cell.contender, None
-        self.work_out_content(options)
-        if options.kind == "strategy":
-            workshop = self.workshop_of(options)  # first: it says what to install where PyTorch is missing
-            from regraft.lm.lab import ModelLab
-
-            lab = ModelLab(workshop, cell.seed)
-        return new_contender(
-            options.kind,
-            options.use,
-            self.config.settings_of(options),
-            self.regime,
-            cell.seed,
-            options.calibration,
-            lab,
-        )
-
     # -- results -------------------------------------------------------------------------------
 
     def collect(self) -> list[str]:
@@ -347,21 +277,3 @@ class Arena:
         Gives what is damaged and was left out, in words.
         """
         return collect(self)
-
-
-def open_arena(config: Path, folder: Path | None = None) -> tuple[Arena, float]:
-    """The arena that a configuration file describes, or a site's folder, and the seconds it took to read its log.
-
-    `folder` defaults to runs/NAME, for a site to reports/arena in it.
-    """
-    began = time.perf_counter()
-    if is_site(config):
-        folder, read = folder or config / PLACE, site_config(config)
-        config = config / SITE_FILE
-    else:
-        read = ArenaConfig.read(config)
-    folder = folder or RUNS / (Path(read.name).name or "arena")
-    may_write(folder, inputs(read, config))  # before the log is read
-    arena = Arena(read, folder)
-    arena.reads = (config,)
-    return arena, time.perf_counter() - began

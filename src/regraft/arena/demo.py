@@ -11,7 +11,7 @@ import yaml
 from regraft.arena.compare import Arena
 from regraft.errors import MissingExtraError
 from regraft.extras import missing
-from regraft.files import output
+from regraft.output_paths import output
 from regraft.report.report import PAGE_MARK
 from regraft.setup.config import ArenaConfig
 

@@ -210,7 +210,7 @@ def retrieved(requests: Requests, past: Stream, regime: Regime, n: int) -> Itera
     # Without a gap the sums of the log are those of the cut too: neighbours are counted where the period begins.
     sums = sums_at(past, regime, cut) if log.gap else sums_after(log, regime)
     every = np.arange(n_items, dtype=np.int32)
-    nobody, before = np.full(n_items, -1, dtype=np.int32), np.full(n_items, sums.opened)
+    nobody, before = np.full(n_items, -1, dtype=np.int32), np.full(n_items, sums.clock.opened)
     rate = sums.ask(nobody, every, np.full(n_items, cut), before)["item_rate"]
     similar, order, rows = similarities(sums.sums, n_items), log.order, requests.row
     residual = log.label - fact_table(log, regime)["item_rate"].to_numpy()

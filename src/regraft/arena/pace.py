@@ -109,7 +109,7 @@ class Paces:
         """For facts about item texts of the whole log, as far as they are not there: reckoned from a part of it."""
         arena, part = self.arena, self._requests.log
         share = len(part.time) / max(1, len(arena.stream.time))
-        absent = [one for one in arena.similarities if not has_table(arena.stream, arena.regime, one)]
+        absent = [one for one in arena.factory.similarities if not has_table(arena.stream, arena.regime, one)]
         took = sum(_seconds(partial(sums_after, part, arena.regime, similarity=one)) for one in absent)
         return took / max(0.1, share) ** GROWTH
 
@@ -139,7 +139,8 @@ class Paces:
         log, past, regime = self._requests.log, arena.past(arena.first), arena.regime
         whole = len(arena.stream.time) / max(1, len(log.time))
         once = whole * _seconds(partial(sums_after, log, regime))
-        took = {one: _seconds(partial(answer, question.asked, regime, similarity=one)) for one in arena.similarities}
+        kinds = arena.factory.similarities
+        took = {one: _seconds(partial(answer, question.asked, regime, similarity=one)) for one in kinds}
         n = max(1, len(question.asked))
         pair, text = took.pop(NONE, 0.0) / n, sum(took.values()) / n
         one = _seconds(lambda: list(retrieved(self._requests.first(1), past, regime, CANDIDATES)))

@@ -95,7 +95,7 @@ def plan_run(
 def _of_items(arena: Arena) -> list[str]:
     """What there is to know of a very large catalogue."""
     found = len(arena.stream.items)
-    if arena.similarities == [NONE] or found <= MOST_KNOWN:
+    if arena.factory.similarities == [NONE] or found <= MOST_KNOWN:
         return []
     return [
         f"item texts: of {found:,} items the {MOST_KNOWN:,} with the most events are those that all are compared with"

@@ -7,16 +7,11 @@ see that folder under the same path; the log itself travels through Ray. Nothing
 
 from __future__ import annotations
 
-import logging
-import os
 import platform
-import socket
-import sys
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -27,17 +22,16 @@ import numpy as np
 from regraft.arena.cell import Cell
 from regraft.arena.collect import machine, versions
 from regraft.arena.compare import Arena
+from regraft.arena.ray_cluster import connected, import_ray, room
+from regraft.arena.ray_crew import Crew, Job, Tell
 from regraft.cost import Renewal
 from regraft.data.stream import Stream
-from regraft.errors import ConfigError, MissingExtraError, RegraftError, ResultsError
+from regraft.errors import ResultsError
 from regraft.setup.base import nano_folder
 from regraft.setup.config import ArenaConfig
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
-LIVES = 2  # workers that may die of one job
-PATIENCE = 10.0  # seconds for a cluster to answer; Ray itself would try for a quarter of an hour
 PARTS = 4  # per worker, when cases are dealt out: the last ones even out what the others took
-Tell = Callable[[str], object]
 
 
 def run_on_ray(
@@ -161,97 +155,14 @@ class Worker:
 # -- on the machine that asks ----------------------------------------------------------------------------
 
 
-class Job(NamedTuple):
-    """One call of a worker's method; `words` name it in messages."""
-
-    words: str
-    method: str
-    given: tuple[Any, ...]
-
-
-@dataclass
-class _Crew:
-    """Workers that are hired when there is work for them, and let go when there is none."""
-
-    ray: Any
-    hire: Callable[[], Any]
-    size: int  # workers at most
-    in_words: str
-    tell: Tell
-    hired: list[Any] = field(default_factory=list)
-
-    def work(self, chains: Iterable[deque[Job]], spent: Callable[[], bool] = bool) -> Iterator[tuple[Job, Any]]:
-        """Yields (job, result) as jobs are done; the jobs of a chain one after the other, chains at the same time.
-
-        Raises the first error of a job. A job whose worker dies is given to another one, once.
-        """
-        waiting, at_work, deaths = deque(chains), {}, Counter[str]()
-
-        def go_on(worker: Any, chain: deque[Job] | None) -> None:
-            chain = chain or (waiting.popleft() if waiting else None)
-            if chain and not spent():
-                at_work[getattr(worker, chain[0].method).remote(*chain[0].given)] = worker, chain
-            else:
-                self.ray.kill(worker)
-
-        while waiting and len(at_work) < self.size and not spent():
-            go_on(self._new(), None)
-        while at_work:
-            (ref,), _ = self.ray.wait(list(at_work))
-            worker, chain = at_work.pop(ref)
-            job = chain[0]
-            try:
-                done = self.ray.get(ref)
-            except self.ray.exceptions.RayTaskError as error:
-                raise _of_a_job(error, job) from None
-            except self.ray.exceptions.RayError as error:
-                deaths[job.words] += 1
-                if deaths[job.words] == LIVES:
-                    raise _of_a_worker(error, job) from None
-                self.tell(f"{job.words}: its worker died, another one takes it up")
-                self.ray.kill(worker)  # it may only be out of reach
-                go_on(self._new(), chain)
-            else:
-                chain.popleft()
-                go_on(worker, chain)
-                yield job, done
-
-    def _new(self) -> Any:
-        self.hired.append(self.hire())
-        return self.hired[-1]
-
-    def let_go(self) -> None:
-        for worker in self.hired:
-            self.ray.kill(worker)
-
-
-def _of_a_job(error: Any, job: Job) -> Exception:
-    """What a job raised, as it would have been raised here; what regraft did not expect is put into words."""
-    cause = error.cause
-    if isinstance(cause, RegraftError | OSError):
-        return cause
-    return ResultsError(
-        job.words, f"{type(cause).__name__}: {cause}", next_step="See where it comes from with: --executor local"
-    )
-
-
-def _of_a_worker(error: Exception, job: Job) -> Exception:
-    reason = next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
-    return ResultsError(
-        job.words, f"{LIVES} workers died of it: {reason}",
-        next_step="Where memory was short, fewer workers leave more to each: --workers N. Finished cells are kept: the "
-        "same command goes on from there",
-    )  # fmt: skip
-
-
 @contextmanager
-def _crew(arena: Arena, cells: Iterable[Cell], workers: int | None, threads: int, tell: Tell) -> Iterator[_Crew]:
+def _crew(arena: Arena, cells: Iterable[Cell], workers: int | None, threads: int, tell: Tell) -> Iterator[Crew]:
     """A crew for these cells. The base model is built here, once, before anybody looks for it."""
-    ray, config = _ray(), arena.config
+    ray, config = import_ray(), arena.config
     strategies = any(cell.contender.kind == "strategy" for cell in cells)
     cards = int(strategies and config.base.device != "cpu")
-    with _connected(ray, workers and workers * threads):
-        size = workers or _room(ray, threads, cards)
+    with connected(ray, workers and workers * threads):
+        size = workers or room(ray, threads, cards)
         paths = [arena.folder.resolve(), *_named(config)]
         if strategies and not config.base.path:
             built = nano_folder(config, arena.stream, arena.template, arena.regime, arena.folder)
@@ -262,7 +173,7 @@ def _crew(arena: Arena, cells: Iterable[Cell], workers: int | None, threads: int
             num_cpus=threads, num_gpus=cards, runtime_env={"env_vars": dict.fromkeys(THREADS, str(threads))}
         )
         stream = ray.put(arena.stream)
-        crew = _Crew(ray, lambda: worker.remote(config, paths, stream, versions(), type(arena)), size, in_words, tell)
+        crew = Crew(ray, lambda: worker.remote(config, paths, stream, versions(), type(arena)), size, in_words, tell)
         try:
             yield crew
         finally:
@@ -274,60 +185,3 @@ def _named(config: ArenaConfig) -> list[Path]:
     given = {config.base.path, config.template, *(contender.template for contender in config.contenders)}
     paths = [Path(name) for name in sorted(filter(None, given))]
     return [path for path in paths if path.is_absolute() and path.exists()]
-
-
-def _room(ray: Any, threads: int, cards: int) -> int:
-    """Workers that find room in the cluster at one time."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    room = [
-        min(int(n.get("CPU", 0)) // threads, int(n.get("GPU", 0)) // cards if cards else sys.maxsize) for n in nodes
-    ]
-    if not sum(room):
-        raise ConfigError(
-            "Ray", f"no machine of the cluster has {threads} CPUs{' and a GPU' * cards} for a worker",
-            "such a machine", "Give a worker less with: --threads N. Where machines are started on demand: --workers N",
-        )  # fmt: skip
-    return sum(room)
-
-
-@contextmanager
-def _connected(ray: Any, cpus: int | None) -> Iterator[None]:
-    """Connected to the cluster that RAY_ADDRESS names, or to one that is started on this machine for the time being."""
-    if ray.is_initialized():  # by a program that uses regraft as a library: the cluster is its own
-        yield
-        return
-    address = os.environ.get("RAY_ADDRESS")
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        if address:
-            _answers(address)
-            ray.init(address, **quiet)
-        else:  # nothing listens to other machines
-            ray.init("local", num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-    except Exception as error:  # Ray raises all kinds, a plain Exception where a node does not start in time
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(
-            f"Ray, RAY_ADDRESS {address}" if address else "Ray", reason,
-            "a cluster that can be reached, or RAY_ADDRESS not set for one on this machine",
-            "What a cluster needs, its token included: docs/guides/ray.md",
-        ) from error  # fmt: skip
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _answers(address: str) -> None:
-    """Raises OSError where nobody listens at HOST:PORT."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
-
-
-def _ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before the import: Ray would tell its makers
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("running on a cluster", "ray", error.name or "ray") from error
-    return ray

@@ -8,7 +8,7 @@ from pathlib import Path
 from regraft.arena.claim import FILES, FOLDERS, read_claim
 from regraft.arena.compare import Arena
 from regraft.errors import OutputError, ResultsError
-from regraft.files import inside, output, same
+from regraft.output_paths import inside, output, same
 from regraft.report import tables
 from regraft.report.report import PAGE_MARK, write_report
 from regraft.report.results import Results

@@ -13,7 +13,8 @@ from typing import Any
 import polars as pl
 import yaml
 
-from regraft.arena.compare import RUNS, Arena
+from regraft.arena.compare import Arena
+from regraft.arena.open_arena import RUNS
 from regraft.arena.pace import Paces
 from regraft.arena.plan import plan_run, throughput
 from regraft.arena.predicted import Plan
@@ -23,7 +24,8 @@ from regraft.data.inputs import log_files
 from regraft.data.inspect import Inspection, inspect_log
 from regraft.data.source import of_share, stream_of
 from regraft.extras import missing
-from regraft.files import output, write_text
+from regraft.files import write_text
+from regraft.output_paths import output
 from regraft.setup.config import ArenaConfig
 
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)

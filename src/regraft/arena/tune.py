@@ -89,7 +89,7 @@ class Tuning(Arena):
 
     def learns(self, cell: Cell) -> Stream:
         log = self._log(self.lines[cell.contender.label].days, cell.update + 1)
-        self.work_out_content(cell.contender, log)  # as all facts: worked out once, and charged to nobody
+        self.factory.work_out_content(cell.contender, log)  # as all facts: worked out once, and charged to nobody
         view = log.until(cell.update + 1)
         past = view.only(~self.eval_rows[self.numbers(view)])
         if not len(past):

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from regraft.arena.claim import may_write
-from regraft.arena.compare import RUNS
 from regraft.arena.of_site import is_site, site_config
+from regraft.arena.open_arena import RUNS
 from regraft.arena.tune import Tuning
 from regraft.arena.tune_advice import advise
 from regraft.arena.tune_files import Tuned, write_all

@@ -43,7 +43,7 @@ def run(
 
     Every contender is renewed when a period closes and tested on the next one. Cheap rungs of the ladder run first, and the report is written after each rung: Ctrl-C keeps what is there. A run that was stopped goes on with the same command. At the end it prints the verdict and the path of the report.
     """
-    from regraft.arena.compare import open_arena
+    from regraft.arena.open_arena import open_arena
     from regraft.arena.rung_reports import reported
     from regraft.cli.live import follow, rung_done
     from regraft.data.regimes import duration as milliseconds

@@ -45,7 +45,7 @@ def inspect(
     from regraft.data.inspect_plot import checked
     from regraft.data.inspect_plot import plot as draw
     from regraft.data.interactions import QUARANTINE_MARK
-    from regraft.files import output
+    from regraft.output_paths import output
 
     reads = log_files(path, reader, columns(mapping))
     if quarantine_file:

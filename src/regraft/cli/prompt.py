@@ -48,7 +48,8 @@ def copy(
 
     A configuration uses the copy with `template: FILE`; the path is as seen from the configuration.
     """
-    from regraft.files import output, write_text
+    from regraft.files import write_text
+    from regraft.output_paths import output
     from regraft.prompts.template import SUFFIX, Template
 
     source, own = Template.load(template).source, Path(template)

@@ -14,7 +14,8 @@ from typing import Any
 from regraft import plugins
 from regraft.cli.catalogue import entries
 from regraft.errors import RegraftError
-from regraft.files import output, write_text
+from regraft.files import write_text
+from regraft.output_paths import output
 from regraft.report.measure_page import measure_page
 
 MARK = "Made by `python -m regraft.cli.reference`"

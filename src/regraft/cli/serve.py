@@ -41,13 +41,13 @@ def recommend(
 
     While a pilot runs everybody is in the arm that the server puts them in; each row says arm and version. A killed call is finished by the same command, and the file is the one that an unbroken call gives. Such lists are not spooled: nobody knows here whether they are seen.
     """
-    from regraft import files
+    from regraft.output_paths import output
     from regraft.serving.batch import parts_of, recommend_all, suffix_of
     from regraft.serving.service import wall_clock
     from regraft.setup.site import Site
 
     suffix_of(out)
-    files.output(out, (users, folder), force or parts_of(out).is_dir(), mark="")
+    output(out, (users, folder), force or parts_of(out).is_dir(), mark="")
     site = Site.open(folder)
     done = recommend_all(site, users, out, n, wall_clock(), tell)
     say(f"Lists of {done.people - done.left_out:,} people by {done.versions}: {out}")

@@ -48,7 +48,8 @@ def suggest(
     force: Force = False,
 ) -> None:  # fmt: skip
     """Propose a first template from the item columns that are there."""
-    from regraft.files import output, write_text
+    from regraft.files import write_text
+    from regraft.output_paths import output
     from regraft.prompts.suggest import suggest as propose
     from regraft.prompts.template import SUFFIX
     from regraft.studio.material import material

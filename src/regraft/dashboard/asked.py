@@ -9,7 +9,7 @@ from typing import Any
 
 from regraft.dashboard.actions import Action
 from regraft.errors import ResultsError
-from regraft.files import inside
+from regraft.output_paths import inside
 from regraft.release.runs import now
 from regraft.setup.site import Site
 from regraft.state import jobs, versions

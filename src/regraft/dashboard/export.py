@@ -10,7 +10,8 @@ from markupsafe import Markup
 from regraft.dashboard.pages import PAGES
 from regraft.dashboard.render import Renderer, style
 from regraft.dashboard.view import View
-from regraft.files import output, write_text
+from regraft.files import write_text
+from regraft.output_paths import output
 from regraft.setup.site import Site
 
 MOST = 2_000_000  # bytes: what a mail takes

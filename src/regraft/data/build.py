@@ -62,13 +62,7 @@ def build_stream(
     dated = items if rule.implicit and sampler == "period" else items.clear()
     columns["item"], item_ids, offered = _coded(rows, dated, cuts.times[-1])
     if rule.implicit:
-        if periods.straddle:
-            raise ConfigError(
-                "periods.straddle", "is set under the label rule implicit", "cuts that no instant straddles",
-                "Sampled negatives share the time of their positive: set straddle: false",
-            )  # fmt: skip
-        closing = closings(columns["known_at"], columns["period"], cuts.times, duration(periods.gap))
-        columns = _with_negatives(columns, negatives, sampler, seed, offered, closing)
+        columns = _with_negatives(columns, negatives, sampler, seed, offered, cuts, periods)
     example = columns.pop("example") & (columns["period"] > 0) & (columns["known_at"] == columns["time"])
     versions = item_versions(items, item_ids)
     return Stream(
@@ -133,12 +127,19 @@ def _keys(columns: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _with_negatives(
-    columns: dict[str, Any], per_positive: int, sampler: Sampler, seed: int, offered: np.ndarray, closing: np.ndarray
-) -> dict[str, Any]:
+    columns: dict[str, Any], per_positive: int, sampler: Sampler, seed: int, offered: np.ndarray, cuts: Cuts,
+    periods: Periods,
+) -> dict[str, Any]:  # fmt: skip
     """The rows with sampled negatives behind their positives."""
+    if periods.straddle:
+        raise ConfigError(
+            "periods.straddle", "is set under the label rule implicit", "cuts that no instant straddles",
+            "Sampled negatives share the time of their positive: set straddle: false",
+        )  # fmt: skip
     if per_positive > MOST_NEGATIVES:
         raise ConfigError("data.negatives", f"is {per_positive}", f"at most {MOST_NEGATIVES}")
     user, item, ids = columns["user"], columns["item"], columns["row_id"]
+    closing = closings(columns["known_at"], columns["period"], cuts.times, duration(periods.gap))
     if sampler == "untouched":
         at, drawn, number = untouched(user, item, columns["known_at"], ids, per_positive, seed)
     else:

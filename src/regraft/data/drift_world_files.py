@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from regraft.data.drift_world import DriftWorld, simulate
-from regraft.files import MARK, output, whole
+from regraft.files import whole
+from regraft.output_paths import MARK, output
 
 LOG, ITEMS = "interactions.parquet", "items.parquet"
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from regraft.data.pseudonyms import key_file
 from regraft.errors import ConfigError
-from regraft.files import alone, durable, inside, write_text
+from regraft.files import alone, durable, write_text
+from regraft.output_paths import inside
 
 VARIABLE = "REGRAFT_ERASED_FILE"
 

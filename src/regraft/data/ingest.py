@@ -23,6 +23,7 @@ import numpy as np
 import polars as pl
 
 from regraft import plugins
+from regraft.data.copies import contradictions, copies_of_earlier
 from regraft.data.described import complete
 from regraft.data.interactions import EVENT_ID, REASONS, Batch, Catalogue, Cells, empty_quarantine, empty_rows
 from regraft.data.readers import table
@@ -33,10 +34,10 @@ from regraft.data.readers.lines import set_aside
 from regraft.data.readers.table import Mapping
 from regraft.data.rejects import LIMIT, Asked, hold_limits
 from regraft.errors import DataError, MissingExtraError, PluginError, RegraftError
-from regraft.files import MARK, whole
+from regraft.files import whole
+from regraft.output_paths import MARK
 
 T = TypeVar("T")
-KEY = ("user_id", "item_id", "timestamp", "event", "value")  # what makes two rows without EVENT_ID copies of each other
 SHOWN = 4  # event_ids that stand in several rows
 # What a reader's libraries raise where a file is not what it seems.
 FOREIGN = (pl.exceptions.PolarsError, csv.Error, ValueError, ArithmeticError, LookupError, OSError, EOFError)
@@ -125,7 +126,7 @@ def ingest(
         f"{count:,} of {rows_in:,} rows were set aside: {REASONS.get(reason, reason)}"
         for reason, count in rejected.group_by("reason", maintain_order=True).len().iter_rows()
     ]
-    told = aside + _unusual(log.counts) + _contradictions(rows) + warnings
+    told = aside + _unusual(log.counts) + contradictions(rows) + warnings
     digest = _digest(_call(module.sources, path, options) if hasattr(module, "sources") else [path])
     return Ingested(rows, catalogue, rejected, name, rows_in, told, digest, found.rejected)
 
@@ -191,7 +192,7 @@ class _Log:
 
     def without_copies(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows without copies of earlier ones, which are set aside."""
-        is_copy = _copies(rows)
+        is_copy = copies_of_earlier(rows)
         if not is_copy.any():
             return rows
         copies = rows.filter(is_copy)
@@ -236,29 +237,6 @@ class _Log:
             ) from error
 
 
-def _copies(rows: pl.DataFrame) -> pl.Series:
-    """bool per row: its event_id stood in an earlier row; where it has none, all that it says did.
-
-    A row with neither an event_id nor a value is never a copy: in a log of clicks, a repeat is a second click.
-    """
-    valued = rows["value"].is_not_null()
-    if EVENT_ID not in rows.columns:
-        return _repeats(rows, KEY, valued)
-    named = rows[EVENT_ID].is_not_null()
-    return _repeats(rows, (EVENT_ID,), named) | _repeats(rows, KEY, valued & ~named)
-
-
-def _repeats(rows: pl.DataFrame, columns: tuple[str, ...], among: pl.Series) -> pl.Series:
-    """bool per row: it is one of `among`, and an earlier one of these has the same in all columns."""
-    none = pl.repeat(False, rows.height, eager=True)
-    if not among.any() or (hashes := rows.select(columns).hash_rows()).n_unique() == rows.height:
-        return none
-    # Only rows whose hash occurs twice need the slow, exact comparison.
-    twice = rows.with_row_index("index").filter(hashes.is_duplicated() & among)
-    copies = twice.filter(~pl.struct(columns).is_first_distinct())["index"]
-    return none.scatter(copies, True)
-
-
 def _unusual(counts: AnyMapping[str, int]) -> list[str]:
     """What was read in another way than most logs need."""
     told = []
@@ -275,14 +253,6 @@ def _unusual(counts: AnyMapping[str, int]) -> list[str]:
     if n := counts.get("value:true"):
         told.append(f"{n:,} ratings true and false were read as 1 and 0")
     return told
-
-
-def _contradictions(rows: pl.DataFrame) -> list[str]:
-    """Rows that give one user, item, instant and event another value than an earlier row."""
-    valued = rows.filter(pl.col("value").is_not_null()) if rows["value"].null_count() else rows
-    again = valued.height - valued.select(*KEY[:-1]).hash_rows().n_unique()
-    what = "rows rate an item that their user rated at the same instant with another value; all of them are kept"
-    return [f"{again:,} {what}"] if again else []
 
 
 def _log_name(path: Path, module: ModuleType) -> str:

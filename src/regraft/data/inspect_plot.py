@@ -9,7 +9,8 @@ import numpy as np
 
 from regraft.data.inspect import Inspection
 from regraft.errors import ConfigError
-from regraft.files import MARK, whole
+from regraft.files import whole
+from regraft.output_paths import MARK
 
 FORMATS = (".svg", ".png", ".pdf")
 METADATA: dict[str, dict[str, str | None]] = {

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from regraft.files import MARK
+from regraft.output_paths import MARK
 
 TIME = pl.Datetime("ms", "UTC")
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regraft.errors import ConfigError
-from regraft.files import durable, inside
+from regraft.files import durable
+from regraft.output_paths import inside
 
 VARIABLE = "REGRAFT_KEY_FILE"
 DEFAULT = Path("~/.config/regraft/vault.key")

@@ -18,8 +18,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
+from regraft.disk_errors import told
 from regraft.errors import DataError
-from regraft.files import told, write_text
+from regraft.files import write_text
 
 FULL = 16 * 2**20  # bytes after which a segment is finished
 SUFFIX = ".jsonl"

@@ -24,12 +24,12 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from regraft.errors import ModelError
 from regraft.lm.activation import activated_at, active_tokens
+from regraft.lm.dtypes import DTYPES, probe_dtype
 from regraft.lm.fast.attention_switch import attending, attention_now
 from regraft.lm.fast.tiled_attention import tiled
 from regraft.lm.load import load, quiet
 from regraft.lm.slots import Slots
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 IMPORT = "import.json"  # what a base was imported from (import_gguf.py)
 # Entries of a config that say where a model came from or how it is run, not what it computes.
 BESIDE_THE_POINT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}
@@ -276,25 +276,6 @@ class BaseModel:
                 f"its logits differ by {error:.3g} from the answer rows of its output head",
                 "a model whose logits are its output head applied to its last hidden state",
             )
-
-
-def probe_dtype(device: str = "cpu") -> str:
-    """ "bf16" where half-precision products are clearly faster than fp32 (a probe of about 50 ms), else "fp32"."""
-    from time import perf_counter
-
-    if device != "cpu":
-        return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
-    times = {}
-    for name, dtype in DTYPES.items():
-        a, b = torch.ones(512, 576, dtype=dtype), torch.ones(576, 1536, dtype=dtype)
-        a @ b
-        best = float("inf")
-        for _ in range(5):
-            began = perf_counter()
-            a @ b
-            best = min(best, perf_counter() - began)
-        times[name] = best
-    return "bf16" if times["bf16"] * 1.3 < times["fp32"] else "fp32"
 
 
 def content_hash(model: Any, tokenizer: Any, dtype: torch.dtype | None = None) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from regraft.errors import ModelError
-from regraft.lm.base_model import DTYPES, BaseModel, content_hash, probe_dtype
+from regraft.lm.base_model import BaseModel, content_hash
+from regraft.lm.dtypes import DTYPES, probe_dtype
 from regraft.lm.graft import Grafts
 from regraft.lm.options import AdapterOptions
 from regraft.lm.tokenize import text_of

@@ -25,7 +25,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from regraft.errors import MissingExtraError, ModelError
 from regraft.files import whole_folder
-from regraft.lm.base_model import DTYPES, IMPORT, BaseModel
+from regraft.lm.base_model import IMPORT, BaseModel
+from regraft.lm.dtypes import DTYPES
 from regraft.lm.load import quiet
 from regraft.lm.tokenize import opening_ids
 

@@ -23,6 +23,7 @@ from regraft.lm.kept_scores import KeptScores
 from regraft.lm.options import GIB
 from regraft.lm.owner import owned_by
 from regraft.lm.trunk import trunk_store
+from regraft.lm.trunk.shard import shard_files
 from regraft.lm.trunk.trunk_store import META
 
 KEPT, FITS, BY_ROW = "kept", "fits", ("scores", "states")
@@ -64,7 +65,7 @@ def held(folder: Path) -> Iterator[Held]:
     if folder.name != KEPT:
         store = trunk_store.opened(folder)
         tokens = sum(len(shard.states) for shard in store.shards)
-        yield Held(folder, "tokens", tokens, *_size(trunk_store.files(folder)), dict(trunk_store.described(folder)))
+        yield Held(folder, "tokens", tokens, *_size(shard_files(folder)), dict(trunk_store.described(folder)))
         return
     for kind in BY_ROW:
         if found := _arrays(folder, kind):
@@ -104,7 +105,7 @@ def prune(folders: Sequence[Path], days: float | None, gib: float | None) -> dic
             removed[unit] = size
             total -= size
     for folder in folders:
-        if folder.name != KEPT and not trunk_store.files(folder):
+        if folder.name != KEPT and not shard_files(folder):
             remove(folder / META)
             with suppress(OSError):  # what others put there stays
                 folder.rmdir()
@@ -114,7 +115,7 @@ def prune(folders: Sequence[Path], days: float | None, gib: float | None) -> dic
 def _units(folder: Path) -> list[Path]:
     """What can be removed one by one, and is whole or gone."""
     if folder.name != KEPT:
-        return list(trunk_store.files(folder))
+        return list(shard_files(folder))
     return [*(path for kind in BY_ROW for path in _arrays(folder, kind)), *_fits(folder)]
 
 

@@ -14,7 +14,6 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from regraft import __version__
 from regraft.cost import Cost, CostMeter, measured
 from regraft.data.history import Request
 from regraft.data.regimes import Regime
@@ -23,23 +22,17 @@ from regraft.errors import ModelError
 from regraft.files import alone, remove, write_text
 from regraft.lm.adapter import Adapter
 from regraft.lm.ask import score_request
-from regraft.lm.base_model import BaseModel
 from regraft.lm.blend import Blend
-from regraft.lm.encode import Blocks
-from regraft.lm.fast.shared_prefix import tokens_read
-from regraft.lm.fit import train
-from regraft.lm.graft import take
+from regraft.lm.charge import Lower, flops, tokens_scored
 from regraft.lm.kept_scores import KeptScores
 from regraft.lm.merge import How, Parts, merge
 from regraft.lm.options import FitOptions
 from regraft.lm.owner import owners_of
 from regraft.lm.score import score_blocks
-from regraft.lm.tasks.judge import ExtraLoss, Judge
-from regraft.lm.trunk.trunk import Trunk
+from regraft.lm.tasks.judge import ExtraLoss
+from regraft.lm.train_adapter import train_adapter
 from regraft.lm.workshop import Workshop
 from regraft.metrics.binary import log_loss
-
-ENOUGH_TO_DIFFER = 4  # held-out examples with different prompts of which a trained model never says the very same
 
 
 class ModelLab:
@@ -115,93 +108,15 @@ class ModelLab:
         with alone(shop.folder / "locks" / key) if shop.folder else nullcontext():
             known = None if extra_loss else self._kept_fit(key)
             if known is None:
-                known = self._train(key, view, start, lr, epochs, stop, extra_loss, weights)
+                known = train_adapter(
+                    shop, key, view, start, stop, lr=lr, epochs=epochs, seed=self.seed, weights=weights,
+                    extra_loss=extra_loss,
+                )  # fmt: skip
                 if not extra_loss:
                     self._keep_fit(key, *known)
         self.meter.charge(known[1])
         self.notes += shop.news()
         return known[0]
-
-    def _train(
-        self, key: str, view: Stream, start: Adapter | None, lr: float, epochs: int, stop: Stream,
-        extra_loss: Sequence[ExtraLoss], weights: np.ndarray,
-    ) -> tuple[Adapter, Cost]:  # fmt: skip
-        shop = self.workshop
-        with measured() as cost:
-            shape = shop.grafts.shape(shop.adapter)
-            adapter = start or shop.grafts.fresh(shape, self.seed)
-            blocks = shop.blocks(view)
-            trunk = shop.trunk_of(adapter)
-            judge = Judge(shop.base, blocks, shop.answers, weights, shop.fit.heavy_users, extra_loss, trunk)
-            held = shop.blocks(stop) if len(stop) else None
-            held_tokens = _tokens(held, shop.base, trunk) if held is not None else 0
-            watched, lower = [0], _Lower(trunk)
-            differ = held is not None and _prompts_differ(held)
-            alike: list[bool] = []  # per epoch watched: do all held-out examples get one score?
-
-            def watch() -> float:
-                assert held is not None
-                watched[0] += held_tokens
-                scores = score_blocks(shop.base, shop.answers, held, trunk=trunk)
-                alike.append(differ and bool(np.ptp(scores) == 0))
-                return log_loss(held.label, scores)
-
-            again = shop.base.recomputing() if shop.fit.gradient_checkpointing else nullcontext()
-            with shop.grafts.training(adapter) as slot:
-                if trunk:
-                    trunk.fill(blocks)
-                # The key does not know extra losses, so what was begun under one must not be taken up under another.
-                kept = None if extra_loss or not shop.folder else shop.folder / "fits" / f"{key}.checkpoint"
-                with again:
-                    result = train(
-                        judge, slot, shop.fit, lr=lr, epochs=epochs, seed=self.seed,
-                        stop=watch if held is not None else None, progress=shop.progress, checkpoint=kept,
-                    )  # fmt: skip
-                if any(alike[len(alike) - 1 - len(result.losses) + result.best :][:1]):
-                    raise _diverged(held, lr)
-                weights_now = take(slot)
-        cost.tokens_forward, cost.tokens_backward = result.cost.tokens_forward + watched[0], result.cost.tokens_backward
-        cost.targets_trained = result.cost.targets_trained
-        lower.charge(cost, len(blocks.tokens.data) + held_tokens)
-        cost.flops = self._flops(cost)
-        lineage = self._lineage(view, stop, start, lr, epochs, result.losses)
-        done = Adapter(
-            adapter.shape, weights_now, {**lineage, "fan_in_fan_out": bool(adapter.lineage.get("fan_in_fan_out"))}
-        )
-        cost.adapter_bytes = done.bytes
-        return done, cost
-
-    def _lineage(
-        self, view: Stream, stop: Stream, start: Adapter | None, lr: float, epochs: int, losses: list[float]
-    ) -> dict[str, object]:
-        import peft
-        import torch
-        import transformers
-
-        shop = self.workshop
-        period = view.period[view.targets]
-        return {
-            "base": shop.base.hash,
-            "template": shop.encoder.template.hash,
-            "tokenizer": shop.base.hash,
-            "data": view.fingerprint,
-            "stop": stop.fingerprint,
-            "periods": [int(period.min()), int(period.max())],
-            "before": int(view.time[-1]) + 1,
-            "users": len(np.unique(view.users)),
-            "examples": len(view),
-            "parents": [start.hash] if start else [],
-            "regime": str(shop.encoder.regime),
-            "lr": lr,
-            "epochs": epochs,
-            "stop_losses": losses,
-            "fit": shop.fit.model_dump(),
-            "seed": self.seed,
-            "versions": {
-                "regraft": __version__, "torch": torch.__version__, "transformers": transformers.__version__,
-                "peft": peft.__version__,
-            },
-        }  # fmt: skip
 
     # -- score ---------------------------------------------------------------------------------
 
@@ -279,12 +194,12 @@ class ModelLab:
         shop = self.workshop
         with measured() as cost:
             blocks, trunk = shop.blocks(view), shop.trunk_of(adapter)
-            lower = _Lower(trunk)
+            lower = Lower(trunk)
             with shop.grafts.on(adapter):
                 scores = score_blocks(shop.base, shop.answers, blocks, trunk=trunk, states=states)
-        cost.tokens_forward = _tokens(blocks, shop.base, trunk)
+        cost.tokens_forward = tokens_scored(blocks, shop.base, trunk)
         lower.charge(cost, cost.tokens_forward)
-        cost.flops = self._flops(cost)
+        cost.flops = flops(shop, cost)
         return scores, cost
 
     def log_loss(self, blend: Blend, view: Stream) -> float:
@@ -300,16 +215,6 @@ class ModelLab:
         return merged
 
     # -- inside --------------------------------------------------------------------------------
-
-    def _flops(self, cost: Cost) -> float:
-        """2N per token forward, 2N more per token for the gradients that flow through a frozen model.
-
-        Where a trunk is kept, its layers read every token once and the top's read it in every pass.
-        """
-        trunk = self.workshop.trunk
-        share = trunk.split.share if trunk and cost.tokens_trunk else 0.0
-        passes = share * cost.tokens_trunk + (1 - share) * (cost.tokens_forward + cost.tokens_backward)
-        return 2.0 * self.workshop.base.parameters * passes
 
     def _kept_fit(self, key: str) -> tuple[Adapter, Cost] | None:
         shop = self.workshop
@@ -330,39 +235,3 @@ class ModelLab:
             folder = shop.folder / "fits"
             write_text(folder / f"{key}.cost.json", json.dumps(cost.as_dict()))
             adapter.save(folder / key, shop.base.path)
-
-
-def _prompts_differ(held: Blocks) -> bool:
-    """Whether enough of the held-out examples are read behind texts of their own."""
-    own = {(held.tokens[block].tobytes(), int(read)) for block, read in zip(held.block, held.read, strict=True)}
-    return len(own) >= ENOUGH_TO_DIFFER
-
-
-def _diverged(held: Blocks | None, lr: float) -> ModelError:
-    return ModelError(
-        "training",
-        f"has diverged: all {len(held.label) if held else 0} held-out examples get the same score",
-        "scores that differ from example to example",
-        f"Lower the learning rate (now {lr:g}), or compute in fp32 (base.dtype)",
-    )
-
-
-class _Lower:
-    """Charges a piece of work for its trunk in full, as if nothing had been kept for it by others."""
-
-    def __init__(self, trunk: Trunk | None) -> None:
-        self.trunk, self.before = trunk, trunk.tokens if trunk else 0
-
-    def charge(self, cost: Cost, tokens: int) -> None:
-        """`tokens` are those that the trunk must have read once, whoever had it read them."""
-        if self.trunk is None:
-            return
-        spared = max(0, tokens - (self.trunk.tokens - self.before))
-        cost.tokens_trunk = tokens
-        cost.cpu_seconds += spared * self.trunk.store.seconds_per_token
-        cost.cache_bytes = tokens * self.trunk.store.width * self.trunk.store.dtype.itemsize
-
-
-def _tokens(blocks: Blocks, base: BaseModel, trunk: Trunk | None) -> int:
-    """Tokens that scoring the blocks reads."""
-    return len(blocks.tokens.data) if trunk else tokens_read(blocks, base)

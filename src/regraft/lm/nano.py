@@ -80,46 +80,38 @@ def build_nano(
     torch.manual_seed(options.seed)
     model = LlamaForCausalLM(_config(options, len(tokenizer)))
     base = BaseModel.of(model, tokenizer, "nano")
-    answers = Verbalizer.of(tokenizer, template)
     encoder = Encoder(
-        tokenizer, template, answers, regime, shape, refresh, longest=options.positions, similarity=similarity
-    )
+        tokenizer, template, Verbalizer.of(tokenizer, template), regime, shape, refresh, longest=options.positions,
+        similarity=similarity,
+    )  # fmt: skip
     model.requires_grad_(True)
-    held = max(1, len(warm_up) // 50)
-    rest, last = (
-        warm_up.only(np.arange(len(warm_up) - held)),
-        warm_up.only(np.arange(len(warm_up) - held, len(warm_up))),
-    )
     fit = FitOptions(
         lr=options.lr, epochs=options.epochs, patience=options.epochs, targets_per_step=options.targets_per_step
     )
     objective: Judge | Text
     stop: Callable[[], float] | None = None
     if options.objective == "labels":
-        blocks = encoder.encode(rest)
-        objective = Judge(base, blocks, answers, np.ones(len(rest), np.float32), fit.heavy_users)
-        held_blocks = encoder.encode(last)
-
-        def stop() -> float:
-            return log_loss(held_blocks.label, score_blocks(base, answers, held_blocks))
-
+        objective, stop = _judged(base, encoder, warm_up, fit)
     else:
         objective = Text(base, _texts(encoder, warm_up))
         fit = fit.model_copy(update={"targets_per_step": 16})
     result = train(
-        objective,
-        dict(model.named_parameters()),
-        fit,
-        lr=options.lr,
-        epochs=options.epochs,
-        seed=options.seed,
-        stop=stop,
+        objective, dict(model.named_parameters()), fit, lr=options.lr, epochs=options.epochs, seed=options.seed,
         # Taken up by the same build only, not by one with other settings into the same folder.
         checkpoint=folder.with_name(f".{folder.name}.{identity(made)}.checkpoint"),
-        progress=progress,
-    )
+        stop=stop, progress=progress,
+    )  # fmt: skip
     _save(folder, model, tokenizer, warm_up, made, result.losses, result.cost)
     return result.cost
+
+
+def _judged(base: BaseModel, encoder: Encoder, warm_up: Stream, fit: FitOptions) -> tuple[Judge, Callable[[], float]]:
+    """The labels of all examples but the last 2 %, and the log-loss on those."""
+    held = max(1, len(warm_up) // 50)
+    rest = warm_up.only(np.arange(len(warm_up) - held))
+    judge = Judge(base, encoder.encode(rest), encoder.answers, np.ones(len(rest), np.float32), fit.heavy_users)
+    last = encoder.encode(warm_up.only(np.arange(len(warm_up) - held, len(warm_up))))
+    return judge, lambda: log_loss(last.label, score_blocks(base, encoder.answers, last))
 
 
 def train_tokenizer(

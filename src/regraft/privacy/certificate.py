@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from regraft.data.pseudonyms import key_file
 from regraft.errors import ConfigError, DataError
-from regraft.files import durable, inside
+from regraft.files import durable
+from regraft.output_paths import inside
 from regraft.state.ledger import canonical
 
 VARIABLE = "REGRAFT_SIGNING_KEY_FILE"

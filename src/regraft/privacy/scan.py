@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from regraft.files import inside
 from regraft.lm.owner import owner_of
+from regraft.output_paths import inside
 from regraft.setup.site import Site
 
 STORES = {

@@ -171,8 +171,8 @@ class FactState:
         with self._lock:
             about = {
                 "format": FORMAT,
-                "regime": [sums.regime.name, sums.regime.delay],
-                "refresh": sums.refresh,
+                "regime": [sums.clock.regime.name, sums.clock.regime.delay],
+                "refresh": sums.clock.refresh,
                 "implicit": sums.implicit,
                 "similarity": self._similarity,
                 "texts": self._texts.to_dict(as_series=False),

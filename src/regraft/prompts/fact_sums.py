@@ -22,20 +22,19 @@ from regraft.data.asof import AsOf, Grown
 from regraft.data.neighbours import votes
 from regraft.data.pair_sums import PairSums
 from regraft.data.regimes import UNITS, Regime
-from regraft.errors import ConfigError, DataError
 from regraft.prompts.alike import Alike
+from regraft.prompts.known_rows import KnownRows
 from regraft.prompts.similarity.protocol import NONE
 
 PRIOR_ITEM = 10.0  # average ratings added to an item's own, so that one like is not "100 %"
 PRIOR_IMPLICIT = 0.5  # choices added on both sides where there are no dislikes
 PRIOR_USER = 5.0
 RECENT = 10
-REFRESH = ("event", "day", "period")
 WARM_UP_SLICE = 25_000  # rows of the warm-up after which the neighbour sums are renewed
 SLICE = 1 << 18  # rows of a log that are told at once: what is worked out on the way to their facts is let go of
 MOST_KNOWN = 50_000  # items that content facts are fitted on
 NEVER = 365 * 24.0  # hours of pause where the user has no known event
-GROWN = ("time", "known_at", "likes", "rated", "appeared", "user", "index")
+GROWN = ("likes", "rated", "appeared", "user", "index")
 Columns = dict[str, np.ndarray]
 
 
@@ -50,20 +49,15 @@ class FactSums:
     def __init__(
         self, regime: Regime, refresh: str = "event", implicit: bool = False, similarity: str = NONE, kin: bool = True
     ) -> None:
-        if refresh not in REFRESH:
-            raise ConfigError(f"facts.refresh '{refresh}'", "is unknown", "one of " + ", ".join(REFRESH))
-        self.regime, self.refresh, self.implicit = regime, refresh, implicit
+        self.clock, self.implicit = KnownRows(regime, refresh), implicit
         self.alike = None if similarity == NONE else Alike(similarity)
         self.kin = kin
-        self.period = 0
-        self.opened = 0  # row at which the current period began
         self.begun = -1  # row at which the current chunk began; -1: it has not yet
         self.summed = 0  # rows that are in the neighbour sums
         self.sums = PairSums()
         self.items = AsOf(summed=("likes",))
         self.users = AsOf(plain={"item": np.int32, "residual": np.float64}, summed=("likes", "lean"))
         self.time = Grown(np.zeros(0, dtype=np.int64))  # ms, when a row happened
-        self.known_at = Grown(np.zeros(0, dtype=np.int64))  # ms, ascending: when it became known
         self.likes, self.rated = Grown(np.zeros(1)), Grown(np.zeros(1, dtype=np.int64))  # among the first k rows
         self.appeared = Grown(np.zeros(0, dtype=np.int64))  # rows at which an item had its first event
         self.user = Grown(np.zeros(0, dtype=np.int32))  # per row: -1 where it did not happen, or is quiet
@@ -72,7 +66,12 @@ class FactSums:
     @property
     def rows(self) -> int:
         """Rows taken."""
-        return self.known_at.n
+        return self.clock.rows
+
+    @property
+    def period(self) -> int:
+        """Periods closed."""
+        return self.clock.period
 
     # -- what it is told -------------------------------------------------------------------------
 
@@ -92,9 +91,7 @@ class FactSums:
         """
         self.items.reserve(int(item.max(initial=-1)) + 1)
         self.users.reserve(int(user.max(initial=-1)) + 1)
-        last = self.known_at.values[-1:]
-        if (np.diff(np.concatenate([last, known_at])) < 0).any():
-            raise DataError("events", "are not in time order", "times that ascend and follow the last event taken")
+        self.clock.check(known_at)
         columns = (user, item, time, known_at, label, happened, happened if quiet is None else happened & ~quiet)
         found = [self._take(*(column[part] for column in columns)) for part in self._slices(len(time))]
         return {name: np.concatenate([columns[name] for columns in found]) for name in found[0]}
@@ -117,16 +114,16 @@ class FactSums:
         renews = self._chunk_begins()
         liked = label * happened
         self.time.extend(time)
-        self.known_at.extend(known_at)
+        self.clock.known_at.extend(known_at)
         self.likes.extend(self.likes.values[-1] + np.cumsum(liked * counts, dtype=np.float64))
         self.rated.extend(self.rated.values[-1] + np.cumsum(counts))
         told = np.flatnonzero(counts)
         rank = self.items.append(item[told], row[told], likes=liked[told])
         self.appeared.extend(row[told[rank == 0]])
-        known = self._known(known_at, row)
+        known = self.clock.known(known_at, row)
         if renews and len(known):
             self._begin(int(known[0]), int(row[0]))
-        about_items = self._refreshed(known_at, known)
+        about_items = self.clock.refreshed(known_at, known)
         found = self._item_facts(item, time, about_items)
         residual = label - found["item_rate"]
         index, real = np.zeros(len(time), dtype=np.int64), np.flatnonzero(happened)
@@ -143,10 +140,10 @@ class FactSums:
         The neighbour sums are then renewed with what is known at the time `at` (ms); None: at the time of the first
         event or question to come. It matters under the regime `delayed` only.
         """
-        self.period += 1
-        self.opened, self.begun = self.rows, -1
+        self.clock.close_period()
+        self.begun = -1
         if at is not None:
-            self._begin(int(self._known(np.array([at]), np.array([self.rows]))[0]), self.rows)
+            self._begin(int(self.clock.known(np.array([at]), np.array([self.rows]))[0]), self.rows)
 
     def _chunk_begins(self) -> bool:
         if self.begun < 0:
@@ -192,10 +189,10 @@ class FactSums:
         The first question after the close of a period begins its neighbour sums, unless they have begun.
         """
         self.items.reserve(int(item.max(initial=-1)) + 1)  # an item on offer may have no event yet
-        known = self._known(time, np.full(len(time), self.rows) if above is None else above)
+        known = self.clock.known(time, np.full(len(time), self.rows) if above is None else above)
         if self._chunk_begins() and len(known):
             self._begin(int(known.min()), self.rows)
-        about_items = self._refreshed(time, known)
+        about_items = self.clock.refreshed(time, known)
         return self._with_user_facts(self._item_facts(item, time, about_items), user, item, time, known, about_items)
 
     def reasons(
@@ -207,8 +204,8 @@ class FactSums:
         """
         self.items.reserve(int(item.max(initial=-1)) + 1)
         when = np.full(len(item), time, dtype=np.int64)
-        known = self._known(when, np.full(len(item), self.rows))
-        count = self.items.count(item, self._refreshed(when, known))
+        known = self.clock.known(when, np.full(len(item), self.rows))
+        count = self.items.count(item, self.clock.refreshed(when, known))
         likes, alike = self.items.sum("likes", item, count), np.zeros(len(item), dtype=np.int64)
         own = np.flatnonzero(item >= 0)
         if self.alike is not None and len(own) and user >= 0:
@@ -227,25 +224,6 @@ class FactSums:
         count = self.users.count(user, known)
         found |= self._user_facts(user, item, time, count, average)
         return found | self._content_facts(user, item, count, about_items, average)
-
-    def _known(self, time: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """How many leading rows are known at each time, as Regime.known says of a stream."""
-        if self.regime.name == "paper":
-            return row
-        if self.regime.name == "frozen" and self.period > 0:
-            return np.full(len(time), self.opened)
-        earlier = np.searchsorted(self.known_at.values, time, side="left")
-        if self.regime.name == "delayed":
-            return np.minimum(np.searchsorted(self.known_at.values, time - self.regime.delay, side="right"), earlier)
-        return earlier
-
-    def _refreshed(self, time: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """How many leading rows the numbers about items may use."""
-        if self.refresh == "event":
-            return known
-        if self.refresh == "period" and self.period > 0:
-            return np.minimum(known, self.opened)
-        return np.minimum(known, np.searchsorted(self.known_at.values, time // UNITS["d"] * UNITS["d"]))
 
     def _item_facts(self, item: np.ndarray, time: np.ndarray, known: np.ndarray) -> Columns:
         rated = self.rated.values[known]
@@ -310,8 +288,9 @@ class FactSums:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything it holds but the settings."""
-        own = {n: getattr(self, n).values for n in GROWN}
-        own["places"] = np.array([self.period, self.opened, self.begun, self.summed])
+        own = {"time": self.time.values, "known_at": self.clock.known_at.values}
+        own |= {n: getattr(self, n).values for n in GROWN}
+        own["places"] = np.array([self.clock.period, self.clock.opened, self.begun, self.summed])
         parts: dict[str, AsOf | PairSums | Alike] = {"items": self.items, "users": self.users, "sums": self.sums}
         if self.alike is not None:
             parts["alike"] = self.alike
@@ -319,9 +298,10 @@ class FactSums:
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> FactSums:
         """Takes over what `arrays` gave."""
-        for name in GROWN:
+        for name in ("time", *GROWN):
             setattr(self, name, Grown(arrays[name]))
-        self.period, self.opened, self.begun, self.summed = map(int, arrays["places"])
+        self.clock.known_at = Grown(arrays["known_at"])
+        self.clock.period, self.clock.opened, self.begun, self.summed = map(int, arrays["places"])
         items, users, sums = (
             {n.removeprefix(part): a for n, a in arrays.items() if n.startswith(part)}
             for part in ("items.", "users.", "sums.")

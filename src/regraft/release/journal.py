@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from regraft.files import told
+from regraft.disk_errors import told
 from regraft.setup.site import Site
 
 FOLDER = "log"  # in the folder reports of a site

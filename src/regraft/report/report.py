@@ -15,8 +15,9 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from regraft.files import MARK, write_text
+from regraft.files import write_text
 from regraft.metrics.intervals import FEW_USERS, Interval
+from regraft.output_paths import MARK
 from regraft.report import figures, ladder_figure, panels
 from regraft.report.drawing import far_out
 from regraft.report.list_tables import page_rows

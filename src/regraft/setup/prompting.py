@@ -17,7 +17,7 @@ from regraft.data.regimes import Regime
 from regraft.data.source import open_stream
 from regraft.data.stream import Stream
 from regraft.errors import DataError
-from regraft.files import output
+from regraft.output_paths import output
 from regraft.prompts.confined import Confined
 from regraft.prompts.export import COLUMNS, INFO, export
 from regraft.prompts.preview import Preview, Prompts

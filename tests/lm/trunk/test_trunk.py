@@ -21,8 +21,8 @@ from regraft.lm.options import AdapterOptions, CacheOptions, FitOptions
 from regraft.lm.owner import owner_of
 from regraft.lm.tasks.judge import Judge
 from regraft.lm.trunk import trunk_store
+from regraft.lm.trunk.shard import Shard, shard_files
 from regraft.lm.trunk.trunk import ahead
-from regraft.lm.trunk.trunk_store import files
 from regraft.lm.workshop import Workshop
 from regraft.prompts.template import Template
 
@@ -165,7 +165,7 @@ def test_a_full_disk_costs_time_and_no_result(tmp_path: Path, monkeypatch: pytes
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(trunk_store.Shard, "write", full)
+    monkeypatch.setattr(Shard, "write", full)
     room = shop(tmp_path)
     assert_same(results(ModelLab(room)), whole)
     assert room.trunk is not None
@@ -181,7 +181,7 @@ def _caches(folder: Path) -> Path:
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "gone"])
 def test_a_damaged_file_is_worked_out_anew(tmp_path: Path, damage: str):
     whole = results(ModelLab(shop(tmp_path / "a")))
-    (file,) = files(_caches(tmp_path / "a"))
+    (file,) = shard_files(_caches(tmp_path / "a"))
     raw = file.read_bytes()
     if damage == "gone":
         file.unlink()

@@ -13,7 +13,8 @@ from torch import Tensor
 from regraft.errors import ModelError
 from regraft.files import HERE
 from regraft.lm.trunk import trunk_store
-from regraft.lm.trunk.trunk_store import META, Shard, TrunkStore, files
+from regraft.lm.trunk.shard import Shard, shard_files
+from regraft.lm.trunk.trunk_store import META, TrunkStore
 
 WIDTH = 8
 MADE_FOR = {"base": "b", "layer": 2}
@@ -93,7 +94,7 @@ def test_another_process_sees_what_this_one_wrote(tmp_path: Path):
 def test_a_flipped_bit_anywhere_never_gives_a_wrong_state(tmp_path: Path, byte: int):
     kept = store(tmp_path / "s")
     offer(kept, 0, 16)
-    path = files(tmp_path / "s")[0]
+    path = shard_files(tmp_path / "s")[0]
     raw = bytearray(path.read_bytes())
     raw[byte % len(raw)] ^= 4
     path.write_bytes(raw)
@@ -108,12 +109,12 @@ def test_a_flipped_bit_anywhere_never_gives_a_wrong_state(tmp_path: Path, byte: 
 @pytest.mark.parametrize("left", [0, 1, 100, 900])
 def test_a_truncated_file_is_removed_and_told(tmp_path: Path, left: int):
     offer(store(tmp_path / "s"), 0, 16)
-    path = files(tmp_path / "s")[0]
+    path = shard_files(tmp_path / "s")[0]
     path.write_bytes(path.read_bytes()[:left])
     again = store(tmp_path / "s")
     assert not ask(again, 0, 16)[0].any()
     assert "was damaged and removed" in again.notes[0]
-    assert files(tmp_path / "s") == []
+    assert shard_files(tmp_path / "s") == []
 
 
 def test_half_written_files_of_killed_processes_are_removed(tmp_path: Path):
@@ -202,7 +203,7 @@ def test_what_nobody_asks_for_any_more_makes_room(tmp_path: Path):
     offer(kept, 100, 10)
     assert not ask(kept, 0, 10)[0].any()
     assert ask(kept, 100, 10)[0].all()
-    assert len(files(tmp_path / "s")) == 1
+    assert len(shard_files(tmp_path / "s")) == 1
 
 
 @pytest.mark.parametrize("on_disk", [True, False])
@@ -213,7 +214,7 @@ def test_a_user_is_forgotten_and_nobody_else(tmp_path: Path, on_disk: bool):
     assert kept.forget(np.array([[1, 1]], np.uint64)) == 6
     for reader in [kept, store(tmp_path / "s")] if on_disk else [kept]:
         assert ask(reader, 0, 18)[0].tolist() == [n % 3 != 1 for n in range(18)]
-    held = b"".join(path.read_bytes() for path in files(tmp_path / "s")) if on_disk else b""
+    held = b"".join(path.read_bytes() for path in shard_files(tmp_path / "s")) if on_disk else b""
     assert np.float32(1.0).tobytes() + np.linspace(1.0, 1.9, WIDTH, dtype=np.float32)[1:].tobytes() not in held
     assert kept.forget(np.array([[1, 1]], np.uint64)) == 0
 

@@ -1,8 +1,8 @@
 """States that left the trunk, kept on disk (or in memory): read many times, worked out once.
 
 The store knows parts of texts by 16-byte keys; what a key stands for is decided in trunk.py. Parts are written
-in shards, files that appear whole or not at all and are never changed. Every part carries a checksum, tried when
-it is first read: what does not agree is forgotten and worked out anew, never used.
+in shards (shard.py). The checksum of a part is tried when it is first read: what does not agree is forgotten and worked
+out anew, never used.
 
 The store is bounded. What was not asked for during several rounds of the largest request makes room; while all of
 it is in use, newcomers are turned away, so that a bound below one epoch still saves its share of every epoch.
@@ -12,80 +12,26 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import time
-import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor
 
 from regraft.data.user_order import ranges
 from regraft.errors import ModelError, OutputError
-from regraft.files import remove, remove_leftovers, whole, write_text
+from regraft.files import remove, remove_leftovers, write_text
 from regraft.lm.options import GIB
+from regraft.lm.trunk.shard import SUFFIX, Shard, new_name, shard_files
 
 FORMAT = 1
 SHARD_BYTES = 64 * 2**20
 ROUNDS = 4  # of the largest request: what was not asked for meanwhile is stale
-META, SUFFIX = "cache.json", ".safetensors"
-SHARD = re.compile(r"\d{20}-\d+\.safetensors")  # a name that `_name` gives: no other file is ever removed
-
-
-@dataclass(eq=False)  # one is the same as itself alone
-class Shard:
-    """Some parts: part i is `states[start[i]:start[i + 1]]`."""
-
-    states: Tensor  # [tokens, width]
-    key: np.ndarray  # [parts, 2] uint64
-    start: np.ndarray  # [parts + 1] int64
-    check: np.ndarray  # [parts] uint32
-    owner: np.ndarray  # [parts, 2] uint64: whose text it is; zeros: nobody's
-    seconds: float  # CPU seconds that working it out took
-    path: Path | None = None
-    asked: int = 0  # the store's clock when a part was last asked for
-
-    def __post_init__(self) -> None:
-        self.tried = np.zeros(len(self.key), dtype=bool)  # checksums that agreed
-        self.lost = np.zeros(len(self.key), dtype=bool)  # and that did not
-
-    @property
-    def bytes(self) -> int:
-        return int(self.states.numel() * self.states.element_size())
-
-    @property
-    def raw(self) -> memoryview:
-        return self.states.reshape(-1).view(torch.uint8).numpy().data
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {"states": self.states} | {n: torch.from_numpy(a) for n, a in _table(self).items()}
-
-    @classmethod
-    def read(cls, path: Path) -> Shard:
-        """Maps the file into memory; raises OSError, ValueError, KeyError or SafetensorError where it is damaged."""
-        with safe_open(path, framework="pt") as file:
-            described = file.metadata() or {}
-            named = {name: file.get_tensor(name) for name in ("states", "key", "start", "check", "owner")}
-        table = {n: t.numpy() for n, t in named.items() if n != "states"}
-        shard = cls(
-            named["states"], table["key"].view(np.uint64), table["start"], table["check"].view(np.uint32),
-            table["owner"].view(np.uint64), float(described["seconds"]), path,
-        )  # fmt: skip
-        if described["table"] != str(_sum(shard)) or shard.start[-1] != len(shard.states):
-            raise ValueError("its table of contents does not agree with its checksum")
-        return shard
-
-    def write(self, path: Path) -> None:
-        described = {"table": str(_sum(self)), "seconds": repr(self.seconds)}
-        whole(path, lambda part: save_file(self.tensors(), part, described))
-        self.path = path
+META = "cache.json"
 
 
 class TrunkStore:
@@ -182,9 +128,9 @@ class TrunkStore:
         )  # fmt: skip
         if not len(joined) or not self._make_room(shard.bytes):
             return
-        shard.check = _checks(shard, np.arange(len(shard.key)))
+        shard.check = shard.checks(np.arange(len(shard.key)))
         if self.folder is not None:
-            path = self.folder / _name()
+            path = self.folder / new_name()
             try:
                 shard.write(path)
                 shard = Shard.read(path)
@@ -207,7 +153,7 @@ class TrunkStore:
         for shard in self.shards:
             theirs = np.array([tuple(owner) in wanted for owner in shard.owner.tolist()], dtype=bool)
             removed += int(theirs.sum())
-            left.append(self._without(shard, theirs) if theirs.any() else shard)
+            left.append(shard.without(theirs) if theirs.any() else shard)
         self.shards = [shard for shard in left if shard is not None]
         self._index()
         return removed
@@ -238,7 +184,7 @@ class TrunkStore:
         if seen == getattr(self, "_seen", None):
             return
         self._seen = seen
-        there = set(files(self.folder))
+        there = set(shard_files(self.folder))
         known = {shard.path for shard in self.shards}
         kept = [shard for shard in self.shards if shard.path in there]
         for path in sorted(there - known - self._bad):
@@ -277,7 +223,7 @@ class TrunkStore:
 
     def _agree(self, shard: Shard, parts: np.ndarray) -> np.ndarray:
         fresh = parts[~shard.tried[parts]]
-        good = _checks(shard, fresh) == shard.check[fresh]
+        good = shard.checks(fresh) == shard.check[fresh]
         shard.tried[fresh[good]] = True
         if not good.all():
             self.notes.append(
@@ -303,23 +249,6 @@ class TrunkStore:
             self.notes.append(said)
         return False
 
-    def _without(self, shard: Shard, gone: np.ndarray) -> Shard | None:
-        kept = np.flatnonzero(~gone & ~shard.lost)
-        lengths = np.diff(shard.start)[kept]
-        less = Shard(
-            shard.states[torch.from_numpy(ranges(shard.start[kept], lengths))], shard.key[kept],
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), shard.check[kept], shard.owner[kept],
-            float(shard.seconds * lengths.sum() / max(1, len(shard.states))), asked=shard.asked,
-        )  # fmt: skip
-        if shard.path is None:
-            return less if len(kept) else None
-        if len(kept):
-            path = shard.path.with_name(_name())
-            less.write(path)
-            less = Shard.read(path)
-        remove(shard.path)
-        return less if len(kept) else None
-
 
 def described(folder: Path) -> dict[str, Any]:
     """What a cache was made for. Raises ModelError where the folder is none."""
@@ -334,37 +263,7 @@ def described(folder: Path) -> dict[str, Any]:
         ) from error
 
 
-def files(folder: Path) -> Sequence[Path]:
-    """The shards of a cache, the oldest first."""
-    return sorted(path for path in folder.glob(f"*{SUFFIX}") if SHARD.fullmatch(path.name))
-
-
 def opened(folder: Path) -> TrunkStore:
     """A cache as it lies there, whatever it was made for."""
     made_for = described(folder)
     return TrunkStore(folder, int(made_for["width"]), getattr(torch, str(made_for["dtype"])), GIB, made_for)
-
-
-def _name() -> str:
-    """Sorts by age, so that of two shards with the same part every process takes the older one."""
-    return f"{time.time_ns():020d}-{os.getpid()}{SUFFIX}"
-
-
-def _table(shard: Shard) -> dict[str, np.ndarray]:
-    return {
-        "key": shard.key.view(np.int64), "start": shard.start, "check": shard.check.view(np.int32),
-        "owner": shard.owner.view(np.int64),
-    }  # fmt: skip
-
-
-def _sum(shard: Shard) -> int:
-    total = 0
-    for name, array in sorted(_table(shard).items()):
-        total = zlib.crc32(np.ascontiguousarray(array).tobytes(), zlib.crc32(name.encode(), total))
-    return total
-
-
-def _checks(shard: Shard, parts: np.ndarray) -> np.ndarray:
-    raw, wide = shard.raw, shard.states.shape[1] * shard.states.element_size()
-    found = [zlib.crc32(raw[shard.start[p] * wide : shard.start[p + 1] * wide]) for p in parts.tolist()]
-    return np.array(found, dtype=np.uint32)
