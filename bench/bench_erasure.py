@@ -36,8 +36,8 @@ def page(cells: dict[tuple[str, str], dict[str, Any]]) -> Iterator[str]:
         "*Refused*: from sending `DELETE /users/{id}` until a request for the person is answered with 410. *Foreseen*: what "
         "`regraft forget --dry-run` says. *Followed*: from the end of the command until the server serves the new version. "
         "The whole is what the command takes as a process of its own, start included. What is foreseen are the seconds that "
-        "renewing took when the versions were made: judging every period once more, the other steps and the start of the process "
-        "come on top, and whatever else the machine does."
+        "making the versions took, reading, the base model and judging included, each by a command that started cold; the other "
+        "steps and the start of the process come on top, and whatever else the machine does."
     )
     yield "## Where the seconds go"
     yield "\n".join(_where(cells))

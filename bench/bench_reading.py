@@ -100,9 +100,10 @@ def child(side: str, path: Path) -> None:
     print(json.dumps({"wall": wall, "cpu": cpu, "rows": rows, "mib": peak_mib()}))
 
 
-def resident(name: str) -> int:
-    """Bytes of memory of this process, by their name in /proc/self/status: VmRSS now, VmHWM at the peak."""
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
+def resident(name: str, process: int | None = None) -> int:
+    """Bytes of memory of a process (None: this one), by their name in /proc/PID/status: VmRSS now, VmHWM at the peak."""
+    status = STATUS if process is None else Path(f"/proc/{process}/status")
+    line = next(line for line in status.read_text().splitlines() if line.startswith(f"{name}:"))
     return 1024 * int(line.split()[1])
 
 

@@ -20,14 +20,14 @@ import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from common import Page, Row, arguments, gemm_probe, machine_words, write
+from common import ROOT, Page, Row, arguments, gemm_probe, machine_words, write
+from leash import leash
 
 DAY, DAYS, START = 86_400_000, 30, 1_735_689_600_000  # ms; days in a log; 2025-01-01
 PART = 1_000_000  # rows per file of the log
@@ -95,7 +95,8 @@ def step(name: str, work: Path, champion: str) -> None:
 
 def measured(rows: int, champion: str, place: Path) -> dict[str, dict[str, float]]:
     """CPU seconds and peak memory of every step for a site of so many rows."""
-    work = Path(tempfile.mkdtemp(prefix="rows-", dir=place))
+    work = place / "bench-rows"
+    shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
     try:
         simulate(work / "log", rows * (DAYS - 1) // DAYS, rows // 100, range(DAYS - 1))
         simulate(work / "day", rows // DAYS, rows // 100, range(DAYS - 1, DAYS), seed=1)
@@ -104,7 +105,7 @@ def measured(rows: int, champion: str, place: Path) -> dict[str, dict[str, float
             done = subprocess.run(
                 [sys.executable, __file__, "--step", name, "--work", str(work), "--champion", champion],
                 env={**os.environ, "REGRAFT_KEY_FILE": str(work / "vault.key")},
-                stdout=subprocess.PIPE, text=True, check=False,
+                stdout=subprocess.PIPE, text=True, check=False, preexec_fn=leash,
             )  # fmt: skip
             if done.returncode:
                 sys.exit(f"{name} of {rows:,} rows ended with {done.returncode}")
@@ -265,7 +266,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--millions", type=float, nargs="+", help="sizes; default 1 2 5 10, quick 0.02 0.05")
     parser.add_argument("--champion", default="stack", help="the contender in service; default: that of regraft init")
-    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()), help="where the site is put")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "rows", help="where the site is put")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--items", type=int, nargs="+", help="sizes of catalogues whose content facts are measured")
     parser.add_argument("--rows", type=int, default=200_000, help="of the log with such a catalogue")

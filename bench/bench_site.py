@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -22,21 +21,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 from bench_candidates import Pairs, score_pairs
 from by_day import days_of, of_days, write_log
 from common import ROOT, Page, Row, a_real_base, arguments, gemm_probe, markdown, repeats, taken, write
 from kept import once
+from load import BATCH, RATE, accepted, latency, memory
 from story import CODES, Server, Story
 
 from regraft.data.drift_world import simulate
 from regraft.data.drift_world_settings import DAY, START, DriftWorld
 from regraft.data.pseudonyms import VARIABLE
-from regraft.prompts.live import PER_PERSON
 
 FIRST = 14  # days of the log that the site is made from
-CANDIDATES, BATCH, RATE = 100, 500, 20.0  # items of a request, events of a post, requests per second
+CANDIDATES = 100  # items of a request of the language model
 MOST = "the most that is allowed"
 
 
@@ -88,75 +86,10 @@ def people(made: Story, n: int) -> list[str]:
     return made.rows["user_id"].unique().sort().sample(n, seed=0).to_list()
 
 
-def asked(server: Server, users: list[str], seconds: float, each: Callable[[int], object] = int) -> np.ndarray:
-    """Seconds per request at RATE per second, from when each was due: a server that falls behind shows it."""
-    found, began = [], time.perf_counter()
-    for number in range(round(seconds * RATE)):
-        due = began + number / RATE
-        time.sleep(max(0.0, due - time.perf_counter()))
-        server("GET", f"/recommend/{users[number % len(users)]}?n=10")
-        found.append(time.perf_counter() - due)
-        each(number)
-    return np.array(found)
-
-
-def latency(server: Server, users: list[str], seconds: float) -> tuple[float, float]:
-    """(p50, p99) in ms; everybody was asked for once before."""
-    for user in users:
-        server("GET", f"/recommend/{user}?n=10")
-    took = asked(server, users, seconds) * 1000
-    return float(np.quantile(took, 0.5)), float(np.quantile(took, 0.99))
-
-
-def accepted(server: Server, made: Story, at: int, posts: int, times: int) -> float:
-    """Events per second, median of `times`, each on the disk before its post was answered; they begin at `at` (ms)."""
-    events = doings(made, at, posts * BATCH * times)
-    bodies = [{"events": events[first : first + BATCH]} for first in range(0, len(events), BATCH)]
-    rates = []
-    for first in range(0, len(bodies), posts):
-        part = bodies[first : first + posts]
-        took = taken(lambda part=part: [server("POST", "/events", body) for body in part]).wall
-        rates.append(posts * BATCH / took)
-    return statistics.median(rates)
-
-
-def doings(made: Story, at: int, n: int) -> list[dict[str, Any]]:
-    """Everybody does something in turn, each time with another item: what is above a cap costs next to nothing."""
-    users, items = made.rows["user_id"].unique().sort().to_list(), made.items["item_id"].to_list()
-    assert n <= len(users) * min(PER_PERSON, len(items)), f"{n} events of {len(users)} people are above the cap"
-    turns = [divmod(number, len(users)) for number in range(n)]
-    return [
-        {"user_id": users[user], "item_id": items[(user + turn) % len(items)], "event": "skip", "time": at + number}
-        for number, (turn, user) in enumerate(turns)
-    ]
-
-
 def swap(made: Story, server: Server, to: str) -> float:
     """Seconds from the moment at which the alias has moved until a request is answered by the version."""
     made.regraft("promote", made.site, to, "--accept", "measured")
     return server.waits_for(to)
-
-
-def memory(server: Server, users: list[str], items: list[str], minutes: float) -> tuple[float, float]:
-    """MiB that the server held after the first tenth of the time and at its end, asked and told all the while."""
-    held: list[float] = []
-
-    def tell(number: int) -> None:
-        if number % 5 == 0:
-            row = {"user_id": users[number % len(users)], "item_id": items[number % len(items)], "event": "click"}
-            server("POST", "/events", {"events": [row]})
-        if number % round(RATE * 2) == 0:
-            held.append(resident(server.process.pid))
-
-    asked(server, users, minutes * 60, tell)
-    tenth = max(1, len(held) // 10)
-    return statistics.mean(held[tenth : 2 * tenth] or held[:1]), statistics.mean(held[-tenth:])
-
-
-def resident(pid: int) -> float:
-    """MiB of a process that are in memory."""
-    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:")]
-    return int(line.split()[1]) / 1024
 
 
 def of_language_model(folder: Path, base: Path, quick: bool) -> Row:

@@ -15,18 +15,14 @@ import numpy as np
 import yaml
 from by_day import days_of, of_days, write_log
 from common import SMALL_BASE
-from story import Server, Story
+from story import CODES, Server, Story
 
 from regraft.data.drift_world import DriftWorld, simulate
 from regraft.data.pseudonyms import VARIABLE, load_key
 from regraft.files import write_text
 from regraft.metrics.intervals import Bootstrap, bootstrap
 from regraft.privacy.forget import foresee
-from regraft.release.ingest import ingest
-from regraft.release.init import init
 from regraft.release.journal import FOLDER as LOGS
-from regraft.release.recovery import working
-from regraft.release.update import update
 from regraft.setup.site import DAY, Site, days_cuts
 from regraft.setup.site_options import FILE
 from regraft.state import vault, versions
@@ -63,7 +59,10 @@ def story(folder: Path) -> Story:
 
 
 def made(folder: Path, contender: str) -> None:
-    """A site whose days but the last two are closed; rows of those are known and nothing has learnt from them."""
+    """A site whose days but the last two are closed; rows of those are known and nothing has learnt from them.
+
+    It is made by commands: what a version took counts a process that starts cold, as that of the erasure does.
+    """
     if (folder / "made").is_file():
         return
     shutil.rmtree(folder, ignore_errors=True)
@@ -72,18 +71,16 @@ def made(folder: Path, contender: str) -> None:
     options = {"name": "shop", "data": {"label": 'event == "click"', "warm_up": 0.5}, "champion": {"use": contender}}
     (folder / "shop" / FILE).write_text(yaml.safe_dump(options | ({} if contender == "stack" else SMALL_BASE)))
     load_key(folder / "shop", make=True)
-    init(folder / "shop", _log(told, told.days[:FIRST]))
+    told.regraft("init", told.site, "--from", str(_log(told, told.days[:FIRST])))
     for day in told.days[FIRST:-HELD]:
         _take(told, [day])
-        update(Site.open(folder / "shop"))
+        told.regraft("update", told.site, code=set(CODES.values()))
     _take(told, told.days[-HELD:])
     write_text(folder / "made", contender)
 
 
 def _take(told: Story, days: list[str]) -> None:
-    site = Site.open(Path(told.site))
-    with working(site, "ingest") as held:
-        ingest(site, _log(told, days), held)
+    told.regraft("ingest", told.site, str(_log(told, days)))
 
 
 def _log(told: Story, days: list[str]) -> Path:

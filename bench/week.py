@@ -30,6 +30,7 @@ from by_day import day_of, write_log
 from common import ROOT, data_file
 from story import CODES, Server, Story, in_ms
 
+from regraft.counted import counted
 from regraft.data.drift_world_loop import ClosedLoop
 from regraft.data.drift_world_settings import DAY, START, DriftWorld
 from regraft.data.ingest import ingest
@@ -197,7 +198,7 @@ def _let_go(story: Story, server: Server) -> None:
     policy = {"rows": {"keep": f"{len(story.days)}d"}, "versions": {"keep": "2d"}}
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"retention": policy}))
     said = story.regraft("retention", "apply", story.site, "--as-of", f"{last:%Y-%m-%d}", "--json")
-    gone = ", ".join(f"{one['count']:,} {one['unit']}" for one in json.loads(said) if one["count"])
+    gone = ", ".join(counted(one["count"], one["unit"]) for one in json.loads(said) if one["count"])
     days = {path.parent.name for path in (Path(story.site) / "data").glob("2*/*.parquet")}
     assert days and all(day >= f"{first:%Y-%m-%d}" for day in days), days
     story.tell(f"What may be kept no longer is let go of: {gone}.")

@@ -30,6 +30,12 @@ def test_a_full_segment_is_followed_by_another(tmp_path):
     assert [row["n"] for row in lines(tmp_path)] == list(range(9))
 
 
+def test_segments_of_one_server_after_another_are_read_in_the_order_in_which_they_were_written(tmp_path):
+    for n in range(9):
+        Spool(tmp_path).append([{"n": n}])
+    assert [row["n"] for row in lines(tmp_path)] == list(range(9))
+
+
 def test_half_a_line_was_never_acknowledged(tmp_path):
     Spool(tmp_path).append([{"n": 1}])
     (segment,) = spool.segments(tmp_path)

@@ -11,6 +11,7 @@ import pytest
 from regraft.data import spool
 from regraft.prompts.live import PER_PERSON
 from regraft.release.blocked import block
+from regraft.release.update import update
 from regraft.serving.service import GoneError, Service
 from regraft.setup.site import DAY
 from site_world import FIRST, SiteWorld
@@ -48,6 +49,10 @@ def done(world: SiteWorld, noon: int) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+def uid(service: Service, user: str) -> str:
+    return service._who(user, service._at.data)[1]
+
+
 def scores(service: Service, world: SiteWorld, at: int) -> dict[str, list[float]]:
     items = world.items["item_id"].to_list()
     return {user: service.score(user, items, at)[1].tolist() for user in PEOPLE}
@@ -66,6 +71,37 @@ def test_scores_after_a_post_are_those_after_posts_of_one_event_and_those_after_
     anew = Service(world.site)
     assert scores(anew, world, at) == after
     anew.stop()
+
+
+def test_scores_after_events_out_of_the_order_of_time_and_a_late_one_are_those_after_a_restart(
+    world: SiteWorld, services: list[Service], noon: int
+) -> None:
+    service, at = services[0], noon + 60_000
+    events = done(world, noon)
+    mixed = [events[k] for k in np.random.default_rng(1).permutation(len(events))]
+    new = next(item for item in world.items["item_id"] if item not in service.live.seen(uid(service, "u003")))
+    late = {"user_id": "u003", "item_id": new, "event": "skip", "time": noon - DAY}
+    service.take([late, *mixed[:100]])
+    again = Service(world.site, clock=lambda: noon)
+    assert new in again.live.seen(uid(again, "u003"))
+    assert scores(again, world, at) == scores(service, world, at)
+    again.take(mixed[100:])
+    anew = Service(world.site)
+    assert scores(anew, world, at) == scores(again, world, at)
+    for one in (again, anew):
+        one.stop()
+
+
+def test_of_the_events_of_a_closed_day_those_that_came_too_late_for_it_are_told(
+    world: SiteWorld, services: list[Service], noon: int
+) -> None:
+    first, second = ({"user_id": "u001", "item_id": item, "event": "skip", "time": noon} for item in ("i00", "i01"))
+    services[0].take([first])
+    world.ingest(world.of(world.days[FIRST]))
+    update(world.site)
+    services[0].take([second])  # into the segment that holds the other
+    assert len(spool.segments(world.site.spool / "events")) == 1
+    assert [row["item_id"] for row in world.site.spooled_events(noon + DAY // 2)] == ["i01"]
 
 
 def test_a_post_with_one_event_of_somebody_who_is_being_erased_leaves_nothing(

@@ -10,6 +10,7 @@ import typer
 
 from regraft.cli.options import AsJson, Folder, Lang, Language
 from regraft.cli.show import command, say, say_json, show
+from regraft.counted import counted
 
 if TYPE_CHECKING:
     from regraft.pilot.evidence import Evidence
@@ -166,7 +167,7 @@ def _show(found: Evidence, lang: Language) -> None:
     if rows := [_row(e) for e in analysis.effects if e.n_control + e.n_treatment]:
         show(rows)
     entered = ", ".join(f"{n:,} in {arm}" for arm, n in found.entered.items())
-    say(f"{pilot.name} is {pilot.state}, {_parts(pilot.share)}; {found.days_left} days are left of its plan.")
+    say(f"{pilot.name} is {pilot.state}, {_parts(pilot.share)}; left of its plan: {counted(found.days_left, 'days')}.")
     say(f"Entered: {entered}; windows of {len(found.people):,} have ended.")
     for arm, served in found.versions.items():
         say(f"Served to {arm}: {', '.join(served) or 'nothing yet'}")

@@ -8,6 +8,7 @@ import typer
 
 from regraft.cli.options import AsJson, Folder, Wait, seconds_of
 from regraft.cli.show import say, say_json, show, tell
+from regraft.counted import counted
 
 retention = typer.Typer(help="Let go of what a site may keep no longer.", no_args_is_help=True)
 
@@ -85,7 +86,9 @@ def forget(
             if as_json:
                 say_json(asdict(found))
                 continue
-            say(f"{found.rows:,} rows in {found.files} data files; {len(found.exposed)} versions saw them")
+            say(
+                f"{counted(found.rows, 'rows')} in {counted(found.files, 'data files')}; seen by {counted(len(found.exposed), 'versions')}"
+            )
             for name, aliases in found.remade.items():
                 say(f"  {name} would be trained again ({', '.join(aliases) or 'the next update goes on from it'})")
             say(f"That takes about {found.seconds:,.0f} s.")

@@ -10,6 +10,7 @@ import typer
 
 from regraft.cli.options import AsJson, Folder, Wait, columns, pairs, seconds_of
 from regraft.cli.show import command, say, say_json, show, tell
+from regraft.counted import counted
 
 if TYPE_CHECKING:
     from regraft.release.runs import Outcome
@@ -56,7 +57,7 @@ def ingest(
         for file in files:
             c = take(site, file, held)
             say(
-                f"{file}: {c.rows_in:,} rows = {c.accepted:,} accepted + {c.set_aside:,} set aside + {c.already_there:,} already there"
+                f"{file}: {counted(c.rows_in, 'rows')} = {c.accepted:,} accepted + {c.set_aside:,} set aside + {c.already_there:,} already there"
             )
 
 

@@ -30,9 +30,9 @@ class Split:
 
     def arm(self, who: str) -> str:
         """One of ARMS: what is served is the champion's word to `champion` and `control`."""
-        if place(FOR_EVER, "holdout", who) < self.holdout:
+        if self.holdout and place(FOR_EVER, "holdout", who) < self.holdout:  # no hash where it would decide nothing
             return HOLDOUT
-        if place(self.salt, "enrolled", who) >= self.share:
+        if not self.share or place(self.salt, "enrolled", who) >= self.share:
             return CHAMPION
         return arm(self.salt, who)
 

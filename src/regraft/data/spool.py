@@ -32,7 +32,7 @@ class Spool:
 
     def __init__(self, folder: Path, full: int = FULL) -> None:
         self.folder, self.full = folder, full
-        self._name, self._count = secrets.token_hex(6), 0
+        self._name, self._count = f"{time.time_ns():019d}-{secrets.token_hex(3)}", 0  # sorts as servers were started
         self._file: BinaryIO | None = None
         self._waiting = False  # lines that the system has and the disk may not
         self._lock = Lock()
@@ -108,7 +108,7 @@ class Spool:
 
 
 def segments(folder: Path) -> list[Path]:
-    """All segments, oldest name first."""
+    """All segments: those of one writer as it wrote them, after those of a writer that began earlier."""
     return sorted(folder.glob(f"*{SUFFIX}"))
 
 

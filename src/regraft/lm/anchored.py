@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from regraft.counted import counted
 from regraft.metrics.binary import log_loss
 
 ITEM_EDGES = (1, 10, 50)  # of earlier rows of the item: 0, 1-9, 10-49, 50+
@@ -79,7 +80,7 @@ def fit_anchored(served: Served) -> tuple[Anchored, str]:
     fitted periods and orders later rows worse (measured, docs/log.md).
     """
     periods = np.unique(served.period)
-    rows = f"{len(served):,} rows of {len(periods)} period" + "s" * (len(periods) != 1)
+    rows = f"{len(served):,} rows of {counted(len(periods), 'periods')}"
     if not len(served):
         return Anchored(), "beta 0: nothing was served yet"
     if len(served) < LEAST_ROWS or len(periods) < LEAST_PERIODS:

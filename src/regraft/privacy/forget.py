@@ -22,6 +22,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from regraft import __version__
+from regraft.counted import counted
 from regraft.data import erased, spool
 from regraft.data.erased import Erased
 from regraft.files import remove, write_text
@@ -90,7 +91,7 @@ def forget(site: Site, users: list[str], tell: Tell = str, wait: float = 0.0) ->
     lease.wait(site.engine, site.lease_name, wait, tell)
     with working(site, "forget") as held:
         if again := block_returned(site):
-            tell(f"{again} people who were erased came back with a restored backup")
+            tell(f"{again} of the people who were erased came back with a restored backup")
         boundary("blocked", people=len(users))
         with transaction(site.engine) as connection:
             waiting, asked = erasures.open_ones(connection), waiting_jobs(connection)
@@ -166,7 +167,7 @@ class _Forgetting:
             self._advance(connection, "blocked", **plan)
         removed = without_person(self.site, self.held, files, self.erasure.uid)
         earlier = self.erasure.plan.get("removed", {"files": 0, "rows": 0})
-        self.tell(f"{removed['rows']:,} rows in {removed['files']} data files are gone")
+        self.tell(f"Taken out of {counted(removed['files'], 'data files')}: {counted(removed['rows'], 'rows')}")
         total = {name: earlier[name] + removed[name] for name in removed}
         return {"removed": total, "seconds_data": perf_counter() - began}
 
@@ -212,7 +213,7 @@ class _Forgetting:
         for path in sorted(self.site.staging.glob("*")):
             if not path.name.startswith("erasure"):
                 remove(path)
-        self.tell(f"{len(exposed)} versions that saw the person are destroyed")
+        self.tell(f"Destroyed: {counted(len(exposed), 'versions')} that saw the person")
         return {}
 
     def _remake(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import select
 
+from regraft.counted import counted
 from regraft.data import store
 from regraft.metrics import cohorts
 from regraft.release import short_term
@@ -54,7 +55,7 @@ def refresh(site: Site, tell: Tell = str) -> list[str]:
     todo = [_closed(one, made) for one in found if one.date not in known]
     written = [closed.day for closed in todo if _write(site, closed, tell)]
     if written:
-        tell(f"Numbers of {len(written)} day(s) are written, the last is {written[-1]}")
+        tell(f"Numbers of {counted(len(written), 'days')} are written, the last is {written[-1]}")
     return written
 
 

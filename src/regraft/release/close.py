@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from regraft.counted import counted
 from regraft.data.stream import Stream
 from regraft.files import write_text
 from regraft.metrics.binary import auc
@@ -87,7 +88,7 @@ def renew(
         if done.is_file():
             found[label] = json.loads(done.read_text())
             continue
-        tell(f"{label} learns from {len(past):,} examples of {period} periods")
+        tell(f"{label} learns from {len(past):,} examples of {counted(period, 'periods')}")
         began = perf_counter()
         contender = bench.new(one.options) if one.parent is None else bench.of_version(one.options, one.parent)
         renewal = contender.renew(past)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from regraft.counted import counted
 from regraft.data import spool, store
 from regraft.data.store import DayFile
 from regraft.errors import ConfigError, DataError
@@ -72,7 +73,7 @@ def apply(site: Site, held: Lease, as_of: int, tell: Tell = str) -> list[Due]:
     _clean(site, as_of)
     if gone:
         tidy(site.engine)
-        tell("Kept no longer: " + ", ".join(f"{one.count:,} {one.unit}" for one in gone))
+        tell("Kept no longer: " + ", ".join(counted(one.count, one.unit) for one in gone))
     boundary("cleaned")
     return plan.due
 

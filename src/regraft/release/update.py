@@ -25,6 +25,7 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
+from regraft.counted import counted
 from regraft.data import store
 from regraft.data.assign import COMPARED
 from regraft.data.periods import Cuts
@@ -125,7 +126,7 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
         return hold(site, held, run, rows, findings)
     began = perf_counter()
     benches = _benches(site, begun, days_cuts([*begun.starts, begins], begins + DAY))
-    tell(f"Judging {len(begun.work)} contender(s) on the {len(rows.rows):,} rows of {date_of(begins)}")
+    tell(f"Judging {counted(len(begun.work), 'contenders')} on the {len(rows.rows):,} rows of {date_of(begins)}")
     seen: dict[str, dict[str, float]] = {}
     served = _served(site, rows.rows, begins)
     for bench, work in benches:
@@ -167,7 +168,7 @@ def _ingest(site: Site, held: Lease, day: str | None, tell: Tell) -> dict[Path, 
     if day is None or _checked(day) == date_of(cuts.end):
         taken = feedback.take_spool(site, held, cuts.end + DAY, now())
         if counts := taken.counts:
-            tell(f"{counts.accepted:,} rows from the spool, {counts.already_there:,} were there already")
+            tell(f"{counted(counts.accepted, 'rows')} from the spool, {counts.already_there:,} were there already")
         boundary("ingest", rows=counts.accepted if counts else 0)
         return taken.sizes
     boundary("ingest", rows=0)

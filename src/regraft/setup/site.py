@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, select
 from regraft.data import spool, store
 from regraft.data.assign import CONTROL, TREATMENT
 from regraft.data.build import build_stream
-from regraft.data.interactions import by_arrival
+from regraft.data.interactions import TIME, by_arrival
 from regraft.data.labels import LabelRule
 from regraft.data.periods import EARLIEST, Cuts, Periods
 from regraft.data.served import asked_when_shown
@@ -224,10 +224,24 @@ class Site:
         return store.read_items(self.data, listed).unique("item_id", keep="last", maintain_order=True).drop("known_at")
 
     def spooled_events(self, since: int) -> list[dict[str, Any]]:
-        """Events that servers have spooled and that happened at or after `since` (ms), oldest first."""
-        rows = (row for segment in spool.segments(self.spool / "events") for row in spool.lines(segment))
-        unique = {row["event_id"]: row for row in rows if row["time"] >= since}
-        return sorted(unique.values(), key=lambda row: (row["time"], row["event_id"]))
+        """Events that servers have spooled and that no closed day took in, in the order in which they arrived.
+
+        `since`: end of the last closed period, ms. One that happened before came late, unless the site has its row.
+        """
+        rows = [row for segment in spool.segments(self.spool / "events") for row in spool.lines(segment)]
+        taken = self._taken_in([row for row in rows if row["time"] < since])
+        return [row for row in rows if row["time"] >= since or row["event_id"] not in taken]
+
+    def _taken_in(self, spooled: list[dict[str, Any]]) -> set[str]:
+        """event_ids of those of the spooled events that are rows of the site, whatever became of their day."""
+        if not spooled:
+            return set()
+        events = pl.DataFrame({name: [row[name] for row in spooled] for name in ("event_id", "time")})
+        days = set(events["time"].cast(TIME).dt.strftime(store.DAY))
+        with transaction(self.engine) as connection:
+            listed = [f for f in files.listed(connection, states=files.STATES) if f.day in days]
+        there = store.there(self.data, listed, store.named(events))
+        return set(events.filter(store.named(events).is_in(there.implode()))["event_id"])
 
     @cached_property
     def lease_name(self) -> str:

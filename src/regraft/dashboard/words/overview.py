@@ -12,7 +12,7 @@ WORDS = {
     "no news": ("Nothing was closed this week.", "今週は締めた日がありません。"),
     "news champion": ("{version} is in service.", "{version} が公開中です。"),
     "news updates": (
-        "{n} days were closed: {promoted} went live, {kept} kept the old version, {held} wait for a person, {skipped} were skipped.",
+        "Days closed: {n}. Of these {promoted} went live, {kept} kept the old version, {held} wait for a person, {skipped} were skipped.",
         "{n} 日を締めました：公開 {promoted}、旧版を維持 {kept}、保留 {held}、除外 {skipped}。",
     ),
     "news waits": (

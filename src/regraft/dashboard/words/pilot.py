@@ -17,7 +17,7 @@ WORDS = {
     "title pilot": ("Pilot", "試験"),
     "no pilot": ("There is no pilot yet: nobody is served a challenger.", "試験はまだありません。挑戦者は誰にも使われていません。"),
     "pilot planned": ("“{name}” is planned; nobody is in it yet.", "「{name}」は計画済みです。まだ誰も参加していません。"),
-    "pilot running": ("“{name}” is running with {share} of the people, half of them served the challenger; {days} days are left of its plan.", "「{name}」は利用者の {share} で実施中（半数に挑戦者を使用）。計画の残りは {days} 日です。"),
+    "pilot running": ("“{name}” is running with {share} of the people, half of them served the challenger; days left of its plan: {days}.", "「{name}」は利用者の {share} で実施中（半数に挑戦者を使用）。計画の残りは {days} 日です。"),
     "pilot stopped": ("“{name}” was stopped undecided; it can still be decided on.", "「{name}」は決定せずに終了しました。今からでも決定できます。"),
     "pilot decided": ("“{name}” is decided.", "「{name}」は決定済みです。"),
     "roll-out": ("Roll out", "展開"),
