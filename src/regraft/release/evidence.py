@@ -180,10 +180,9 @@ class ShareLimits(Limits):
         """`hold` where the number is above both limits; `said` has places for {share} and {usual}."""
         share, (away, usual) = day.numbers[name], day.away(name, of)
         values = {"share": share, "deviations": away}
+        told = Said(said, share=f"{share:.1%}", usual=f"{usual:.1%}" if usual == usual else "?")
         if usual != usual:
-            told = Said(said, share=f"{share:.1%}", usual="?")
             return Finding(check, "pass", Said("{why}: {said}", why=too_few(day), said=told), values)
-        told = Said(said, share=f"{share:.1%}", usual=f"{usual:.1%}")
         wrong = away > self.deviations and share - usual > self.points
         return Finding(check, "hold" if wrong else "pass", told, values)
 

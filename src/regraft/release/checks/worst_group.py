@@ -29,7 +29,7 @@ class WorstGroup(Limits):
             return Finding("worst-group", "pass", Said("every group of users has too few rows to decide by"))
         name, (gap, n) = min(found.items(), key=lambda one: one[1][0].estimate)
         lost = [group for group, (one, _) in found.items() if one.high < -self.margin]
-        low = Said("{low:+.4f}", low=gap.low) if gap.low == gap.low else Said("unknown")
+        low = f"{gap.low:+.4f}" if gap.low == gap.low else Said("unknown")
         said = Said(
             "worst off are the {group} users: AUC {gap:+.4f}, lower bound {low}, {n:,} rows",
             group=GROUPS[name], gap=gap.estimate, low=low, n=n,
