@@ -72,6 +72,10 @@ class DashboardWords(Words):
         """A state or an alias in words."""
         return self(name) if name in WORDS else name
 
+    def entry(self, kind: str) -> str:
+        """The kind of an entry of the ledger in words."""
+        return self(f"entry {kind}") if f"entry {kind}" in WORDS else kind
+
     def reason(self, said: str) -> str:
         """What a check of the gate said; in English where it is no sentence of ours, or of a run of an old version."""
         if self.lang == "en" or not isinstance(said, Said) or said.template not in JAPANESE:
