@@ -133,6 +133,15 @@ def test_a_changed_ledger_is_told_on_the_page_of_versions_alone(board: Board) ->
     board.text("/updates")
 
 
+def test_aliases_and_kinds_of_entries_are_told_in_the_language_of_the_page(board: Board) -> None:
+    with transaction(board.world.site.engine) as connection:
+        ledger.append(connection, "promoted by hand", {}, 1)
+        ledger.append(connection, "what a later version does", {}, 1)
+    assert "<td>champion</td>" in board.text("/versions") and "<td>promoted by hand</td>" in board.text("/versions")
+    text = board.text("/versions?lang=ja")
+    assert "<td>公開中</td>" in text and "<td>手動で公開</td>" in text and "<td>what a later version does</td>" in text
+
+
 def test_a_site_that_has_closed_no_day_says_what_to_do(world: SiteWorld) -> None:
     with transaction(world.site.engine) as connection:
         for table in ("alias_history", "aliases", "versions", "periods", "runs", "files", "batches"):

@@ -2,11 +2,16 @@
 
 import polars as pl
 
+from dashboard.conftest import Board
 from pilot.worlds import people, plan
 from regraft.dashboard.charts import file_rows
 from regraft.dashboard.dashboard_words import DashboardWords
 from regraft.dashboard.pages.pilot import by_exposure_chart
 from regraft.pilot.analyse import by_exposure
+from regraft.pilot.power import design
+from regraft.pilot.terms import Terms
+from regraft.state import pilots
+from regraft.state.database import transaction
 
 
 def test_the_lift_by_day_since_exposure_is_drawn_with_interval_and_people() -> None:
@@ -31,3 +36,15 @@ def test_too_few_people_are_told_with_how_many_are_needed() -> None:
     chart = by_exposure_chart([{**row, "relative": None} for row in rows], DashboardWords("ja"))
     n = min(rows[0]["n_control"], rows[0]["n_treatment"])
     assert chart.state == "few" and f"n = {n}" in chart.note and "200" in chart.note
+
+
+def test_the_plan_is_told_in_the_language_of_the_page_with_metrics_as_the_page_calls_them(board: Board) -> None:
+    found = design(people(6000, days=42), "ctr", 0.1)
+    curve = found.curve.with_columns(pl.col(pl.Float64).fill_nan(None)).to_dicts()
+    sized = plan(primary="ctr", n=found.n, weeks=found.weeks)
+    terms = Terms(control="stack", treatment="rates", plan=sized, designed=found.sentence(), curve=tuple(curve))
+    with transaction(board.world.site.engine) as connection:
+        pilots.add(connection, "spring", terms.model_dump(mode="json"), 1)
+    assert "To see a lift of 10 % in Click rate with a chance of 80 %" in board.text("/pilot")
+    text = board.text("/pilot?lang=ja")
+    assert "クリック率の 10 % の改善を 80 % の確率で捉えるには" in text and "To see a lift" not in text

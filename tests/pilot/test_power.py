@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -11,6 +13,7 @@ from regraft.errors import DataError
 from regraft.pilot.analyse import DAY, analyse
 from regraft.pilot.people import values
 from regraft.pilot.power import design, detectable, spread
+from regraft.pilot.terms import Terms
 
 
 def test_the_detectable_lift_is_seen_in_about_four_of_five_pilots() -> None:
@@ -64,6 +67,18 @@ def test_a_tight_margin_decides_the_size_and_one_out_of_reach_is_said() -> None:
     never = design(past, "visits", 0.1, guardrails={"ctr": 0.0})
     assert not never.reached
     assert never.sentence().startswith("In 12 weeks nobody can tell whether ctr keeps its margin of 0 %;")
+
+
+@pytest.mark.parametrize("given", [{"minimum_lift": 0.1}, {"minimum_lift": 0.001, "guardrails": {"ctr": 0.05}}])
+def test_the_design_is_made_again_from_the_terms_of_a_pilot(given: dict) -> None:
+    found = design(people(3000, days=42), "visits", **given)
+    curve = found.curve.with_columns(pl.col(pl.Float64).fill_nan(None)).to_dicts()
+    sized = plan(n=found.n, weeks=found.weeks, **given)
+    terms = Terms(control="stack", treatment="rates", plan=sized, designed="A plan.", curve=tuple(curve))
+    again = Terms.model_validate(json.loads(terms.model_dump_json())).design
+    assert again is not None and again.curve.equals(found.curve)
+    assert [again.sentence(lang) for lang in ("en", "ja")] == [found.sentence(lang) for lang in ("en", "ja")]
+    assert terms.model_copy(update={"curve": ()}).design is None
 
 
 def test_half_the_users_enrolled_are_half_the_users_per_arm_and_too_few_have_no_lift() -> None:

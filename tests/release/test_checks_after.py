@@ -10,6 +10,7 @@ import pytest
 from regraft.release import gate
 from regraft.release.asked import asked_twice
 from regraft.release.evidence import Finding, Judged
+from regraft.said import Said
 from regraft.setup.config import ContenderOptions
 from regraft.state.database import transaction
 from regraft.workbench import Workbench
@@ -30,6 +31,7 @@ NEWEST, OLDER = GOOD.periods == 2, GOOD.periods == 1
 
 def found(check: str, judged: Judged) -> Finding:
     (one,) = (f for f in gate.look(gate.checks({}, "after"), judged) if f.check == check)
+    assert isinstance(one.reason, Said)  # or else it could not be told in Japanese
     return one
 
 

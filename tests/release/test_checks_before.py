@@ -11,6 +11,7 @@ from regraft.errors import ConfigError
 from regraft.release import gate
 from regraft.release.day_numbers import day_numbers, deviations
 from regraft.release.evidence import Day, Finding, Foreseen
+from regraft.said import Said
 from regraft.testing import faults
 
 DAYS = 14
@@ -41,6 +42,7 @@ def last_day(log: pl.DataFrame, fault: faults.Fault | None = None, aside: float 
 
 def found(check: str, day: Day) -> Finding:
     (one,) = (f for f in gate.look(gate.checks({}, "before"), day) if f.check == check)
+    assert isinstance(one.reason, Said)  # or else it could not be told in Japanese
     return one
 
 

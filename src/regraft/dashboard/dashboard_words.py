@@ -16,11 +16,13 @@ from regraft.dashboard.words import (
     updates,
     versions,
 )
+from regraft.dashboard.words.reasons import JAPANESE
 from regraft.metrics.measures import BY_NAME
 from regraft.pilot.words import closed_up
 from regraft.report.by_day import plain
 from regraft.report.measure_page import told
 from regraft.report.report_words import LANGUAGES, PHRASES, Words
+from regraft.said import Said
 
 SHORT = ("ctr", "conversion", "auc")
 LONG = ("return_7", "repeat_rate", "retained_week")
@@ -69,6 +71,16 @@ class DashboardWords(Words):
     def said(self, name: str) -> str:
         """A state or an alias in words."""
         return self(name) if name in WORDS else name
+
+    def entry(self, kind: str) -> str:
+        """The kind of an entry of the ledger in words."""
+        return self(f"entry {kind}") if f"entry {kind}" in WORDS else kind
+
+    def reason(self, said: str) -> str:
+        """What a check of the gate said; in English where it is no sentence of ours, or of a run of an old version."""
+        if self.lang == "en" or not isinstance(said, Said) or said.template not in JAPANESE:
+            return said
+        return closed_up(JAPANESE[said.template].format(**{k: self.reason(v) for k, v in said.values.items()}))
 
     def value(self, value: float | None, percent: bool = False) -> str:
         """3.21 %, 0.7123 or 12,345; a dash where there is no number."""

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from sqlalchemy import Connection, select
 
 from regraft.dashboard.dashboard_words import DashboardWords
+from regraft.release.runs import findings_in
 from regraft.state import versions
 from regraft.state.tables import ledger, runs
 
@@ -26,7 +27,7 @@ def news(connection: Connection, words: DashboardWords, last: str) -> list[str]:
     if found:
         lines.append(words("news updates", n=len(found), **counts))
     kept = [row for row in found if row.state == "kept"]
-    lines += [words("news kept", day=row.date, reason=_reason(row.details)) for row in kept[-1:]]
+    lines += [words("news kept", day=row.date, reason=_reason(row.details, words)) for row in kept[-1:]]
     by_hand = connection.execute(
         select(ledger).where(ledger.c.kind.in_(("rolled back", "promoted by hand"))).order_by(ledger.c.id.desc())
     ).all()
@@ -34,7 +35,7 @@ def news(connection: Connection, words: DashboardWords, last: str) -> list[str]:
     return lines[:MOST]
 
 
-def _reason(details: str) -> str:
+def _reason(details: str, words: DashboardWords) -> str:
     """What the gate said first."""
-    findings = json.loads(details).get("findings") or [{"check": "–", "reason": "–"}]
-    return f"{findings[0]['check']}: {findings[0]['reason']}"
+    findings = findings_in(json.loads(details))
+    return f"{findings[0].check}: {words.reason(findings[0].reason)}" if findings else "–"

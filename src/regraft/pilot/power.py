@@ -8,7 +8,7 @@ that does not change keeps its margin with that chance where the margin is at le
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,10 +43,10 @@ class Design:
     power: float
     window_days: int
 
-    def sentence(self, lang: str = "en") -> str:
-        """The design in words; `lang` is en or ja."""
+    def sentence(self, lang: str = "en", named: Callable[[str], str] = str) -> str:
+        """The design in words; `lang` is en or ja, `named` gives what a metric is called."""
         lift = percent(self.minimum_lift, signed=False)
-        common = {"metric": self.metric, "lift": lift, "n": self.n, "weeks": self.weeks}
+        common = {"metric": named(self.metric), "lift": lift, "n": self.n, "weeks": self.weeks}
         if self.reached:
             said = [say(lang, "design", **common, power=percent(self.power, signed=False), days=self.window_days)]
             alone = self.curve.filter(pl.col("lift").fill_nan(math.inf) <= self.minimum_lift)["weeks"][0]
@@ -59,7 +59,12 @@ class Design:
             short = [say(lang, "design out of reach", **common, reach=reach)]
         for name, margin in self.guardrails.items():
             if not last[name] <= margin:
-                values = {"metric": name, "margin": percent(margin, signed=False), "weeks": self.weeks, "n": self.n}
+                values = {
+                    "metric": named(name),
+                    "margin": percent(margin, signed=False),
+                    "weeks": self.weeks,
+                    "n": self.n,
+                }
                 reach = percent(last[name], signed=False)
                 short.append(say(lang, "design margin out of reach", **values, reach=reach))
         return _joined(lang, short)
@@ -90,12 +95,17 @@ def design(
 
     columns = {"weeks": list(range(1, weeks + 1)), "n": per_arm, "lift": seen(metric)}
     curve = pl.DataFrame(columns | {name: seen(name) for name in margins})
-    wanted = {"lift": minimum_lift} | margins
-    enough = curve.filter(pl.col(name).fill_nan(math.inf) <= limit for name, limit in wanted.items())
+    enough = sees(curve, minimum_lift, margins)
     chosen = (enough.head(1) if enough.height else curve.tail(1)).row(0, named=True)
     return Design(
         metric, minimum_lift, curve, margins, chosen["weeks"], chosen["n"], enough.height > 0, power, window_days
     )
+
+
+def sees(curve: pl.DataFrame, minimum_lift: float, margins: Mapping[str, float]) -> pl.DataFrame:
+    """The rows of a curve that see the lift and every margin kept."""
+    wanted = {"lift": minimum_lift} | dict(margins)
+    return curve.filter(pl.col(name).fill_nan(math.inf) <= limit for name, limit in wanted.items())
 
 
 def _joined(lang: str, sentences: list[str]) -> str:

@@ -6,6 +6,7 @@ pilot, written down when it was planned.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import polars as pl
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from regraft.data.labels import LabelRule
 from regraft.errors import ConfigError, DataError
-from regraft.pilot.power import Design, design
+from regraft.pilot.power import Design, design, sees
 from regraft.pilot.settings import LEAST, Plan
 from regraft.pilot.windows import DAY, METRICS, SEGMENTS, labelled, of_the_past, people
 from regraft.setup.config import explained
@@ -73,6 +74,19 @@ class Terms(BaseModel):
     more_weeks: int = Field(0, ge=0)  # by which the pilot was extended
     designed: str  # the design in a sentence
     curve: tuple[dict[str, int | float | None], ...] = ()  # rows of Design.curve; null where there are too few users
+
+    @property
+    def design(self) -> Design | None:
+        """What the plan was chosen from; None where its curve was not kept."""
+        if not self.curve:
+            return None
+        curve = pl.DataFrame(list(self.curve), infer_schema_length=None)
+        curve = curve.with_columns(pl.exclude("weeks", "n").cast(pl.Float64).fill_null(math.nan))
+        plan = self.plan
+        return Design(
+            plan.primary, plan.minimum_lift, curve, plan.guardrails, plan.weeks, plan.n,
+            sees(curve, plan.minimum_lift, plan.guardrails).height > 0, plan.power, plan.window_days,
+        )  # fmt: skip
 
     def ends(self, begun: int) -> int:
         """When the last window ends, ms: users enter for whole weeks, then the last are followed."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from regraft.metrics.intervals import Difference, compare
 from regraft.release.day_numbers import EMPTY, day_numbers, deviations, noise
+from regraft.said import Said
 
 When = Literal["before", "judged", "after"]  # training; judged: by the version in service, before training too
 Outcome = Literal["pass", "hold", "keep"]  # keep: the version in service stays; hold: a person decides
@@ -22,7 +23,10 @@ FEW_DAYS = 5  # with fewer earlier days nothing is usual yet
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, in words that a person can decide by. Values that are no numbers are left out."""
+    """What a check found, in words that a person can decide by. Values that are no numbers are left out.
+
+    A reason that is a Said can be told in another language (dashboard/words/reasons), any other is told as it is.
+    """
 
     check: str
     outcome: Outcome
@@ -176,13 +180,13 @@ class ShareLimits(Limits):
         """`hold` where the number is above both limits; `said` has places for {share} and {usual}."""
         share, (away, usual) = day.numbers[name], day.away(name, of)
         values = {"share": share, "deviations": away}
+        told = Said(said, share=f"{share:.1%}", usual=f"{usual:.1%}" if usual == usual else "?")
         if usual != usual:
-            return Finding(check, "pass", f"{too_few(day)}: {said.format(share=f'{share:.1%}', usual='?')}", values)
-        words = said.format(share=f"{share:.1%}", usual=f"{usual:.1%}")
+            return Finding(check, "pass", Said("{why}: {said}", why=too_few(day), said=told), values)
         wrong = away > self.deviations and share - usual > self.points
-        return Finding(check, "hold" if wrong else "pass", words, values)
+        return Finding(check, "hold" if wrong else "pass", told, values)
 
 
-def too_few(day: Day) -> str:
+def too_few(day: Day) -> Said:
     """That there is nothing to compare with, in words."""
-    return f"{len(day.earlier)} earlier days are too few to compare with"
+    return Said("{n} earlier days are too few to compare with", n=len(day.earlier))

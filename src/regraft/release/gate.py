@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from regraft.errors import ConfigError
 from regraft.plugins import names, plugin_class
 from regraft.release.evidence import Check, Day, Finding, Foreseen, Judged, Outcome, When
+from regraft.said import Said
 from regraft.setup.config import explained
 
 
@@ -38,10 +39,14 @@ def look(found: list[Check], evidence: Day | Foreseen | Judged) -> list[Finding]
     able = [check for check in found if check.always or not evidence.broken]
     findings = [check.look(evidence) for check in able]
     if isinstance(evidence, Day) and (beside := evidence.beside_approved()) is not None:
-        days = f"beside the days approved, {beside.earlier['day'][0]} to {beside.earlier['day'][-1]}"
+        days = beside.earlier["day"]
         again = [check.look(beside) for check in able if check.anchored]
-        findings += [replace(one, reason=f"{days}: {one.reason}") for one in again]
+        findings += [replace(one, reason=_beside(one.reason, days[0], days[-1])) for one in again]
     return ordered(findings)
+
+
+def _beside(reason: str, first: str, last: str) -> Said:
+    return Said("beside the days approved, {first} to {last}: {said}", first=first, last=last, said=reason)
 
 
 def ordered(findings: list[Finding]) -> list[Finding]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from regraft import __version__
 from regraft.data import store
 from regraft.errors import DataError
 from regraft.release.evidence import Finding
+from regraft.said import Said
 from regraft.setup.site import Site
 from regraft.state import files, lease, ledger, pilots
 from regraft.state.files import Listed
@@ -87,7 +88,7 @@ def _later(file: Listed, begins: int) -> bool:
 
 def finish(connection: Connection, outcome: Outcome) -> None:
     """Writes down how a run ended."""
-    details = json.dumps(asdict(outcome), ensure_ascii=False)
+    details = json.dumps({**asdict(outcome), "findings": [_stored(f) for f in outcome.findings]}, ensure_ascii=False)
     connection.execute(
         update(runs)
         .where(runs.c.id == outcome.run)
@@ -98,8 +99,25 @@ def finish(connection: Connection, outcome: Outcome) -> None:
 def outcome_of(row: Any) -> Outcome:
     """What `finish` wrote."""
     found = json.loads(row.details)
-    found["findings"] = tuple(Finding(**f) for f in found["findings"])
+    found["findings"] = findings_in(found)
     return Outcome(**{**found, "versions": tuple(found["versions"])})
+
+
+def findings_in(details: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """What the gate said, from the details of a run; empty where it has said nothing."""
+    return tuple(_read(**stored) for stored in details.get("findings", ()))
+
+
+def _stored(finding: Finding) -> dict[str, Any]:
+    """A finding, and the parts of its reason: other languages are made of these."""
+    parts = {"said": finding.reason.parts} if isinstance(finding.reason, Said) else {}
+    return asdict(finding) | parts
+
+
+def _read(said: list[Any] | None = None, **stored: Any) -> Finding:
+    """What `_stored` made; runs of earlier versions have no parts."""
+    found = Finding(**stored)
+    return replace(found, reason=Said.of(said)) if said else found
 
 
 def closed_on(connection: Connection, day: str) -> Outcome | None:

@@ -16,6 +16,7 @@ from regraft.dashboard.view import View
 from regraft.data.assign import COMPARED
 from regraft.errors import RegraftError
 from regraft.pilot.settings import LEAST
+from regraft.pilot.terms import Terms
 from regraft.report.by_day import Day, Line, by_day, share_of
 from regraft.report.since import since
 from regraft.setup.site import Site
@@ -37,7 +38,7 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
     pilot = next((one for one in reversed(known) if one.state == pilots.RUNNING), known[-1])
     found: dict[str, Any] = {
         "pilot": pilot, "pilots": [_listed(one) for one in reversed(known)], "numbers": None, "error": None,
-        "plan": pilot.plan["plan"], "curve": pilot.plan.get("curve", ()), "designed": pilot.plan.get("designed", ""),
+        "plan": pilot.plan["plan"], "curve": pilot.plan.get("curve", ()), "designed": _designed(pilot, words),
         "shares": [step for step in STEPS if float(step) > pilot.share],
     }  # fmt: skip
     if pilot.begun is None:
@@ -50,6 +51,12 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
         return {**found, "refresh": 2}
     foresight = _foresight(site, pilot, now, words)
     return {**found, "numbers": numbers, **_shown(numbers, pilot, now, words), "foresight": foresight}
+
+
+def _designed(pilot: Pilot, words: DashboardWords) -> str:
+    """The plan in words, with metrics called as the page calls them; one without a curve as it was kept, in English."""
+    terms = Terms.model_validate(pilot.plan)
+    return terms.design.sentence(words.lang, words.metric) if terms.design else terms.designed
 
 
 def _shown(numbers: dict[str, Any], pilot: Pilot, now: Standing, words: DashboardWords) -> dict[str, Any]:

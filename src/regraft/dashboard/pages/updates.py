@@ -13,6 +13,7 @@ from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import View
 from regraft.release import worker
 from regraft.release.journal import FOLDER
+from regraft.release.runs import findings_in
 from regraft.setup.site import Site
 from regraft.state import jobs
 from regraft.state.database import transaction
@@ -39,7 +40,7 @@ def _told(row: Any) -> dict[str, Any]:
     judged = details.get("judged") or {}
     return {
         "id": row.id, "date": row.date, "state": row.state, "step": row.step, "versions": details.get("versions", []),
-        "seconds": (row.ended - row.begun) / 1000 if row.ended else None, "findings": details.get("findings", []),
+        "seconds": (row.ended - row.begun) / 1000 if row.ended else None, "findings": findings_in(details),
         "champion": details.get("champion", ""), "judged": judged,
     }  # fmt: skip
 

@@ -24,7 +24,7 @@ WORDS = {
     "news pilot early": ("The pilot “{name}” runs with {share} of the people; it is too early to say anything.", "試験「{name}」は利用者の {share} で実施中です。まだ判断できません。"),
     "news kept": (
         "On {day} the new version was not promoted ({reason}).",
-        "{day} の新しいバージョンは公開されませんでした（{reason}）。",
+        "{day} の新しいバージョンは公開されませんでした：{reason}",
     ),
     "news rolled back": ("Somebody went back to {version}.", "{version} に戻されました。"),
     "news promoted by hand": ("Somebody promoted {version} by hand.", "{version} が手動で公開されました。"),

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from regraft.metrics.calibration import ece_excess
 from regraft.release.evidence import Finding, Judged, Limits
+from regraft.said import Said
 
 
 class Calibration(Limits):
@@ -20,10 +21,13 @@ class Calibration(Limits):
         rows = judged.periods == judged.newest
         n = int(rows.sum())
         if n < self.least:
-            return Finding("calibration", "pass", f"{n:,} rows are too few to decide by", {"n": n})
+            return Finding("calibration", "pass", Said("{n:,} rows are too few to decide by", n=n), {"n": n})
         gap = judged.difference(rows, "log_loss")
         old, new = (ece_excess(judged.labels[rows], scores[rows]) for scores in (judged.old, judged.new))
-        said = f"calibration error {new:.3f}, the champion's {old:.3f}; log-loss {gap.estimate:+.4f}, {n:,} rows"
+        said = Said(
+            "calibration error {new:.3f}, the champion's {old:.3f}; log-loss {gap:+.4f}, {n:,} rows",
+            new=new, old=old, gap=gap.estimate, n=n,
+        )  # fmt: skip
         chance = 2 / n**0.5  # by chance alone the errors of 150 rows may well differ by 0.1
         wrong = gap.low > self.margin or new - old > max(self.error, chance)
         values = {"error": new, "champion": old, "log-loss": gap.estimate, "low": gap.low, "high": gap.high}

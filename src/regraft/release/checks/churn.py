@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from regraft.release.evidence import Finding, Judged, Limits
+from regraft.said import Said
 
 
 class Churn(Limits):
@@ -19,9 +20,14 @@ class Churn(Limits):
         rows = judged.periods == judged.newest
         n = int(rows.sum())
         if n < self.least or not all(np.ptp(scores[rows]) > 0 for scores in (judged.old, judged.new)):
-            return Finding("churn", "pass", f"{n:,} rows are too few, or too much alike, to decide by", {"n": n})
+            return Finding(
+                "churn", "pass", Said("{n:,} rows are too few, or too much alike, to decide by", n=n), {"n": n}
+            )
         from scipy.stats import kendalltau  # most of a second, that most commands need not wait
 
         changed = float(1 - kendalltau(judged.old[rows], judged.new[rows]).statistic) / 2
-        said = f"{changed:.1%} of the pairs of the newest held-out rows change their order (at most {self.most:.0%})"
+        said = Said(
+            "{changed:.1%} of the pairs of the newest held-out rows change their order (at most {most:.0%})",
+            changed=changed, most=self.most,
+        )  # fmt: skip
         return Finding("churn", "keep" if changed > self.most else "pass", said, {"changed": changed, "n": n})

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from regraft.release.evidence import Finding, Judged, Limits
+from regraft.said import Said
 
 
 class Cost(Limits):
@@ -18,5 +19,7 @@ class Cost(Limits):
     def look(self, judged: Judged) -> Finding:
         seconds, usual = judged.cost["seconds"], judged.cost.get("usual", float("nan"))
         wrong = seconds > self.least and seconds > self.times * usual
-        said = f"{seconds:.1f} s, usually {usual:.1f} s" if usual == usual else f"{seconds:.1f} s, for the first time"
+        said = Said("{seconds:.1f} s, usually {usual:.1f} s", seconds=seconds, usual=usual)
+        if usual != usual:
+            said = Said("{seconds:.1f} s, for the first time", seconds=seconds)
         return Finding("cost", "keep" if wrong else "pass", said, {"seconds": seconds, "usual": usual})

@@ -9,6 +9,9 @@ from pydantic import Field
 
 from regraft.metrics.intervals import Difference
 from regraft.release.evidence import Finding, Judged, Limits
+from regraft.said import Said
+
+CHAMPION = Said("the champion")
 
 
 class Effect(Limits):
@@ -19,16 +22,18 @@ class Effect(Limits):
 
     def look(self, judged: Judged) -> Finding:
         newest = judged.periods == judged.newest
-        found = worse("effect", "the newest held-out rows", judged, newest, self)
+        found = worse("effect", Said("the newest held-out rows"), judged, newest, self)
         if "difference" not in found.values:
             return found
         said, values = found.reason, dict(found.values)
         for name, scores in judged.challengers.items():
             if not np.isfinite(scores).all():
-                said += f"; challenger {name}: scores that are no numbers"
+                told = Said("challenger {name}: scores that are no numbers", name=name)
+                said = Said("{first}; {then}", first=said, then=told)
                 continue
             gap = judged.difference(newest, new=scores)
-            said += f"; challenger {name}: {in_words(gap)}"
+            told = Said("challenger {name}: {gap}", name=name, gap=in_words(gap))
+            said = Said("{first}; {then}", first=said, then=told)
             values |= {f"{name} difference": gap.estimate, f"{name} low": gap.low, f"{name} high": gap.high}
         return Finding("effect", found.outcome, said, values)
 
@@ -45,8 +50,8 @@ class Bounds(Protocol):
 
 
 def worse(
-    check: str, where: str, judged: Judged, rows: np.ndarray, limits: Bounds, old: np.ndarray | None = None,
-    against: str = "the champion",
+    check: str, where: Said, judged: Judged, rows: np.ndarray, limits: Bounds, old: np.ndarray | None = None,
+    against: Said = CHAMPION,
 ) -> Finding:  # fmt: skip
     """`keep` where the whole interval of the difference of AUC lies below minus the margin.
 
@@ -54,15 +59,18 @@ def worse(
     """
     n = int(rows.sum())
     if n < limits.least or len(np.unique(judged.labels[rows])) < 2:
-        return Finding(check, "pass", f"{where}: {n:,} rows are too few to decide by", {"n": n})
+        return Finding(check, "pass", Said("{where}: {n:,} rows are too few to decide by", where=where, n=n), {"n": n})
     found = judged.difference(rows, old=old)
-    said = f"{where}: AUC {in_words(found)} against {against}, {n:,} rows"
+    said = Said(
+        "{where}: AUC {gap} against {against}, {n:,} rows", where=where, gap=in_words(found), against=against, n=n
+    )
     values = {"difference": found.estimate, "low": found.low, "high": found.high, "n": n}
     lost = found.high < -limits.margin if found.high == found.high else found.estimate < -limits.drop
     return Finding(check, "keep" if lost else "pass", said, values)
 
 
-def in_words(gap: Difference) -> str:
+def in_words(gap: Difference) -> Said:
     """+0.0021 [-0.0040, +0.0082]"""
-    interval = f"[{gap.low:+.4f}, {gap.high:+.4f}]" if gap.low == gap.low else "(no interval: too few users)"
-    return f"{gap.estimate:+.4f} {interval}"
+    if gap.low != gap.low:
+        return Said("{gap:+.4f} (no interval: too few users)", gap=gap.estimate)
+    return Said("{gap:+.4f} [{low:+.4f}, {high:+.4f}]", gap=gap.estimate, low=gap.low, high=gap.high)

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from regraft.release.evidence import Finding, Judged, Limits
+from regraft.said import Said
 
 
 class Finite(Limits):
@@ -15,5 +16,7 @@ class Finite(Limits):
 
     def look(self, judged: Judged) -> Finding:
         wrong, n = int((~np.isfinite(judged.new)).sum()), len(judged.new)
-        said = f"{wrong:,} of {n:,} scores are no numbers" if wrong else f"all {n:,} scores are numbers"
+        said = Said("all {n:,} scores are numbers", n=n)
+        if wrong:
+            said = Said("{wrong:,} of {n:,} scores are no numbers", wrong=wrong, n=n)
         return Finding("finite", "keep" if wrong else "pass", said, {"wrong": wrong, "n": n})

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from regraft.release.day_numbers import deviations
 from regraft.release.evidence import FEW_DAYS, Finding, Foreseen, Limits
+from regraft.said import Said
 
 
 class Foresight(Limits):
@@ -21,13 +22,18 @@ class Foresight(Limits):
     def look(self, seen: Foreseen) -> Finding:
         fewer = min(seen.liked, seen.rows - seen.liked)
         if fewer < self.least:
-            return Finding("foresight", "pass", f"{seen.rows:,} rows are too few to decide by", {"n": seen.rows})
+            said = Said("{n:,} rows are too few to decide by", n=seen.rows)
+            return Finding("foresight", "pass", said, {"n": seen.rows})
         noise = 2 * float(np.sqrt(seen.auc * (1 - seen.auc) / fewer))  # twice the most: rows of a user hang together
         away, usual = deviations(seen.auc, pl.Series(seen.earlier, dtype=pl.Float64), noise)
         backwards = seen.auc + 2 * noise < 0.5
         fell = len(seen.earlier) >= FEW_DAYS and usual - seen.auc > self.drop and -away > self.deviations
-        compared = f"usually {usual:.3f}" if len(seen.earlier) else "for the first time"
-        said = f"AUC {seen.auc:.3f} of the version in service on the day, {compared}"
-        said += ": liked rows score below the others" if backwards else ""
+        said = Said("AUC {auc:.3f} of the version in service on the day, for the first time", auc=seen.auc)
+        if len(seen.earlier):
+            said = Said(
+                "AUC {auc:.3f} of the version in service on the day, usually {usual:.3f}", auc=seen.auc, usual=usual
+            )
+        if backwards:
+            said = Said("{said}: liked rows score below the others", said=said)
         values = {"auc": seen.auc, "usual": usual, "deviations": away}
         return Finding("foresight", "hold" if backwards or fell else "pass", said, values)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from regraft.release.checks.effect import worse
 from regraft.release.evidence import Finding, Judged, Limits
+from regraft.said import Said
 
 
 class Forgetting(Limits):
@@ -18,6 +19,7 @@ class Forgetting(Limits):
 
     def look(self, judged: Judged) -> Finding:
         if judged.anchor is None or judged.known is None:
-            return Finding("forgetting", "pass", "the champion of a week ago is in service still, or there was none")
-        where, whom = "held-out rows older than a week", "the champion of a week ago"
+            said = Said("the champion of a week ago is in service still, or there was none")
+            return Finding("forgetting", "pass", said)
+        where, whom = Said("held-out rows older than a week"), Said("the champion of a week ago")
         return worse("forgetting", where, judged, judged.known, self, judged.anchor, whom)

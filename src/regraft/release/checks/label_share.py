@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from regraft.release.evidence import Day, Finding, Limits, too_few
+from regraft.said import Said
 
 
 class LabelShare(Limits):
@@ -19,8 +20,11 @@ class LabelShare(Limits):
         day = day.beside_its_kind()
         share, (away, usual) = day.numbers["liked"], day.away("liked", chance="liked_noise")
         if usual != usual or not len(day.rows):
-            said = too_few(day) if len(day.rows) else "there are no rows"
+            said = too_few(day) if len(day.rows) else Said("there are no rows")
             return Finding("label-share", "pass", said, {"liked": share})
         far = self.deviations if abs(share - usual) <= self.points else self.deviations / 2
-        said = f"{share:.1%} of the rows are liked, usually {usual:.1%}: {abs(away):.1f} deviations"
+        said = Said(
+            "{share:.1%} of the rows are liked, usually {usual:.1%}: {away:.1f} deviations",
+            share=share, usual=usual, away=abs(away),
+        )  # fmt: skip
         return Finding("label-share", "hold" if abs(away) > far else "pass", said, {"liked": share, "deviations": away})

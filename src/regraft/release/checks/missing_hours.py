@@ -8,6 +8,7 @@ from pydantic import Field
 
 from regraft.release.day_numbers import deviations
 from regraft.release.evidence import FEW_DAYS, Day, Finding, Limits, too_few
+from regraft.said import Said
 
 
 class MissingHours(Limits):
@@ -22,5 +23,5 @@ class MissingHours(Limits):
         usual = day.usual("gap")
         away, _ = deviations(found, day.earlier["gap"], usual / 4)
         wrong = found - usual > self.hours and away > self.deviations
-        said = f"{found:.1f} hours without a row, at most {usual:.1f} on usual days"
+        said = Said("{hours:.1f} hours without a row, at most {usual:.1f} on usual days", hours=found, usual=usual)
         return Finding("missing-hours", "hold" if wrong else "pass", said, {"hours": found, "deviations": away})

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from regraft.release.evidence import Finding, Judged, Limits
+from regraft.said import Said
 
 
 class Parity(Limits):
@@ -17,8 +18,11 @@ class Parity(Limits):
     def look(self, judged: Judged) -> Finding:
         trained, served = judged.asked
         if not len(trained):
-            return Finding("parity", "pass", "the day has no examples to ask about")
+            return Finding("parity", "pass", Said("the day has no examples to ask about"))
         largest = float(np.abs(trained - served).max())
-        said = f"{len(trained)} scores asked of trainer and server: largest difference {largest:.1e}"
+        said = Said(
+            "{n} scores asked of trainer and server: largest difference {largest:.1e}",
+            n=len(trained), largest=largest,
+        )  # fmt: skip
         wrong = not largest <= self.most
         return Finding("parity", "keep" if wrong else "pass", said, {"largest": largest, "n": len(trained)})

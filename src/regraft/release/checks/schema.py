@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
+from functools import reduce
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from regraft.release.evidence import Day, Finding, Limits, too_few
-
-WORDS = {
-    "new_users": "of users who are new", "new_items": "of items that are new", "new_events": "of events that are new",
-    "outside": "with values outside the known range", "unvalued": "more without a value than usual",
-}  # fmt: skip
+from regraft.said import Said
 
 
 class Schema(Limits):
@@ -30,13 +28,25 @@ class Schema(Limits):
         far |= {name for name in ("new_events", "outside") if found[name] * rows > 1 and found[name] > self.share}
         if rows and abs(day.away("valued")[0]) > self.deviations and abs(found["unvalued"]) > self.points:
             far.add("unvalued")
-        told = far or {"new_users", "new_items"}
-        said = ", ".join(f"{found[name]:.1%} {words}" for name, words in WORDS.items() if name in told)
-        return Finding("schema", "hold" if far else "pass", f"rows: {said}", found)
+        said = Said("rows: {shares}", shares=_shares(found, far or {"new_users", "new_items"}))
+        return Finding("schema", "hold" if far else "pass", said, found)
 
     def _far(self, day: Day, name: str) -> bool:
         away, usual = day.away(name, of="users")
         return away > self.deviations and day.numbers[name] - usual > self.points
+
+
+def _shares(found: Mapping[str, float], named: Set[str]) -> Said:
+    """The shares of these names in words."""
+    every = {
+        "new_users": Said("{share:.1%} of users who are new", share=found["new_users"]),
+        "new_items": Said("{share:.1%} of items that are new", share=found["new_items"]),
+        "new_events": Said("{share:.1%} of events that are new", share=found["new_events"]),
+        "outside": Said("{share:.1%} with values outside the known range", share=found["outside"]),
+        "unvalued": Said("{share:.1%} more without a value than usual", share=found["unvalued"]),
+    }
+    told = [said for name, said in every.items() if name in named]
+    return reduce(lambda first, then: Said("{first}, {then}", first=first, then=then), told)
 
 
 def _outside(day: Day) -> float:

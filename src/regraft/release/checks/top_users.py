@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from regraft.release.evidence import FEW_DAYS, Day, Finding, ShareLimits
+from regraft.said import Said
 
 
 class TopUsers(ShareLimits):
@@ -20,6 +21,11 @@ class TopUsers(ShareLimits):
         cap = max(self.times * most, most + 6 * most**0.5)  # by chance a few rows more: 9 where the most was 3
         counts = day.rows.group_by("uid").len()["len"]
         share = float(counts.filter(counts > cap).sum() / len(day.rows))
-        words = f"; {int((counts > cap).sum())} users with more than {cap:,.0f} rows, as hardly ever: {share:.1%}"
-        outcome = "hold" if share > self.flood else found.outcome
-        return Finding("top-users", outcome, found.reason + (words if share else ""), {**found.values, "flood": share})
+        reason, outcome = found.reason, "hold" if share > self.flood else found.outcome
+        if share:
+            told = Said(
+                "{n} users with more than {cap:,.0f} rows, as hardly ever: {share:.1%}",
+                n=int((counts > cap).sum()), cap=cap, share=share,
+            )  # fmt: skip
+            reason = Said("{first}; {then}", first=reason, then=told)
+        return Finding("top-users", outcome, reason, {**found.values, "flood": share})

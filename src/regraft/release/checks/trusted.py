@@ -12,6 +12,7 @@ from pydantic import Field
 
 from regraft.release.checks.effect import worse
 from regraft.release.evidence import Finding, Judged, Limits
+from regraft.said import Said
 
 
 class Trusted(Limits):
@@ -22,7 +23,8 @@ class Trusted(Limits):
 
     def look(self, judged: Judged) -> Finding:
         rows = judged.periods < judged.newest
-        found = worse("trusted", "older held-out rows", judged, rows, self)
+        found = worse("trusted", Said("older held-out rows"), judged, rows, self)
         if judged.another and found.outcome == "pass" and found.values.get("difference", 0.0) < -self.margin:
-            return replace(found, outcome="keep", reason=f"{found.reason}; another contender must not look worse")
+            said = Said("{said}; another contender must not look worse", said=found.reason)
+            return replace(found, outcome="keep", reason=said)
         return found

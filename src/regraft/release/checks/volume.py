@@ -8,6 +8,7 @@ from pydantic import Field
 
 from regraft.release.day_numbers import deviations
 from regraft.release.evidence import FEW_DAYS, Day, Finding, Limits, too_few
+from regraft.said import Said
 
 
 class Volume(Limits):
@@ -20,10 +21,13 @@ class Volume(Limits):
     def look(self, day: Day) -> Finding:
         n = day.numbers["rows"]
         if len(day.earlier) < FEW_DAYS:
-            return Finding("volume", "pass", f"{n:,.0f} rows; {too_few(day)}", {"rows": n})
+            return Finding("volume", "pass", Said("{n:,.0f} rows; {why}", n=n, why=too_few(day)), {"rows": n})
         # The root of a count has about the same noise, 1/2, whatever the count: 20 rows a day may well be 10 or 30.
         away, root = deviations(n**0.5, day.earlier["rows"].sqrt(), 0.5)
         ratio = n / max(root**2, 1.0)
         wrong = not self.least <= ratio <= self.most and abs(away) > self.deviations
-        said = f"{n:,.0f} rows, {ratio:.2f} times the usual {root**2:,.0f} (allowed: {self.least:g} to {self.most:g})"
+        said = Said(
+            "{n:,.0f} rows, {ratio:.2f} times the usual {usual:,.0f} (allowed: {least:g} to {most:g})",
+            n=n, ratio=ratio, usual=root**2, least=self.least, most=self.most,
+        )  # fmt: skip
         return Finding("volume", "hold" if wrong else "pass", said, {"rows": n, "ratio": ratio, "deviations": away})
