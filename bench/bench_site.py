@@ -1,10 +1,9 @@
 """A site in service, measured from outside: a day closed, requests, events taken in, a swap, memory.
 
-python bench/bench_site.py [--quick] [--minutes 10] [--base DIR] [--runs runs/site] [--out docs/results]
+python bench/bench_site.py [--quick] [--minutes 10] [--runs runs/site] [--out docs/results]
 
-Three parts, each kept in --runs once it is measured: the same command goes on where it was stopped. The log is a
-drift world of about 10,000 rows a day. The language model of the last rows is --base, else
-SmolLM2-135M-Instruct where it is at hand (make smollm2); the nano model is the one that a site builds of its own log.
+Two parts, each kept in --runs once it is measured: the same command goes on where it was stopped. The log is a
+drift world of about 10,000 rows a day; the nano model is the one that a site builds of its own log.
 """
 
 from __future__ import annotations
@@ -22,9 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from bench_candidates import Pairs, score_pairs
 from by_day import days_of, of_days, write_log
-from common import ROOT, Page, Row, a_real_base, arguments, gemm_probe, markdown, repeats, taken, write
+from common import ROOT, Page, Row, arguments, gemm_probe, markdown, repeats, taken, write
 from kept import once
 from load import BATCH, RATE, accepted, latency, memory
 from story import CODES, Server, Story
@@ -34,7 +32,6 @@ from regraft.data.drift_world_settings import DAY, START, DriftWorld
 from regraft.data.pseudonyms import VARIABLE
 
 FIRST = 14  # days of the log that the site is made from
-CANDIDATES = 100  # items of a request of the language model
 MOST = "the most that is allowed"
 
 
@@ -90,45 +87,6 @@ def swap(made: Story, server: Server, to: str) -> float:
     """Seconds from the moment at which the alias has moved until a request is answered by the version."""
     made.regraft("promote", made.site, to, "--accept", "measured")
     return server.waits_for(to)
-
-
-def of_language_model(folder: Path, base: Path, quick: bool) -> Row:
-    """One request with a warm history against one prompt per candidate, in this process."""
-    from regraft.serving.service import Service
-    from regraft.setup.site import Site
-
-    made = story(folder, 40, 150, 1)
-    settings(made, base={"path": str(base.resolve())}, challengers=[{"use": "never"}])
-    closed(made, made.days[0])
-    version = json.loads(made.regraft("versions", made.site, "--json"))[-1]["version"]
-    made.regraft("promote", made.site, version, "--accept", "measured")
-    os.environ[VARIABLE] = made.environment[VARIABLE]
-    service = Service(Site.open(Path(made.site)))
-    live, items = service.live, made.items["item_id"].to_list()[:CANDIDATES]
-    user = service._who(busiest(made), service._at.data)[1]
-    request = live.request(user, items, live.now + 1)
-    contender: Any = service.loaded.contender
-    shop = contender.lab.workshop
-    pairs = Pairs.of(shop.encoder.encode_request(request))
-    contender.score_request(request)  # the history lies ready
-    times = 1 if quick else 5
-    ours = statistics.median(taken(lambda: contender.score_request(request)).wall for _ in range(times))
-    theirs = statistics.median(
-        taken(lambda: score_pairs(shop.base.model, shop.answers, pairs, 1)).wall for _ in range(times)
-    )
-    service.stop()
-    return Row(
-        f"s per warm request of {len(items)} candidates, {base.name}",
-        "one prompt per candidate",
-        ours,
-        theirs,
-        times,
-        20.0,
-    )
-
-
-def busiest(made: Story) -> str:
-    return str(made.rows.group_by("user_id").len().sort("len", "user_id")["user_id"][-1])
 
 
 def site_of(folder: Path, options: argparse.Namespace) -> Story:
@@ -204,23 +162,19 @@ def part(folder: Path, name: str, measure: Callable[[], list[Row]]) -> list[Row]
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--base", type=Path, default=None, help="a Hugging Face directory")
     parser.add_argument(
         "--minutes", type=float, default=None, help="for which memory is watched; default 10, quick 0.2"
     )
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "site", help="where each finished part is kept")
     options = parser.parse_args()
     options.minutes = options.minutes or (0.2 if options.quick else 10.0)
-    before, base = gemm_probe(), a_real_base(options.base)
+    before = gemm_probe()
     folder = options.runs / ("quick" if options.quick else "full")
     if not (folder / "updates.json").exists():
         shutil.rmtree(folder / "site", ignore_errors=True)  # a day that is closed already tells no time
     made = site_of(folder / "site", options)
     rows = part(folder, "updates", lambda: of_updates(made, options))
     rows += part(folder, "requests", lambda: of_requests(made, options))
-    if base:
-        model = base
-        rows += part(folder, "model", lambda: [of_language_model(folder / "model", model, options.quick)])
     page = Page(
         name="bench-site",
         title="A site in service",
@@ -234,7 +188,6 @@ def main() -> None:
             "moves the alias until a request names the new version.",
             "Memory is the server's resident set: the mean of the second tenth of the time against that of the last tenth, with a request in every "
             f"{1000 / RATE:g} ms and an event with every fifth.",
-            f"One prompt per candidate: {CANDIDATES} prompts of the same tokens, padded, in batches, history read anew in each.",
         ],
         caveats=["Client and server share the machine.", "The disk decides how fast events are accepted."],
         quick=options.quick,
