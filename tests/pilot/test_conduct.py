@@ -21,6 +21,8 @@ from regraft.pilot.conduct import decide, extend, plan, ramp, start, stop
 from regraft.pilot.evidence import evidence_of
 from regraft.pilot.settings import Plan
 from regraft.pilot.terms import PilotOptions, Terms
+from regraft.release.close import SECONDS_ALL
+from regraft.release.journal import FOLDER as LOGS
 from regraft.release.promote import promote
 from regraft.release.update import update
 from regraft.serving.service import Service
@@ -143,6 +145,15 @@ def test_each_arm_learns_from_its_own_people_and_from_equally_many_rows(lived: S
         mine = np.isin(stream.user[stream.targets], np.flatnonzero(stream.user_ids.is_in(list(uids[side["arm"]]))))
         counts.append(int((mine & (stream.time[stream.targets] >= begun)).sum()))
     assert counts[0] == counts[1] > 40
+
+
+def test_what_an_arm_s_version_took_leaves_out_the_reading_of_the_other_side(lived: SiteWorld) -> None:
+    with transaction(lived.site.engine) as connection:
+        newest = {v.contender: v.lineage[SECONDS_ALL] for v in versions.listed(connection)}
+    (path,) = (lived.site.reports / LOGS).glob("*.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    steps = {line["step"]: line["seconds"] for line in lines if line["kind"] == "update"}  # of the last day
+    assert newest["stack"] + newest["rates"] <= steps["judge"] + steps["renew"] + 0.002  # as they are rounded
 
 
 def test_under_control_only_no_row_of_the_treatment_is_a_target_a_neighbour_or_a_fact(shop: SiteWorld) -> None:

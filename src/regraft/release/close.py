@@ -106,7 +106,7 @@ def renew(
 def with_whole(
     took: Mapping[str, Mapping[str, Any]], own: Mapping[str, float], elapsed: float
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
-    """What each took, and SECONDS_ALL: of the `elapsed` seconds all that no other contender's `own` ones were.
+    """What each took, and SECONDS_ALL: of the `elapsed` seconds at one bench all that no other's `own` ones were.
 
     After a kill finished work is not waited for again: never less than its own seconds.
     """

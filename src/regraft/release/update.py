@@ -14,7 +14,8 @@ Until the commit nothing that anybody reads has changed. After it the day's numb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -111,6 +112,21 @@ class _Begun:
         return len(self.starts) + 1
 
 
+@dataclass
+class _AtWork:
+    """Contenders that share a bench, and the seconds that reading for it and work at it took."""
+
+    bench: Workbench
+    work: list[close.Work]
+    seconds: float = 0.0
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        began = perf_counter()
+        yield
+        self.seconds += perf_counter() - began
+
+
 def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | None) -> Outcome:
     read = _ingest(site, held, day, tell)
     _retain(site, held, day, tell)
@@ -124,13 +140,13 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
     boundary("check", rows=len(rows.rows), outcome=gate.outcome(findings))
     if gate.outcome(findings) == "hold" and not accept:
         return hold(site, held, run, rows, findings)
-    began = perf_counter()
     benches = _benches(site, begun, days_cuts([*begun.starts, begins], begins + DAY))
     tell(f"Judging {counted(len(begun.work), 'contenders')} on the {len(rows.rows):,} rows of {date_of(begins)}")
     seen: dict[str, dict[str, float]] = {}
     served = _served(site, rows.rows, begins)
-    for bench, work in benches:
-        seen |= close.judge(bench, work, begun.number, served)
+    for one in benches:
+        with one.timed():
+            seen |= close.judge(one.bench, one.work, begun.number, served)
     foreseen = _foreseen(site, begun, seen)
     findings = gate.ordered(
         [*gate.look(gate.checks(site.options.gate, "judged"), foreseen), *findings] if foreseen else findings
@@ -140,11 +156,12 @@ def _update(site: Site, held: Lease, day: str | None, tell: Tell, accept: int | 
         return hold(site, held, run, rows, findings)
     staging = site.staging / run.key
     took: dict[str, dict[str, Any]] = {}
-    for bench, work in benches:
-        took |= close.renew(bench, work, begun.number, staging, tell)
-    took = close.with_whole(took, {label: one["seconds"] for label, one in took.items()}, perf_counter() - began)
-    boundary("renew", rows=sum(one["examples"] for one in took.values()))
-    own = next(bench for bench, work in benches if begun.leading in {one.options.label for one in work})
+    for one in benches:
+        with one.timed():
+            new = close.renew(one.bench, one.work, begun.number, staging, tell)
+        took |= close.with_whole(new, {label: found["seconds"] for label, found in new.items()}, one.seconds)
+    boundary("renew", rows=sum(found["examples"] for found in took.values()))
+    own = next(one.bench for one in benches if begun.leading in {work.options.label for work in one.work})
     after, broken = _after(own, begun, staging, took)
     boundary("gate", outcome=gate.outcome(after))
     kept = gate.outcome(after) != "pass"
@@ -197,13 +214,18 @@ def _begin(site: Site, held: Lease, day: str | None, accept: int | None) -> _Beg
         return _Begun(run, starts, work, champion, site.options.leading(champion.contender))
 
 
-def _benches(site: Site, begun: _Begun, cuts: Cuts) -> list[tuple[Workbench, list[close.Work]]]:
+def _benches(site: Site, begun: _Begun, cuts: Cuts) -> list[_AtWork]:
     """Workbenches with the contenders that work at each: one, or one per side of a pilot that keeps its arms apart."""
     groups: dict[Side | None, list[close.Work]] = {}
     with transaction(site.engine) as connection:
         for one in begun.work:
             groups.setdefault(site.side_of(connection, one.options.label), []).append(one)
-    return [(Workbench(site, site.stream(cuts, held=True, side=side), side), work) for side, work in groups.items()]
+    found = []
+    for side, work in groups.items():
+        began = perf_counter()
+        bench = Workbench(site, site.stream(cuts, held=True, side=side), side)
+        found.append(_AtWork(bench, work, perf_counter() - began))
+    return found
 
 
 def _served(site: Site, rows: pl.DataFrame, begins: int) -> close.Served:
