@@ -97,6 +97,7 @@ def test_arms_are_compared_with_each_other_and_not_with_who_is_left_outside_of_t
             write(connection, [Aggregate("2025-01-17", "ctr", 0.5, 0.4, 0.6, 50, arm=arm)])
     own = board.text("/?arm=each").split('id="overview-ctr"')[1].split("</section>")[0]
     assert re.findall(r'<th scope="col">(\w+)</th>', own) == ["Day", "control", "treatment"]
+    assert own.count("60.00\u00a0%] · n = 50</small>") == 2
     assert "50.00\u00a0%" in board.text("/?arm=champion").split('id="overview-ctr"')[1].split("</section>")[0]
 
 
