@@ -169,6 +169,7 @@ def test_a_site_that_has_closed_no_day_says_what_to_do(world: SiteWorld) -> None
 
 
 def test_a_report_is_shown_as_its_file_is_and_may_run_nothing(board: Board) -> None:
+    assert f"regraft arena run {board.world.site.folder}" in board.text("/arena")
     (board.world.site.reports / "arena.html").write_text("<style>b{}</style><b>report</b>")
     assert "/reports/arena.html" in board.text("/arena")
     answer = board.client.get("/reports/arena.html")

@@ -25,6 +25,7 @@ WORDS = {
     "kind": ("Kind", "種類"),
     "about": ("About", "内容"),
     "facts title": ("What it is", "概要"),
+    "day outcome": ("What became of its day", "その日の更新の結果"),
     "cost title": ("What it took", "費用"),
     "proof title": ("For whoever checks: run, hashes, parent", "検証用：実行、ハッシュ、元のバージョン"),
     "no findings": ("Nothing: the first version of a site has none before it to be compared with.", "なし。最初のバージョンには比較する相手がありません。"),
