@@ -32,7 +32,7 @@ from regraft.state.database import transaction
 IMAGES = ROOT / "docs" / "images"
 WIDTH = 1180
 PICTURES = {  # name: address, height
-    "overview": ("/?weeks=4", 785), "pilot": ("/pilot?", 780), "long-term": ("/long-term?weeks=4&arm=each", 945),
+    "overview": ("/?weeks=4", 725), "pilot": ("/pilot?", 798), "long-term": ("/long-term?weeks=4&arm=each", 945),
     "confirm": ("/act/decide?pilot=first", 500),
 }  # fmt: skip
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]

@@ -66,10 +66,10 @@ def test_what_nine_people_did_is_hidden_and_so_is_their_number(board: Board) -> 
 
 
 def test_an_arm_with_hardly_anybody_is_too_little_data_and_one_with_nobody_says_so(board: Board) -> None:
-    arms = [("control", 0.25, 0.21, 0.29, 400), ("champion", 0.0, math.nan, math.nan, 12)]
+    arms = [("control", 0.25, 0.21, 0.29, 400), ("treatment", 0.0, math.nan, math.nan, 12)]
     with transaction(board.world.site.engine) as connection:
         write(connection, [Aggregate("2025-01-17", "complaints", *own, arm=arm) for arm, *own in arms])
-        write(connection, [Aggregate("2025-01-17", "satisfaction", math.nan, math.nan, math.nan, 0, arm="champion")])
+        write(connection, [Aggregate("2025-01-17", "satisfaction", math.nan, math.nan, math.nan, 0, arm="treatment")])
     text = board.text("/long-term?arm=each")
     assert "<b>too little data</b> <small>(n = 12; needs 30)</small>" in text
     own = text.split('id="long_term-complaints"')[1].split("</section>")[0]
@@ -89,6 +89,29 @@ def test_what_a_pilot_adds_up_to_is_drawn_day_by_day_and_said_to_be_too_early(bo
     assert "Too early: nobody of each arm has been watched for 28 days" in text
     own = text.split('id="long_term-gain_so_far"')[1].split("</section>")[0]
     assert "[1.200, 1.600]" in own and "n = 80 people" in own and "<svg" in own
+
+
+def test_arms_are_compared_with_each_other_and_not_with_who_is_left_outside_of_the_pilot(board: Board) -> None:
+    with transaction(board.world.site.engine) as connection:
+        for arm in ("champion", "control", "treatment"):
+            write(connection, [Aggregate("2025-01-17", "ctr", 0.5, 0.4, 0.6, 50, arm=arm)])
+    own = board.text("/?arm=each").split('id="overview-ctr"')[1].split("</section>")[0]
+    assert re.findall(r'<th scope="col">(\w+)</th>', own) == ["Day", "control", "treatment"]
+    assert own.count("60.00\u00a0%] · n = 50</small>") == 2
+    assert "50.00\u00a0%" in board.text("/?arm=champion").split('id="overview-ctr"')[1].split("</section>")[0]
+
+
+def test_a_figure_without_numbers_says_what_is_missing(board: Board) -> None:
+    with transaction(board.world.site.engine) as connection:
+        write(connection, [Aggregate("2025-01-17", "retained_week", 0.00002, -0.0003, 0.0003, 50)])
+        write(
+            connection, [Aggregate("2025-01-17", "ctr", 0.5, 0.4, 0.6, 50, arm=arm) for arm in ("control", "treatment")]
+        )
+    text = board.text("/long-term?arm=each")
+    assert "measures, dissatisfied" in text.split('id="long_term-complaints"')[1].split("</section>")[0]
+    assert "choose “all”" in text.split('id="long_term-retained_week"')[1].split("</section>")[0]
+    assert "silent for 14 days counts as gone" in text.split('id="long_term-gain_so_far"')[1].split("</section>")[0]
+    assert "<b>+0.0000</b> <small>[-0.0003, +0.0003]" in board.text("/long-term")
 
 
 def test_a_segment_is_an_address(board: Board) -> None:
@@ -155,6 +178,7 @@ def test_a_site_that_has_closed_no_day_says_what_to_do(world: SiteWorld) -> None
 
 
 def test_a_report_is_shown_as_its_file_is_and_may_run_nothing(board: Board) -> None:
+    assert f"regraft arena run {board.world.site.folder}" in board.text("/arena")
     (board.world.site.reports / "arena.html").write_text("<style>b{}</style><b>report</b>")
     assert "/reports/arena.html" in board.text("/arena")
     answer = board.client.get("/reports/arena.html")

@@ -94,6 +94,13 @@ def test_seconds_below_the_floor_never_count() -> None:
     assert found("cost", replace(GOOD, cost={"seconds": 900.0, "usual": float("nan")})).outcome == "pass"
 
 
+def test_a_contender_with_one_score_per_item_that_ranks_the_other_way_round_changes_every_pair() -> None:
+    items = np.random.default_rng(2).integers(0, 8, N).astype(np.float64)
+    assert found("churn", replace(GOOD, old=items, new=0.01 * items + 3)).values["changed"] == pytest.approx(0)
+    turned = found("churn", replace(GOOD, old=items, new=-0.01 * items))
+    assert turned.values["changed"] == pytest.approx(1) and turned.outcome == "keep"
+
+
 def test_reasons_are_one_sentence() -> None:
     findings = gate.look(gate.checks({}, "after"), replace(GOOD, new=SHUFFLED))
     said = gate.because(findings, "keep")

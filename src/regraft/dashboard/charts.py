@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from regraft.dashboard.dashboard_words import COUNTS, PERCENT, DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import EACH, View
+from regraft.data.assign import COMPARED
 from regraft.metrics.intervals import FEW_USERS
 from regraft.report.by_day import Day, Drawn, Line, by_day, place, share_of
 from regraft.state import aggregates
@@ -69,8 +70,21 @@ def charts(
     arm = None if by_arm else view.arm
     rows = aggregates.read(connection, list(measures), *span, arm=arm, segment=view.segment, days=_of_weeks(*span))
     if by_arm:
-        rows = rows.filter(pl.col("arm") != "")
-    return {m: chart(m, rows.filter(pl.col("measure") == m), span, now.live_days, words, page) for m in measures}
+        rows = compared(rows.filter(pl.col("arm") != ""))
+    drawn = {m: chart(m, rows.filter(pl.col("measure") == m), span, now.live_days, words, page) for m in measures}
+    if arm == "" and not view.segment:
+        return drawn
+    of_all = set(aggregates.read(connection, [m for m in drawn if drawn[m].state == "empty"], *span)["measure"])
+    return {m: replace(c, note=words("only of all")) if m in of_all else c for m, c in drawn.items()}
+
+
+def compared(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the two arms of a pilot; all rows where there are none of these.
+
+    Who is left with the champion beside a pilot are mostly people who no longer come: no line to compare with.
+    """
+    arms = pl.col("arm").is_in(COMPARED)
+    return rows.filter(arms) if rows.select(arms.any()).item() else rows
 
 
 def _of_weeks(first: str, last: str) -> list[str] | None:
@@ -85,7 +99,8 @@ def chart(
     """One measure. Hidden days leave a gap; where all are hidden, or none is there, the state says so."""
     told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
     if not told.height:
-        return Chart(measure, page, _missing(rows))
+        state = _missing(rows)
+        return Chart(measure, page, state, note=words.missing(state, measure))
     names = told["arm"].unique().sort().to_list()
     lines = tuple(Line(name, tuple(_days(told.filter(pl.col("arm") == name)))) for name in names)
     percent = measure in PERCENT
@@ -133,7 +148,7 @@ def newest_of(row: dict[str, Any], percent: bool, words: DashboardWords, measure
     if too_few(row["low"], row["n"], measure):
         return Latest(words("too little"), words("too little n", n=row["n"], least=FEW_USERS), "", row["day"])
     ends = words.ends(row["low"], row["high"], percent, measure)
-    return Latest(words.value(row["value"], percent), ends, f"{row['n']:,}", row["day"])
+    return Latest(words.value(row["value"], percent, measure), ends, f"{row['n']:,}", row["day"])
 
 
 def too_few(low: float | None, n: int, measure: str = "") -> bool:
@@ -163,7 +178,7 @@ def _table(
             if point := by.get((line.name, day)):
                 people = n[day, line.name]
                 ends = words.ends(point.low, point.high, percent, measure)
-                written = f"{words.value(point.value, percent)} {ends} n {people:,}"
+                written = f"{words.value(point.value, percent, measure)} {ends} n {people:,}"
                 few = too_few(point.low, people, measure)
                 cells.append(words("too little n", n=people, least=FEW_USERS) if few else written)
             else:

@@ -35,6 +35,7 @@ SPENT = ("update_cost", "cost_per_1000", "storage_cost")
 PERCENT = frozenset({"funnel", "staying", *(name for name, one in BY_NAME.items() if one.unit == "share")})
 COUNTED = ("lists", "people", "rows", "items", "yes or no", "money", "bytes")  # units of what has no interval
 COUNTS = frozenset({"update_seconds", *(name for name, one in BY_NAME.items() if one.unit in COUNTED)})
+DIFFERENCES = frozenset(name for name, one in BY_NAME.items() if one.unit == "AUC")  # of two versions
 
 FILES = (frame, overview, updates, actions, versions, data, long_term, cost, prompts, pilot)
 WORDS: dict[str, tuple[str, str]] = {key: said for file in FILES for key, said in file.WORDS.items()}
@@ -56,6 +57,10 @@ class DashboardWords(Words):
     def how(self, name: str) -> str:
         """How a measure is computed."""
         return told(BY_NAME[name], self.lang)[2] if name in BY_NAME else self(f"how {name}")
+
+    def missing(self, state: str, measure: str) -> str:
+        """Why this measure has no number, and what to do; empty where the words of the state say it."""
+        return self(f"{state} {measure}") if self.has(f"{state} {measure}") else ""
 
     def metric(self, name: str) -> str:
         """A metric of a pilot in words."""
@@ -82,10 +87,12 @@ class DashboardWords(Words):
             return said
         return closed_up(JAPANESE[said.template].format(**{k: self.reason(v) for k, v in said.values.items()}))
 
-    def value(self, value: float | None, percent: bool = False) -> str:
-        """3.21 %, 0.7123 or 12,345; a dash where there is no number."""
+    def value(self, value: float | None, percent: bool = False, measure: str = "") -> str:
+        """3.21 %, 0.712 or 12,345, +0.0012 of a measure that is a difference; a dash where there is no number."""
         if value is None or not math.isfinite(value):
             return "–"
+        if measure in DIFFERENCES:
+            return self.number(value, 4, True)
         if percent:
             return f"{100 * value:.2f}\u00a0%"
         if value and abs(value) < 0.01:
@@ -102,4 +109,4 @@ class DashboardWords(Words):
             return ""
         if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
             return self("no interval")
-        return f"[{self.value(low, percent)}, {self.value(high, percent)}]"
+        return f"[{self.value(low, percent, measure)}, {self.value(high, percent, measure)}]"

@@ -77,8 +77,9 @@ def lengths(encoder: Encoder, view: Stream) -> list[Length]:
     found.append(_length("block", longest, [""] * len(longest)))
     if template.kind == "timeline":
         head = len(opening_ids(encoder.tokenizer, template.head))
-        bound = head + (encoder.shape.context + encoder.shape.targets) * (int(events.max()) + answer)
-        found.append(Length("any block", float(bound), bound, "head, then W + H of the longest events"))
+        reach = encoder.shape.context + encoder.shape.targets
+        bound = head + reach * (int(events.max()) + answer)
+        found.append(Length("any block", float(bound), bound, f"head, then {reach} of the longest events"))
     return found
 
 

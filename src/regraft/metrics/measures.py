@@ -49,7 +49,7 @@ MEASURES = (
     Measure("uauc", "UAUC", "short", "chance", "higher", binary.uauc),
     Measure("log_loss", "Log-loss", "short", "nats", "lower", binary.log_loss),
     Measure("calibration", "Calibration", "short", "ratio", "one", online.calibration),
-    Measure("latency_p95", "Time of a list", "short", "seconds", "lower", online.latency),
+    Measure("latency_p95", "Seconds for a list", "short", "seconds", "lower", online.latency),
     Measure("return_7", "Return within 7 days", "long", "share", "higher", returning.return_rate),
     Measure("return_28", "Return within 28 days", "long", "share", "higher", returning.return_rate),
     Measure("cohort_return", "New people who return", "long", "share", "higher", cohorts.cohort_return),
@@ -64,12 +64,12 @@ MEASURES = (
     Measure("diversity", "Diversity of lists", "long", "share", "higher", variety.diversity),
     Measure("concentration", "Concentration", "long", "Gini", "lower", variety.concentration),
     Measure(
-        "retained", "Retained", "long", "AUC", "higher",
+        "retained", "Memory over a day", "long", "AUC", "higher",
         "AUC of the day's new version minus that of the version in service, on held-out rows older than the newest "
         "period; nothing was trained on them. Below 0: something was forgotten. Interval: users are drawn.",
     ),
     Measure(
-        "retained_week", "Retained over a week", "long", "AUC", "higher",
+        "retained_week", "Memory over a week", "long", "AUC", "higher",
         "AUC of the day's new version minus that of the version in service a week ago, on held-out rows from before "
         "that version. Losses too small for a day add up here. Interval: users are drawn.",
     ),

@@ -7,11 +7,12 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection
 
-from regraft.dashboard.charts import NUMBERS, Chart, Row, charts, newest_of
+from regraft.dashboard.charts import NUMBERS, Chart, Row, charts, compared, newest_of
 from regraft.dashboard.cohort_map import cohort_map
 from regraft.dashboard.dashboard_words import LASTING, DashboardWords
 from regraft.dashboard.standing import Standing
 from regraft.dashboard.view import EACH, View
+from regraft.data.assign import COMPARED
 from regraft.metrics.survival import HORIZON
 from regraft.release.long_term import GAIN, STAYING, by_after
 from regraft.report.by_age import by_age
@@ -29,7 +30,7 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
     with transaction(site.engine) as connection:
         drawn = charts(connection, LASTING, view, now, words, "long_term")
         staying = _staying(connection, view, words)
-        gain = _gain(connection, words)
+        gain = _gain(connection, set(COMPARED) <= set(now.arms), site.options.measures.quiet, words)
         cohorts = cohort_map(connection, view.days(now.newest)[1], words)
     return {
         "charts": drawn, "staying": staying, "gain": gain, "cohorts": cohorts, "filters": True,
@@ -38,9 +39,11 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
 
 
 def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart:
-    """The newest curve, of everybody and of each arm; its points are segments `after=07`."""
+    """The newest curve, of everybody or of each arm; its points are segments `after=07`."""
     rows = aggregates.newest(connection, [STAYING], arm=None if view.arm == EACH else view.arm, segment=None)
     told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
+    if view.arm == EACH:
+        told = compared(told)
     if not told.height:
         return Chart(STAYING, "long_term", "hidden" if rows.height else "empty")
     told = by_after(told.filter(pl.col("day") == told["day"].max())).sort("arm", "after")
@@ -56,12 +59,17 @@ def _staying(connection: Connection, view: View, words: DashboardWords) -> Chart
     return Chart(STAYING, "long_term", "", newest, drawn, names, _rows(told, curves, words), numbers=numbers)
 
 
-def _gain(connection: Connection, words: DashboardWords) -> Chart:
-    """What a person of the treatment is worth beyond one of the control, day by day; empty where no pilot ran."""
+def _gain(connection: Connection, piloted: bool, quiet: int, words: DashboardWords) -> Chart:
+    """What a person of the treatment is worth beyond one of the control, day by day.
+
+    Empty where nobody is in a pilot; "few" where nobody in it has been watched beyond `quiet` days.
+    """
     rows = aggregates.newest(connection, [GAIN], segment=None)
     told = rows.filter(~pl.col("hidden") & pl.col("value").is_not_null())
+    if rows.height and not told.height:
+        return Chart(GAIN, "long_term", "hidden")
     if not told.height:
-        return Chart(GAIN, "long_term", "hidden" if rows.height else "empty")
+        return Chart(GAIN, "long_term", "few" if piloted else "empty", note=words("gain early", quiet=quiet))
     told = by_after(told.filter(pl.col("day") == told["day"].max())).sort("after")
     numbers = told.select("after", *NUMBERS[2:])
     told = told.with_columns(pl.col("low", "high").fill_null(NAN))

@@ -30,7 +30,7 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing, versio
         was_live = version in {alias.version for alias in versions.history(connection, "champion")}
     facts = {
         "contender": ContenderOptions.model_validate(found["contender"]).label, "state": words.said(found["state"]),
-        "saw nothing from": found["saw_nothing_from"], "outcome": words.said(found["verdict"]),
+        "saw nothing from": found["saw_nothing_from"], "day outcome": words.said(found["verdict"]),
         "examples": words.value(found.get("examples")), "people known": words.value(found.get("people")),
         "took": words.seconds(found.get("seconds") or 0.0),
     }  # fmt: skip

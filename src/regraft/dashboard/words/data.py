@@ -17,6 +17,7 @@ WORDS = {
     "source": ("Source", "出所"),
     "rows in": ("Rows in", "受領"),
     "accepted": ("Accepted", "採用"),
+    "came on": ("Came in on", "取り込み日"),
     "set aside": ("Set aside", "除外"),
     "already there": ("Already there", "既存"),
     "rolled back": ("rolled back", "取り消し"),

@@ -65,6 +65,32 @@ WORDS = {
         "プライバシー保護のため非表示（該当者が {k} 人未満）。",
     ),
     "hidden": ("hidden (fewer than {k} people)", "非表示（{k} 人未満）"),
+    "empty conversion": (
+        "No event counts as this yet. Which one does is declared in regraft.yaml: measures, conversion.",
+        "該当する行動がまだありません。何を数えるかは regraft.yaml の measures の conversion で宣言します。",
+    ),
+    "empty satisfaction": (
+        "Nobody has said so yet. Which events do is declared in regraft.yaml: measures, satisfied and dissatisfied.",
+        "該当する行動がまだありません。何を数えるかは regraft.yaml の measures の satisfied と dissatisfied で宣言します。",
+    ),
+    "empty complaints": (
+        "Nobody has said so yet. Which events do is declared in regraft.yaml: measures, dissatisfied.",
+        "該当する行動がまだありません。何を数えるかは regraft.yaml の measures の dissatisfied で宣言します。",
+    ),
+    "empty return_7": ("Too early: known 7 days after a visit.", "まだ早すぎます：訪問の 7 日後に分かります。"),
+    "empty return_28": ("Too early: known 28 days after a visit.", "まだ早すぎます：訪問の 28 日後に分かります。"),
+    "empty retained_week": (
+        "Too early: known once a version is a week old.",
+        "まだ早すぎます：バージョンの公開から 1 週間で分かります。",
+    ),
+    "few lifetime_value": (
+        "Too early: nobody has been watched for 28 days yet.",
+        "まだ早すぎます：28 日間観察された人がいません。",
+    ),
+    "only of all": (
+        "Measured of everybody together only: choose “all” under People and Arm.",
+        "全員についてのみ測ります。対象と群で「すべて」を選んでください。",
+    ),
     "wider": ("Choose more weeks or all people.", "期間を長くするか、対象を「すべて」にしてください。"),
     "no interval": ("(no interval)", "（区間なし）"),
     "n people": ("n = {n} people", "n = {n} 人"),

@@ -11,6 +11,10 @@ WORDS = {
     "staying axis": ("days since the first", "最初の日からの日数"),
     "gain heading": ("What the difference adds up to", "差の積み重ね"),
     "gain axis": ("days since the first", "最初の日からの日数"),
+    "gain early": (
+        "Too early: who has been silent for {quiet} days counts as gone, so a pilot tells who stays after {quiet} days at the earliest.",
+        "まだ早すぎます：{quiet} 日間活動のない人を「去った」とみなすため、試験の残存は早くても {quiet} 日後に分かります。",
+    ),
     "cohorts heading": ("New people, week by week", "週ごとの新しい人"),
     "cohorts note": ("Which part of the new people of a week was there again in each week since: of everybody. The darker, the more; ◌: fewer than 10 people.", "ある週に新しく来た人のうち、その後の各週にも訪れた人の割合（全員）。濃いほど高く、◌ は 10 人未満。"),
     "cohorts empty": ("No numbers of this yet: the first come with the first Sunday that is closed, for the weeks before it.", "まだ数値がありません。最初の日曜日を締めると、それまでの週について表示されます。"),

@@ -50,6 +50,7 @@ WORDS = {
     "entry template approved": ("template approved", "テンプレートの承認"),
     "entry template live": ("template live", "テンプレートの使用開始"),
     "facts title": ("What it is", "概要"),
+    "day outcome": ("What became of its day", "その日の更新の結果"),
     "cost title": ("What it took", "費用"),
     "proof run": ("run", "実行"), "proof run_key": ("run key", "実行の鍵"), "proof manifest": ("manifest", "マニフェスト"),
     "proof code": ("code", "regraft の版"), "proof parent": ("parent", "元のバージョン"),
