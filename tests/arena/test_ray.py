@@ -166,7 +166,7 @@ def test_the_cell_of_a_worker_that_dies_is_taken_up_by_another(
     told: list[str] = []
     few = config(["never", "rates"], **MORE)
     list(run_on_ray(Arena(few, tmp_path / "run"), workers=1, tell=told.append))
-    assert told[1:] == ["never, seed 0, update 2: its worker died, another one takes it up"]
+    assert told[1:] == ["rates, seed 0, update 2: its worker died, another one takes it up"]
     assert list(tmp_path.rglob("*.part")) == []
     expected = table(local.folder).filter(pl.col("contender").is_in(["never", "rates"]))
     np.testing.assert_allclose(table(tmp_path / "run")["score"], expected["score"], atol=1e-4)
