@@ -21,7 +21,7 @@ from regraft.files import HERE
 from regraft.lm.adapter import Adapter
 from regraft.lm.batches import TokenBatch, batches
 from regraft.lm.encode import Blocks
-from regraft.lm.fit import FitResult, train
+from regraft.lm.fit import FitResult, progress_lines, train
 from regraft.lm.graft import Grafts, take
 from regraft.lm.options import AdapterOptions, FitOptions
 from regraft.lm.score import score_blocks
@@ -354,3 +354,9 @@ def test_checkpoints_are_written_no_more_often_than_asked(tmp_path: Path):
 
 def test_the_counters_of_a_checkpoint_are_plain_json(interrupted: Path):
     assert json.loads((interrupted / "counters.json").read_text())["step"] == 6
+
+
+def test_progress_is_told_on_stderr_as_stdout_may_be_json(capsys: pytest.CaptureFixture[str]) -> None:
+    progress_lines("building the base model")(3, 3, 0.0)
+    told = capsys.readouterr()
+    assert told.out == "" and told.err == "building the base model: step 3 of 3, 0 s left\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -246,12 +247,12 @@ def _older(checkpoint: Path) -> Path:
 
 
 def progress_lines(what: str, every: float = 10.0) -> Progress:
-    """A progress function that prints a line every `every` seconds."""
+    """A progress function that prints a line every `every` seconds, on stderr: stdout may be JSON."""
     last = [time.monotonic()]
 
     def show(done: int, total: int, left: float) -> None:
         if time.monotonic() - last[0] >= every or done == total:
             last[0] = time.monotonic()
-            print(f"{what}: step {done:,} of {total:,}, {left:,.0f} s left", flush=True)
+            print(f"{what}: step {done:,} of {total:,}, {left:,.0f} s left", file=sys.stderr, flush=True)
 
     return show
