@@ -88,7 +88,11 @@ def week(story: Story) -> None:
     story.regraft("init", story.site, "--from", str(log))
     tell(f"  {story.champion()} is the champion.")
     if story.challengers != "[]":
-        _rewrite(Path(story.site) / "regraft.yaml", challengers=story.challengers)
+        options = Path(story.site) / "regraft.yaml"
+        _rewrite(options, challengers=story.challengers)
+        options.write_text(
+            options.read_text() + "fit: {epochs: 1}  # a week shows how it runs, not how well it learns\n"
+        )
         tell(f"  Renewed and judged beside it from now on: {story.challengers}")
     server, before = Server(story), story.champion()
     try:
