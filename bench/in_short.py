@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from regraft.setup.config import ContenderOptions
+
 WAYS = {
     "as it came": "the frozen model as it came, asked by a prompt",
     "head": "a closed-form head on the frozen model's states, renewed every period",
@@ -53,8 +55,7 @@ def in_short(parts: dict[str, dict[str, Any]], table: pl.DataFrame) -> list[str]
 def _head_and_retraining(parts: dict[str, dict[str, Any]], table: pl.DataFrame) -> list[str]:
     """G1: the head and full retraining by themselves and with the stack, where one part has all four."""
     for part, raw in parts.items():
-        rows = {row["contender"]: row for row in table.filter(part=part).iter_rows(named=True)}
-        found = {(_use(c), _joined(c)): rows[_label(c)] for c in raw["contenders"] if _label(c) in rows}
+        found = {(one.use, one.on_stack): row for one, row in _named(raw, table.filter(part=part))}
         pairs = [[found.get((use, joined)) for use in ("analytic", "full-retrain")] for joined in (False, True)]
         if all(row for pair in pairs for row in pair):
             said = [" against ".join(f"{row['contender']} {float(row['auc']):.4f} ({_per_update(row):.3g} CPU s per update)"
@@ -68,17 +69,16 @@ def _tried(parts: dict[str, dict[str, Any]], table: pl.DataFrame) -> dict[str, d
     """By way, in the part with the most rows: its best contender by itself and its best with the stack."""
     found: dict[str, dict[str, Any]] = {}
     for part, raw in parts.items():
-        rows = {row["contender"]: row for row in table.filter(part=part).iter_rows(named=True)}
+        named = _named(raw, table.filter(part=part))
         for way in WAYS:
-            of_way = [rows[_label(c)] | {"joined": _joined(c)} for c in raw["contenders"]
-                      if _way(c) == way and _label(c) in rows and rows[_label(c)]["kind"] != "baseline"]  # fmt: skip
-            alone = [row for row in of_way if not row["joined"]]
-            joined = [row for row in of_way if row["joined"] and row["auc_minus_best_baseline"]]
+            of_way = [(one, row) for one, row in named if one.kind == "strategy" and _way(one) == way]
+            alone = [row for one, row in of_way if not one.on_stack]
+            joined = [row for one, row in of_way if one.on_stack and row["auc_minus_best_baseline"]]
             if alone and joined:
                 best = max(joined, key=lambda row: float(row["auc_minus_best_baseline"]))
                 one = {
                     "part": part, "n": int(best["n"]), "alone": max(float(row["auc"]) for row in alone), "best": best,
-                    "gain": float(best["auc_minus_best_baseline"]), "classical": _best_classical(rows.values()),
+                    "gain": float(best["auc_minus_best_baseline"]), "classical": _best_classical(row for _, row in named),
                 }  # fmt: skip
                 if way not in found or one["n"] > found[way]["n"]:
                     found[way] = one
@@ -103,27 +103,14 @@ def _per_update(row: dict[str, Any]) -> float:
     return float(row["cpu_seconds"]) / int(row["updates"])
 
 
-def _label(contender: Any) -> str:
-    """The name under which a contender of a study stands in its table."""
-    if isinstance(contender, str):
-        return contender
-    plain = contender["use"] + ("+stack" if contender.get("calibration") == "stack" else "")
-    return str(contender.get("name", plain))
+def _named(raw: dict[str, Any], table: pl.DataFrame) -> list[tuple[ContenderOptions, dict[str, Any]]]:
+    """The contenders of a part that stand in its table, each with its row."""
+    rows = {row["contender"]: row for row in table.iter_rows(named=True)}
+    options = (ContenderOptions(**({"use": c} if isinstance(c, str) else c)) for c in raw["contenders"])
+    return [(one, rows[one.label]) for one in options if one.label in rows]
 
 
-def _way(contender: Any) -> str:
-    if isinstance(contender, str):
-        return "adapters"
-    settings = contender.get("settings", {})
-    return "head" if contender["use"] == "analytic" else "as it came" if settings.get("bare") else "adapters"
-
-
-def _use(contender: Any) -> str:
-    return contender if isinstance(contender, str) else str(contender["use"])
-
-
-def _joined(contender: Any) -> bool:
-    """Does it stand on the stack or behind its anchor?"""
-    if isinstance(contender, str):
-        return False
-    return "stack" in (contender.get("calibration"), contender.get("settings", {}).get("offset"))
+def _way(contender: ContenderOptions) -> str:
+    if contender.use == "analytic":
+        return "head"
+    return "as it came" if contender.settings.get("bare") else "adapters"

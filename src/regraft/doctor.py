@@ -153,11 +153,12 @@ def _compute() -> Compute:
     """What a run computes with unless its configuration says otherwise, and how fast this machine multiplies."""
     import torch
 
-    from regraft.lm.dtypes import DTYPES, FASTER, PRODUCT, probe_dtype, product_seconds
+    from regraft.lm.dtypes import DTYPES, FASTER, PRODUCT, faster, product_seconds
 
     rows, inner, columns = PRODUCT
-    gflops = {name: 2 * rows * inner * columns / product_seconds(dtype) / 1e9 for name, dtype in DTYPES.items()}
-    auto, device, dtype = probe_dtype(), "cpu", "fp32"
+    seconds = {name: product_seconds(dtype) for name, dtype in DTYPES.items()}
+    gflops = {name: 2 * rows * inner * columns / took / 1e9 for name, took in seconds.items()}
+    auto, device, dtype = faster(seconds), "cpu", "fp32"
     if find_spec("transformers") and find_spec("pydantic"):
         from regraft.setup.config import BaseOptions
 

@@ -76,9 +76,8 @@ class ContenderFactory:
 
     def _compares(self, contender: ContenderOptions) -> set[str]:
         """How the contender, or the stack behind it, compares item texts."""
-        settings = self.arena.config.settings_of(contender)
-        asked = {settings.get("similarity", NONE)}
-        if contender.kind == "strategy" and "stack" in (contender.calibration, settings.get("offset")):
+        asked = {self.arena.config.settings_of(contender).get("similarity", NONE)}
+        if contender.kind == "strategy" and contender.on_stack:
             asked.add(self.arena.config.similarity)
         return asked
 

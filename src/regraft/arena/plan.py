@@ -65,8 +65,7 @@ def plan_run(
                 own = measure(arena, template)
                 known[template.hash] = _done_work(_counter(arena, template, own), own), own
             line = _strategy(arena, cases, contender, *known[template.hash])
-            on_stack = contender.calibration == "stack" or contender.settings.get("offset") == "stack"
-            if on_stack and not stacked:  # fitted once for all that build on it
+            if contender.on_stack and not stacked:  # fitted once for all that build on it
                 stacked = True
                 alone = _classical(arena, cases, ContenderOptions(use="stack"), paces, "strategy").seconds
                 line = replace(line, seconds=line.seconds + len(arena.config.seeds) * alone)

@@ -72,9 +72,10 @@ def charts(
     if by_arm:
         rows = compared(rows.filter(pl.col("arm") != ""))
     drawn = {m: chart(m, rows.filter(pl.col("measure") == m), span, now.live_days, words, page) for m in measures}
-    if arm == "" and not view.segment:
+    absent = [m for m in drawn if drawn[m].state == "empty"]
+    if not absent or (arm == "" and not view.segment):
         return drawn
-    of_all = set(aggregates.read(connection, [m for m in drawn if drawn[m].state == "empty"], *span)["measure"])
+    of_all = set(aggregates.read(connection, absent, *span)["measure"])
     return {m: replace(c, note=words("only of all")) if m in of_all else c for m, c in drawn.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import perf_counter
 
 import torch
@@ -15,7 +16,11 @@ def probe_dtype(device: str = "cpu") -> str:
     """ "bf16" where half-precision products are clearly faster than fp32 (a probe of about 50 ms), else "fp32"."""
     if device != "cpu":
         return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
-    seconds = {name: product_seconds(dtype) for name, dtype in DTYPES.items()}
+    return faster({name: product_seconds(dtype) for name, dtype in DTYPES.items()})
+
+
+def faster(seconds: Mapping[str, float]) -> str:
+    """The number type to compute in, by the seconds of a product in each."""
     return "bf16" if seconds["bf16"] * FASTER < seconds["fp32"] else "fp32"
 
 

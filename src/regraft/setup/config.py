@@ -70,6 +70,11 @@ class ContenderOptions(BaseModel):
     def kind(self) -> Literal["strategy", "baseline"]:
         return _kind_of(self.use)
 
+    @property
+    def on_stack(self) -> bool:
+        """It builds on the stack: behind its anchor, or on its log-odds as an offset."""
+        return "stack" in (self.calibration, self.settings.get("offset"))
+
 
 @cache
 def _kind_of(use: str) -> Literal["strategy", "baseline"]:
