@@ -218,19 +218,6 @@ class Stream:
         """Positions in the order of row ids."""
         return np.argsort(self.row_id, kind="stable")
 
-    def checks(self, rows: np.ndarray) -> np.ndarray:
-        """int64 per row: a hash of who, what and when, by which a row is known again in another state of its log."""
-        columns = {
-            "user": self.user_ids.gather(self.user[rows]),
-            "item": self.items["item_id"].gather(self.item[rows]),
-            "time": self.time[rows],
-        }
-        digests = (
-            hashlib.blake2b(f"{user}\0{item}\0{time}".encode(), digest_size=8).digest()
-            for user, item, time in pl.DataFrame(columns).iter_rows()
-        )
-        return np.frombuffer(b"".join(digests), dtype=np.int64)
-
     @cached_property
     def hashes(self) -> dict[int, str]:
         """Per period of this view: a hash of all rows up to its end."""
