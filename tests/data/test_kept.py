@@ -12,6 +12,7 @@ from regraft.data.drift_world import DriftWorld, simulate
 from regraft.data.kept import kept_since
 from regraft.data.periods import Periods
 from regraft.data.regimes import Regime
+from regraft.data.row_checks import row_checks
 from regraft.data.stream import ROW_COLUMNS, Stream
 from regraft.prompts.facts import fact_table
 from worlds import logs, tiny_log, tiny_stream
@@ -68,7 +69,7 @@ def test_rows_that_are_left_know_each_other_again(label: str) -> None:
     left = kept_since(whole, whole.cuts[2])
     at = whole.positions(left.row_id)
     assert (at >= 0).all()
-    np.testing.assert_array_equal(whole.checks(at), left.checks(np.arange(len(at))))
+    np.testing.assert_array_equal(row_checks(whole, at), row_checks(left, np.arange(len(at))))
     assert len(fact_table(left, Regime())) == len(at)
 
 

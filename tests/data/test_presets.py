@@ -8,6 +8,7 @@ import pytest
 
 from regraft.data.interactions import TIME
 from regraft.data.presets import HISTORY, PERIODS, lsat_ml_1m
+from regraft.data.row_checks import row_checks
 from regraft.data.stream import Stream
 from regraft.errors import DataError
 from worlds import tiny_log
@@ -67,7 +68,7 @@ def test_the_window_holds_the_samples_and_the_ten_ratings_each_carries() -> None
 
 def test_rows_of_the_window_mean_what_they_meant() -> None:
     at = FULL.positions(WINDOW.row_id)
-    assert WINDOW.checks(np.arange(len(at))).tolist() == FULL.checks(at).tolist()
+    assert row_checks(WINDOW, np.arange(len(at))).tolist() == row_checks(FULL, at).tolist()
     assert WINDOW.label.tolist() == FULL.label[at].tolist()
     assert WINDOW.period.tolist() == FULL.period[at].tolist()
     for codes in (WINDOW.user, WINDOW.item):  # given anew, by first appearance

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regraft.data.periods import Periods
+from regraft.data.row_checks import row_checks
 from regraft.data.user_order import UserOrder, count_before, ranges
 from regraft.errors import DataError
 from worlds import logs, tiny_log, tiny_stream
@@ -142,10 +143,10 @@ def test_rows_are_found_by_their_id() -> None:
 def test_a_check_tells_who_what_and_when() -> None:
     other = tiny_stream("a:x-@1h b:y+@2h b:y+@25h c:y-@26h a:z+@50h", DAILY)
     rows = np.arange(5)
-    same = THREE.checks(rows) == other.checks(rows)
+    same = row_checks(THREE, rows) == row_checks(other, rows)
     assert same.tolist() == [True, True, False, False, False]  # a label is no part of it
-    assert THREE.checks(np.array([3, 0])).tolist() == THREE.checks(rows)[[3, 0]].tolist()
-    assert len(THREE.checks(np.zeros(0, np.int64))) == 0
+    assert row_checks(THREE, np.array([3, 0])).tolist() == row_checks(THREE, rows)[[3, 0]].tolist()
+    assert len(row_checks(THREE, np.zeros(0, np.int64))) == 0
 
 
 @pytest.mark.parametrize("column", ["row_id", "user", "item", "time", "known_at", "label", "period", "happened"])

@@ -1,20 +1,19 @@
 """Rows that a blend remembers from period to period: by id, and with a check that tells its own log from another.
 
 An array `X.rows` of a blend's state holds row ids; arrays `X.*` of the same length belong to those rows. Each such
-group carries `X.checks`, hashes of who, what and when. A row that is gone from the log, be it by
+group carries `X.checks`, hashes of who, what and when (data/row_checks.py). A row that is gone from the log, be it by
 a rule of retention or by an erasure, is dropped from all arrays of its group; a row whose id means something else
 now shows that the log is another one.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import polars as pl
 
+from regraft.data.row_checks import row_checks
 from regraft.data.stream import Stream
 from regraft.errors import ModelError
 from regraft.lm.blend import Blend
@@ -25,7 +24,7 @@ ROWS, CHECKS = ".rows", ".checks"
 def signed(blend: Blend, past: Stream) -> Blend:
     """The blend with a check beside every row id that it remembers."""
     checks = {
-        group + CHECKS: _checks(past, past.positions(blend.state[group + ROWS])) for group in _groups(blend.state)
+        group + CHECKS: row_checks(past, past.positions(blend.state[group + ROWS])) for group in _groups(blend.state)
     }
     return blend.with_state(**checks)
 
@@ -41,7 +40,7 @@ def drop_gone(blend: Blend, past: Stream, notes: list[str]) -> Blend:
         at = past.positions(ids)
         here = at >= 0
         checks = blend.state.get(group + CHECKS)
-        wrong = 0 if checks is None else int((checks[here] != _checks(past, at[here])).sum())
+        wrong = 0 if checks is None else int((checks[here] != row_checks(past, at[here])).sum())
         if wrong:
             raise _foreign(past, f"{wrong:,} of {len(ids):,} rows that it remembers are other rows there")
         left.update(ids[here].tolist())
@@ -57,29 +56,6 @@ def drop_gone(blend: Blend, past: Stream, notes: list[str]) -> Blend:
         f"{len(gone):,} of {len(gone) + len(left):,} remembered rows are gone from the log: goes on without them"
     )
     return replace(blend, state=state)
-
-
-def _checks(past: Stream, rows: np.ndarray) -> np.ndarray:
-    """int64 per row number; a row is hashed once for all views of a log."""
-    columns = past.user, past.item, past.time
-    key = ("checks", *(column.ctypes.data for column in columns))
-    kept, _ = past.shared.get(key, (np.zeros(0, dtype=np.int64), None))  # 0: not hashed yet
-    if len(kept) < len(past.time):
-        kept = np.pad(kept, (0, len(past.time) - len(kept)))
-        past.shared[key] = kept, columns  # as long as they live, no other log can lie at their addresses
-    new = rows[kept[rows] == 0]
-    kept[new] = _hashed(
-        past.user_ids.gather(past.user[new]), past.items["item_id"].gather(past.item[new]), past.time[new]
-    )
-    return kept[rows]
-
-
-def _hashed(users: pl.Series, items: pl.Series, times: np.ndarray) -> np.ndarray:
-    digests = (
-        hashlib.blake2b(f"{user}\0{item}\0{time}".encode(), digest_size=8).digest()
-        for user, item, time in zip(users, items, times.tolist(), strict=True)
-    )
-    return np.frombuffer(b"".join(digests), dtype=np.int64)
 
 
 def _groups(state: Mapping[str, np.ndarray]) -> list[str]:
