@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ import yaml
 
 from cli.conftest import written
 from cli.door import Heard, regraft
+from regraft.arena.starter import Draft, fewer_epochs
+from regraft.data.ingest import ingest
+from regraft.setup.config import ArenaConfig
 
 JAPANESE = "助言："  # "Advice:"
 
@@ -66,6 +70,19 @@ def test_init_writes_a_configuration_that_runs_and_says_why(begun: tuple[Heard, 
     assert text.count("#") > 8
     shown = regraft("prompt", "preview", "-c", "arena.yaml", at=begun[1])
     assert shown.code == 0, shown.err
+
+
+def test_init_gives_a_base_model_as_many_epochs_as_the_time_allows(begun: tuple[Heard, Path], tmp_path: Path) -> None:
+    assert fewer_epochs(build=600.0, epochs=3, seconds=900.0) == 1
+    assert fewer_epochs(build=400.0, epochs=3, seconds=900.0) == 2
+    assert fewer_epochs(build=9000.0, epochs=3, seconds=900.0) == 1
+    assert fewer_epochs(build=300.0, epochs=3, seconds=900.0) is None
+    assert fewer_epochs(build=9000.0, epochs=1, seconds=900.0) is None
+    log = begun[1] / "log" / "interactions.parquet"
+    draft = Draft.of(tmp_path / "arena.yaml", ingest(log), log)
+    for epochs, nano in ((None, {}), (2, {"epochs": 2})):
+        replace(draft, epochs=epochs).write(1.0)
+        assert ArenaConfig.read(tmp_path / "arena.yaml").base.nano == nano
 
 
 def test_init_does_not_overwrite_a_configuration(begun: tuple[Heard, Path]) -> None:

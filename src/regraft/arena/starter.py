@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -30,6 +30,7 @@ from regraft.setup.config import ArenaConfig
 
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 LEAST_ROWS = 300  # examples per period below which a smaller share tells nothing
+BUILD_SHARE = 1 / 3  # of the time: building the base model takes no more, or is given fewer epochs
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def start(
 ) -> Started:  # fmt: skip
     """Writes `out` for the log at `path`, with the largest share of the users that runs in about `seconds`.
 
-    `tell` is called with each long step in words, before it begins.
+    A base model that must be built first gets fewer epochs where they would take most of that time. `tell` is called
+    with each long step in words, before it begins.
     """
     output(out, log_files(path, reader, mapping), force, mark="")  # a configuration is edited: none is thrown away
     began = perf_counter()
@@ -67,13 +69,23 @@ def start(
     measured, paces = throughput(arena), Paces(arena)
     tell("Working out facts about item texts, and counting what a run would read")
     plan = plan_run(arena, opening, measured, paces=paces)
+    if measured and measured.nano and (epochs := fewer_epochs(plan.build, measured.nano.epochs, seconds)):
+        draft, less = replace(draft, epochs=epochs), epochs / measured.nano.epochs
+        measured = replace(measured, nano=measured.nano.model_copy(update={"epochs": epochs}))
+        plan = replace(plan, build=plan.build * less, build_tokens=round(plan.build_tokens * less))
     share = _share(plan, seconds, len(stream) / stream.n_periods)
+    draft.write(share)
     if share < 1.0:
-        draft.write(share)
         # Reading costs the same: the machine is not measured again.
         part = Arena(ArenaConfig.read(out), folder, of_share(stream, share, config.data.seed))
         plan = plan_run(part, opening, measured, paces=paces)
     return Started(tuple(_told(found, out, share, seconds, plan)), plan, folder)
+
+
+def fewer_epochs(build: float, epochs: int, seconds: float) -> int | None:
+    """Epochs of a base model whose build would take more than its share of the time; None where it does not."""
+    longest = BUILD_SHARE * seconds
+    return max(1, int(epochs * longest / build)) if build > longest and epochs > 1 else None
 
 
 def _share(plan: Plan, seconds: float, rows: float) -> float:
@@ -147,6 +159,7 @@ class Draft:
     contenders: list[Proposed]
     reader: str | None
     limits: Mapping[str, float]
+    epochs: int | None = None  # of the base model; None: as many as usual
 
     @classmethod
     def of(
@@ -170,6 +183,15 @@ def _contenders(proposed: list[Proposed]) -> list[str]:
         lines += [f"  # {one.why}"] if one.why else []
         lines.append(f"  {comment}- {one.given if isinstance(one.given, str) else _flow(one.given)}")
     return lines
+
+
+def _base(epochs: int | None) -> list[str]:
+    if epochs is None:
+        return ["base: {path: null, dtype: fp32, device: cpu}"]
+    return [
+        "# fewer epochs than its usual ones: on this machine they would take most of the time of a run",
+        f"base: {{path: null, dtype: fp32, device: cpu, nano: {{epochs: {epochs}}}}}",
+    ]
 
 
 def _flow(given: Mapping[str, Any]) -> str:
@@ -203,7 +225,7 @@ def _yaml(draft: Draft, share: float) -> str:
             *(f"  # {one.rows:,} rows are set aside: {one.meaning}" for one in found.set_aside),
             "",
             "# null: a small model is built from the warm-up rows. Or the directory of any Hugging Face causal LM.",
-            "base: {path: null, dtype: fp32, device: cpu}",
+            *_base(draft.epochs),
             "# what the model reads; look at it with: regraft prompt preview -c " + out.name,
             f"template: {template}",
             "# what is known of earlier events: fresh (all before the event), delayed 24h, frozen (before the period)",
