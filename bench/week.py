@@ -200,8 +200,15 @@ def _let_go(story: Story, server: Server) -> None:
     first = last - timedelta(days=len(story.days))
     path = Path(story.site) / "regraft.yaml"
     policy = {"rows": {"keep": f"{len(story.days)}d"}, "versions": {"keep": "2d"}}
-    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"retention": policy}))
-    said = story.regraft("retention", "apply", story.site, "--as-of", f"{last:%Y-%m-%d}", "--json")
+    options = yaml.safe_load(path.read_text()) | {"retention": policy}
+    path.write_text(yaml.safe_dump(options))
+    apply = ("retention", "apply", story.site, "--as-of", f"{last:%Y-%m-%d}", "--json")
+    if story.challengers != "[]":
+        story.regraft(*apply, code=2)
+        story.tell("Rows that are too old cannot leave while a model stands on a base that was built from them.")
+        path.write_text(yaml.safe_dump(options | {"challengers": []}))
+        story.tell("  The nano model is taken out of the contest; then they can.")
+    said = story.regraft(*apply)
     gone = ", ".join(counted(one["count"], one["unit"]) for one in json.loads(said) if one["count"])
     days = {path.parent.name for path in (Path(story.site) / "data").glob("2*/*.parquet")}
     assert days and all(day >= f"{first:%Y-%m-%d}" for day in days), days
