@@ -38,19 +38,23 @@ def in_words(error: BaseException, words: Sequence[str]) -> RegraftError | None:
     if isinstance(error, RegraftError):
         return error
     if isinstance(error, ImportError):
-        return RegraftError(where, f"needs something that is not installed: {error}", "", "See what is: regraft doctor")
+        return RegraftError(
+            "{where}", "needs something that is not installed: {reason}", "", "See what is: regraft doctor",
+            where=where, reason=error,
+        )  # fmt: skip
     if isinstance(error, MemoryError):
         return RegraftError(
-            where, "ran out of memory", "a log and batches that fit",
-            "Ask for fewer users and items; in a YAML, data.share and fit.batch_tokens take less",
+            "{where}", "ran out of memory", "a log and batches that fit",
+            "Ask for fewer users and items; in a YAML, data.share and fit.batch_tokens take less", where=where,
         )  # fmt: skip
     if isinstance(error, UnicodeError):
         return RegraftError(
-            where, f"met text that cannot be read: {error}", "files in UTF-8", "Convert the file to UTF-8"
-        )
+            "{where}", "met text that cannot be read: {reason}", "files in UTF-8", "Convert the file to UTF-8",
+            where=where, reason=error,
+        )  # fmt: skip
     if isinstance(error, OSError):
         # Libraries that write files themselves (Polars) put the name into the text only.
-        return RegraftError(str(error.filename or where), error.strerror or str(error))
+        return RegraftError("{where}", "{reason}", where=error.filename or where, reason=error.strerror or error)
     return _setting(error, where)
 
 
@@ -75,11 +79,10 @@ def _setting(error: BaseException, where: str) -> RegraftError | None:
 
 
 def _fault(error: BaseException, words: Sequence[str]) -> RegraftError:
-    lines = str(error).strip().splitlines()
+    what = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
     again = shlex.join(["regraft", "--debug", *(word for word in words if word != "--debug")])
     return RegraftError(
-        command_of(words),
-        f"ended with {type(error).__name__}" + (f": {lines[0]}" if lines else ""),
-        "no such error: this is a fault of regraft, not yours",
-        f"Please report it with version {__version__} and the traceback of: {again}",
-    )
+        "{command}", "ended with {what}", "no such error: this is a fault of regraft, not yours",
+        "Please report it with version {version} and the traceback of: {again}",
+        command=command_of(words), what=what, version=__version__, again=again,
+    )  # fmt: skip

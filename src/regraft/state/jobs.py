@@ -47,7 +47,7 @@ def found(connection: Connection, number: int) -> Job:
     """The job of this number; StateError where there is none."""
     row = connection.execute(select(jobs).where(jobs.c.id == number)).first()
     if row is None:
-        raise StateError(f"job {number}", "does not exist", "a number that the page of updates shows")
+        raise StateError("job {number}", "does not exist", "a number that the page of updates shows", number=number)
     return _job(row)
 
 

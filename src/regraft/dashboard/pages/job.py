@@ -17,7 +17,9 @@ from regraft.state.database import transaction
 
 def content(site: Site, view: View, words: DashboardWords, now: Standing, number: str) -> dict[str, Any]:
     if not number.isdecimal():
-        raise StateError(f"job '{number[:40]}'", "does not exist", "a number that the page of updates shows")
+        raise StateError(
+            "job '{number}'", "does not exist", "a number that the page of updates shows", number=number[:40]
+        )
     with transaction(site.engine) as connection:
         job = jobs.found(connection, int(number))
     gone = worker.gone(job)
