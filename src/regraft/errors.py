@@ -11,6 +11,9 @@ from typing import Any, Self
 from regraft.said import Said, as_kept, as_said
 
 
+ERROR_FILE = "REGRAFT_ERROR_FILE"  # names a file that takes, as JSON, the parts of the error that a command ends with
+
+
 class RegraftError(Exception):
     """Base of every error that a user can act on.
 

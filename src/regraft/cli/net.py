@@ -6,27 +6,37 @@ regraft: it says so, names the command and exits 70. With `--debug`, or REGRAFT_
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from regraft import __version__
-from regraft.errors import MissingExtraError, RegraftError
+from regraft.cli.show import say
+from regraft.errors import ERROR_FILE, MissingExtraError, RegraftError
 from regraft.extras import extra_of
 
 COULD_NOT, FAULT = 2, 70
 DEBUG = "REGRAFT_DEBUG"
 
 
-def caught(error: BaseException, words: Sequence[str]) -> tuple[str, int]:
-    """(message, exit code) of an error that a command with these words ended with."""
+def caught(error: BaseException, words: Sequence[str]) -> tuple[RegraftError, int]:
+    """(the error in our words, exit code) of an error that a command with these words ended with."""
     if "--debug" in words or os.environ.get(DEBUG, "0") not in ("", "0"):
         traceback.print_exception(error, file=sys.stderr)
     if known := in_words(error, words):
-        return str(known), COULD_NOT
-    return str(_fault(error, words)), FAULT
+        return known, COULD_NOT
+    return _fault(error, words), FAULT
+
+
+def say_error(error: RegraftError) -> None:
+    """The message on standard error; the parts for whoever started the command and asked for them (a job)."""
+    say(str(error), error=True)
+    if path := os.environ.get(ERROR_FILE):
+        Path(path).write_text(json.dumps(error.parts, ensure_ascii=False), encoding="utf-8")
 
 
 def in_words(error: BaseException, words: Sequence[str]) -> RegraftError | None:

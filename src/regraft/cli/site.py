@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regraft.cli.net import say_error
 from regraft.cli.options import AsJson, Folder, Wait, columns, pairs, seconds_of
 from regraft.cli.show import command, say, say_json, show, tell
 from regraft.counted import counted
@@ -120,7 +121,7 @@ def update(
         else:
             outcomes = [updates.update(site, date, tell, accept)]
     except DataError as error:
-        say(str(error), error=True)
+        say_error(error)
         raise typer.Exit(DATA_PROBLEM) from error
     for outcome in outcomes:
         _show(outcome, as_json)

@@ -103,10 +103,10 @@ def _like(folder: Path) -> str:
     """What may have been meant."""
     parent = folder.parent
     if not parent.is_dir():
-        return f" (there is no folder '{parent}' either)" if parent != Path(".") else ""
+        return Said(" (there is no folder '{parent}' either)", parent=parent) if parent != Path(".") else ""
     names = [entry.name for entry in parent.iterdir() if entry.is_dir()]
     close = difflib.get_close_matches(folder.name, names, 1)
-    return f" (was '{parent / close[0]}' meant?)" if close else ""
+    return Said(" (was '{close}' meant?)", close=parent / close[0]) if close else ""
 
 
 def _read(path: str | Path, name: str, local: bool) -> dict[str, Any] | None:

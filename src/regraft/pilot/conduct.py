@@ -136,7 +136,7 @@ def _changing(site: Site) -> Iterator[Connection]:
 def _champion(connection: Connection, site: Site) -> Version:
     alias = versions.alias(connection, "champion")
     if alias is None:
-        raise versions.none_yet(f"site '{site.folder}'")
+        raise versions.none_yet(site.folder)
     return versions.version(connection, alias.version)
 
 

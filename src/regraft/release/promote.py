@@ -69,7 +69,7 @@ def _demand_fit(
 ) -> None:  # fmt: skip
     cuts = site.cuts(connection)
     if cuts is None:
-        raise versions.none_yet(f"site '{site.folder}'")
+        raise versions.none_yet(site.folder)
     if before and before.version == version.name:
         raise StateError(
             "alias '{alias}'", "points to {version} already: nothing would change", "another version",

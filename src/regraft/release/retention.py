@@ -117,7 +117,8 @@ def _demand_no_base_of_rows(site: Site) -> None:
     if site.options.base.path is None and any(one.kind == "strategy" for one in site.options.contenders):
         raise ConfigError(
             "retention.rows", "would let go of rows that the base model was built from",
-            "a base model that has not seen the rows of the site", "Name one in regraft.yaml with base: {path: ...}",
+            "a base model that has not seen the rows of the site", "Name one in regraft.yaml with base: {code}",
+            code="{path: ...}",
         )  # fmt: skip
 
 

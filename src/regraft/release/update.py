@@ -244,7 +244,7 @@ def _service(connection: Connection, site: Site) -> tuple[Cuts, Version]:
     """The site's cuts and the version in service."""
     cuts, champion = site.cuts(connection), versions.alias(connection, "champion")
     if cuts is None or champion is None:
-        raise versions.none_yet(f"site '{site.folder}'")
+        raise versions.none_yet(site.folder)
     return cuts, versions.version(connection, champion.version)
 
 

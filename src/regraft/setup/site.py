@@ -113,7 +113,7 @@ class Site:
     def closed_cuts(self, connection: Connection) -> Cuts:
         """As `cuts`; StateError before the first close."""
         if (found := self.cuts(connection)) is None:
-            raise none_yet(f"site '{self.folder}'")
+            raise none_yet(self.folder)
         return found
 
     def stream(

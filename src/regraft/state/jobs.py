@@ -17,7 +17,7 @@ WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 
 @dataclass(frozen=True)
 class Job:
-    """`arguments` is the command line that the job runs; `progress` its last lines, exit code and process."""
+    """`arguments` is the command line that the job runs; `progress` its last lines, exit code, process and error."""
 
     id: int
     kind: str

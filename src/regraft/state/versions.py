@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -43,9 +44,10 @@ class Alias:
     epoch: int
 
 
-def none_yet(site: str = "site") -> StateError:
-    """The error of a site that has closed nothing, so that it has no version; `site` says which."""
-    return StateError(site, "has no version yet", "a site made by regraft init")
+def none_yet(site: Path | None = None) -> StateError:
+    """The error of a site that has closed nothing, so that it has no version; `site` is its folder."""
+    where = Said("site '{site}'", site=site) if site else Said("site")
+    return StateError(where, "has no version yet", "a site made by regraft init")
 
 
 def next_number(connection: Connection) -> int:
