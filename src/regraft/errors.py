@@ -10,7 +10,6 @@ from typing import Any, Self
 
 from regraft.said import Said, as_kept, as_said
 
-
 ERROR_FILE = "REGRAFT_ERROR_FILE"  # names a file that takes, as JSON, the parts of the error that a command ends with
 
 

@@ -12,6 +12,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from regraft import __version__
@@ -36,7 +37,10 @@ def say_error(error: RegraftError) -> None:
     """The message on standard error; the parts for whoever started the command and asked for them (a job)."""
     say(str(error), error=True)
     if path := os.environ.get(ERROR_FILE):
-        Path(path).write_text(json.dumps(error.parts, ensure_ascii=False), encoding="utf-8")
+        from regraft.files import write_text
+
+        with suppress(RegraftError):  # the message is said
+            write_text(Path(path), json.dumps(error.parts, ensure_ascii=False))
 
 
 def in_words(error: BaseException, words: Sequence[str]) -> RegraftError | None:

@@ -36,7 +36,8 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
     ]  # fmt: skip
     return {
         "versions": rows, "aliases": aliases, "n_versions": total, "n_entries": len(entries),
-        "entries": [_entry(entry, words) for entry in entries[::-1][:MOST]], "head": entries[-1].hash if entries else "",
+        "entries": [_entry(entry, words) for entry in entries[::-1][:MOST]],
+        "head": entries[-1].hash if entries else "",
     }  # fmt: skip
 
 
