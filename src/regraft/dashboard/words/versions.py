@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 WORDS = {
-    "aliases title": ("In service", "公開中"),
+    "aliases title": ("In service", "現在の役割"),
     "versions title": ("Versions", "バージョン一覧"),
     "versions note": ("{n} in all, the newest first. “Saw nothing from”: no row known on or after that day.", "全 {n} 件、新しい順。「学習範囲」の日以降のデータは見ていません。"),
     "contender": ("Contender", "候補"),
