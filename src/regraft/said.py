@@ -10,7 +10,7 @@ from typing import Any
 class Said(str):
     """An English sentence, filled in. `template` has bare places, `values` what stands in them, as it is written.
 
-    A value may be a sentence itself.
+    A value may be a sentence itself. What is written in braces of its own, such as code, is a value too.
 
     >>> said = Said("{share:.1%} of {n:,} rows", share=0.25, n=1204)
     >>> said, said.template, said.values
@@ -33,13 +33,25 @@ class Said(str):
     @property
     def parts(self) -> list[Any]:
         """[template, values] as JSON can hold them."""
-        return [self.template, {name: v.parts if isinstance(v, Said) else v for name, v in self.values.items()}]
+        return [self.template, {name: as_kept(value) for name, value in self.values.items()}]
 
     @classmethod
     def of(cls, parts: list[Any]) -> Said:
-        """From `parts`."""
+        """From `parts`. ValueError where the template has anything but bare places: it may come from elsewhere."""
         template, values = parts
-        return cls(template, **{name: cls.of(v) if isinstance(v, list) else v for name, v in values.items()})
+        if re.search(r"[{}]", re.sub(r"{\w+}", "", template)):
+            raise ValueError(f"no template of bare places: {template!r}")
+        return cls(template, **{name: as_said(value) for name, value in values.items()})
+
+
+def as_kept(text: str) -> Any:
+    """A text as JSON can hold it: a sentence by its parts."""
+    return text.parts if isinstance(text, Said) else text
+
+
+def as_said(kept: Any) -> str:
+    """What `as_kept` gave."""
+    return Said.of(kept) if isinstance(kept, list) else str(kept)
 
 
 def bare(template: str) -> str:

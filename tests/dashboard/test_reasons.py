@@ -31,8 +31,9 @@ def calls() -> Iterator[tuple[ast.Module, str, ast.Call]]:
     """Every call in the code of the gate, with its file and the name of what is called."""
     for path in sorted((SOURCE / "release").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
+        raised = {part for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
+            if isinstance(node, ast.Call) and node not in raised:  # errors: test_sentences.py
                 yield tree, getattr(node.func, "id", getattr(node.func, "attr", "")), node
 
 
@@ -75,17 +76,19 @@ def test_every_group_of_users_has_a_name() -> None:
 
 def test_a_sentence_in_a_sentence_is_told_in_japanese_too() -> None:
     said = Said("{n:,} rows; {why}", n=1204, why=FEW)
-    assert DashboardWords("ja").reason(said) == "1,204 行。比較できる過去の日が 3 日分しかありません"
-    assert DashboardWords("en").reason(said) == "1,204 rows; 3 earlier days are too few to compare with"
+    assert DashboardWords("ja").sentence(said) == "1,204 行。比較できる過去の日が 3 日分しかありません"
+    assert DashboardWords("en").sentence(said) == "1,204 rows; 3 earlier days are too few to compare with"
 
 
 def test_what_another_check_says_is_told_as_it_is_and_so_is_what_stands_beside_it() -> None:
     words = DashboardWords("ja")
     assert (
-        words.reason("the moon is full") == words.reason(Said("the {what} is full", what="moon")) == "the moon is full"
+        words.sentence("the moon is full")
+        == words.sentence(Said("the {what} is full", what="moon"))
+        == "the moon is full"
     )
     said = Said("beside the days approved, {first} to {last}: {said}", first="a", last="b", said="the moon is full")
-    assert words.reason(said) == "承認済みの日（a から b）との比較：the moon is full"
+    assert words.sentence(said) == "承認済みの日（a から b）との比較：the moon is full"
 
 
 def ended(board: Board, state: str, *findings: Finding) -> None:

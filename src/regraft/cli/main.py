@@ -35,7 +35,7 @@ from regraft.cli import (
     studio,
     tune,
 )
-from regraft.cli.net import COULD_NOT, caught
+from regraft.cli.net import COULD_NOT, caught, say_error
 from regraft.cli.show import say
 
 STOPPED = 130
@@ -136,8 +136,8 @@ def _run() -> int:
             return _stopped()
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except BaseException as error:  # panics of libraries written in Rust are no Exception
-        message, code = caught(error, sys.argv[1:])
-        say(message, error=True)
+        known, code = caught(error, sys.argv[1:])
+        say_error(known)
         return code
     return 0
 

@@ -6,27 +6,41 @@ regraft: it says so, names the command and exits 70. With `--debug`, or REGRAFT_
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from regraft import __version__
-from regraft.errors import MissingExtraError, RegraftError
+from regraft.cli.show import say
+from regraft.errors import ERROR_FILE, MissingExtraError, RegraftError
 from regraft.extras import extra_of
 
 COULD_NOT, FAULT = 2, 70
 DEBUG = "REGRAFT_DEBUG"
 
 
-def caught(error: BaseException, words: Sequence[str]) -> tuple[str, int]:
-    """(message, exit code) of an error that a command with these words ended with."""
+def caught(error: BaseException, words: Sequence[str]) -> tuple[RegraftError, int]:
+    """(the error in our words, exit code) of an error that a command with these words ended with."""
     if "--debug" in words or os.environ.get(DEBUG, "0") not in ("", "0"):
         traceback.print_exception(error, file=sys.stderr)
     if known := in_words(error, words):
-        return str(known), COULD_NOT
-    return str(_fault(error, words)), FAULT
+        return known, COULD_NOT
+    return _fault(error, words), FAULT
+
+
+def say_error(error: RegraftError) -> None:
+    """The message on standard error; the parts for whoever started the command and asked for them (a job)."""
+    say(str(error), error=True)
+    if path := os.environ.get(ERROR_FILE):
+        from regraft.files import write_text
+
+        with suppress(RegraftError):  # the message is said
+            write_text(Path(path), json.dumps(error.parts, ensure_ascii=False))
 
 
 def in_words(error: BaseException, words: Sequence[str]) -> RegraftError | None:
@@ -38,19 +52,23 @@ def in_words(error: BaseException, words: Sequence[str]) -> RegraftError | None:
     if isinstance(error, RegraftError):
         return error
     if isinstance(error, ImportError):
-        return RegraftError(where, f"needs something that is not installed: {error}", "", "See what is: regraft doctor")
+        return RegraftError(
+            "{where}", "needs something that is not installed: {reason}", "", "See what is: regraft doctor",
+            where=where, reason=error,
+        )  # fmt: skip
     if isinstance(error, MemoryError):
         return RegraftError(
-            where, "ran out of memory", "a log and batches that fit",
-            "Ask for fewer users and items; in a YAML, data.share and fit.batch_tokens take less",
+            "{where}", "ran out of memory", "a log and batches that fit",
+            "Ask for fewer users and items; in a YAML, data.share and fit.batch_tokens take less", where=where,
         )  # fmt: skip
     if isinstance(error, UnicodeError):
         return RegraftError(
-            where, f"met text that cannot be read: {error}", "files in UTF-8", "Convert the file to UTF-8"
-        )
+            "{where}", "met text that cannot be read: {reason}", "files in UTF-8", "Convert the file to UTF-8",
+            where=where, reason=error,
+        )  # fmt: skip
     if isinstance(error, OSError):
         # Libraries that write files themselves (Polars) put the name into the text only.
-        return RegraftError(str(error.filename or where), error.strerror or str(error))
+        return RegraftError("{where}", "{reason}", where=error.filename or where, reason=error.strerror or error)
     return _setting(error, where)
 
 
@@ -75,11 +93,10 @@ def _setting(error: BaseException, where: str) -> RegraftError | None:
 
 
 def _fault(error: BaseException, words: Sequence[str]) -> RegraftError:
-    lines = str(error).strip().splitlines()
+    what = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
     again = shlex.join(["regraft", "--debug", *(word for word in words if word != "--debug")])
     return RegraftError(
-        command_of(words),
-        f"ended with {type(error).__name__}" + (f": {lines[0]}" if lines else ""),
-        "no such error: this is a fault of regraft, not yours",
-        f"Please report it with version {__version__} and the traceback of: {again}",
-    )
+        "{command}", "ended with {what}", "no such error: this is a fault of regraft, not yours",
+        "Please report it with version {version} and the traceback of: {again}",
+        command=command_of(words), what=what, version=__version__, again=again,
+    )  # fmt: skip

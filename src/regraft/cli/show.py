@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 PIPE = 160  # columns of a table that does not go to a terminal
+TITLE = 18  # columns of the name of a fact
 Row = Mapping[str, object]
 
 
@@ -91,6 +92,35 @@ def text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return str(value)
+
+
+def facts(found: Mapping[str, Any]) -> Iterator[str]:
+    """A line per fact, several for a list; behind them the groups of settings as YAML, one setting a line."""
+    import yaml
+
+    groups = {key: value for key, value in found.items() if isinstance(value, dict) and value}
+    for key, value in found.items():
+        if key not in groups:
+            first, *others = _listed(value) or ["-"]
+            yield f"{_title(key):<{TITLE}}{first}"
+            yield from (f"{'':<{TITLE}}{line}" for line in others)
+    for key, group in groups.items():
+        yield _title(key)
+        written = yaml.safe_dump(group, allow_unicode=True, sort_keys=False, width=sys.maxsize)
+        yield from (f"  {line}" for line in written.splitlines())
+
+
+def _listed(value: Any) -> list[str]:
+    """The lines of a fact: one, those of a list of texts or of facts, all numbers of a list in one."""
+    if not isinstance(value, list):
+        return [str(value)]
+    if all(isinstance(one, int) for one in value):
+        return [", ".join(map(str, value))] if value else []
+    return [", ".join(f"{k} {v}" for k, v in one.items()) if isinstance(one, dict) else str(one) for one in value]
+
+
+def _title(key: str) -> str:
+    return key.replace("_", " ")
 
 
 def size(n_bytes: float) -> str:

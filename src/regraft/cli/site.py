@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from regraft.cli.net import say_error
 from regraft.cli.options import AsJson, Folder, Wait, columns, pairs, seconds_of
-from regraft.cli.show import command, say, say_json, show, tell
+from regraft.cli.show import command, facts, say, say_json, show, tell
 from regraft.counted import counted
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def update(
         else:
             outcomes = [updates.update(site, date, tell, accept)]
     except DataError as error:
-        say(str(error), error=True)
+        say_error(error)
         raise typer.Exit(DATA_PROBLEM) from error
     for outcome in outcomes:
         _show(outcome, as_json)
@@ -216,11 +217,8 @@ def why(
     if as_json:
         say_json(found)
         return
-    for key, value in found.items():
-        lines = value if isinstance(value, list) else [value]
-        say(f"{key.replace('_', ' '):<18}{lines[0] if lines else '-'}")
-        for line in lines[1:]:
-            say(f"{'':<18}{line}")
+    for line in facts(found):
+        say(line)
 
 
 def _open(folder: Path) -> Site:

@@ -33,7 +33,10 @@ class Action:
         """The words behind `regraft`; ConfigError for a value that cannot be meant."""
         for field, pattern in self.fields.items():
             if not pattern.fullmatch(values.get(field, "")):
-                raise ConfigError(f"action '{self.name}'", f"has no such {field}", f"a {field} as the page shows it")
+                raise ConfigError(
+                    "action '{name}'", "has no such {field}", "a {field} as the page shows it",
+                    name=self.name, field=field,
+                )  # fmt: skip
         return tuple(str(site) if word == "SITE" else word.format_map(values) for word in self.words)
 
 
@@ -61,5 +64,5 @@ ACTIONS = {
 def action(name: str) -> Action:
     """The action of this name; ConfigError where there is none."""
     if name not in ACTIONS:
-        raise ConfigError(f"action '{name}'", "does not exist", "one of " + ", ".join(ACTIONS))
+        raise ConfigError("action '{name}'", "does not exist", "one of {names}", name=name, names=", ".join(ACTIONS))
     return ACTIONS[name]

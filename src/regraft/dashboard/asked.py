@@ -24,7 +24,7 @@ def report(site: Site, name: str) -> Path:
     """A page of the site's folder of reports; ResultsError for anything else."""
     path = site.reports / name
     if path.suffix != ".html" or not inside(path, site.reports) or not path.is_file():
-        raise ResultsError(f"report '{name}'", "is not there", "one that the page Arena lists")
+        raise ResultsError("report '{name}'", "is not there", "one that the page Arena lists", name=name)
     return path
 
 

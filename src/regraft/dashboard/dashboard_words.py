@@ -8,15 +8,17 @@ from regraft.dashboard.words import (
     actions,
     cost,
     data,
+    errors,
+    findings,
     frame,
     long_term,
     overview,
     pilot,
     prompts,
+    reasons,
     updates,
     versions,
 )
-from regraft.dashboard.words.reasons import JAPANESE
 from regraft.metrics.measures import BY_NAME
 from regraft.pilot.words import closed_up
 from regraft.report.by_day import plain
@@ -36,9 +38,13 @@ PERCENT = frozenset({"funnel", "staying", *(name for name, one in BY_NAME.items(
 COUNTED = ("lists", "people", "rows", "items", "yes or no", "money", "bytes")  # units of what has no interval
 COUNTS = frozenset({"update_seconds", *(name for name, one in BY_NAME.items() if one.unit in COUNTED)})
 DIFFERENCES = frozenset(name for name, one in BY_NAME.items() if one.unit == "AUC")  # of two versions
+STATES = ("state", "decision")  # facts of the ledger whose values are words
 
 FILES = (frame, overview, updates, actions, versions, data, long_term, cost, prompts, pilot)
 WORDS: dict[str, tuple[str, str]] = {key: said for file in FILES for key, said in file.WORDS.items()}
+
+
+JAPANESE = {**reasons.JAPANESE, **findings.JAPANESE, **errors.JAPANESE}
 
 
 class DashboardWords(Words):
@@ -81,11 +87,18 @@ class DashboardWords(Words):
         """The kind of an entry of the ledger in words."""
         return self(f"entry {kind}") if f"entry {kind}" in WORDS else kind
 
-    def reason(self, said: str) -> str:
-        """What a check of the gate said; in English where it is no sentence of ours, or of a run of an old version."""
-        if self.lang == "en" or not isinstance(said, Said) or said.template not in JAPANESE:
+    def fact(self, key: str, value: object) -> str:
+        """A fact of an entry of the ledger: its key in words, and its value, a state or a decision in words as well."""
+        told = self.said(str(value)) if key in STATES and self.lang != "en" else value
+        return self("fact", name=self(f"about {key}") if self.has(f"about {key}") else key, value=told)
+
+    def sentence(self, said: str) -> str:
+        """What a check, a finding or an error said; in English where it is no sentence of ours, or an old one."""
+        template, values = (said.template, said.values) if isinstance(said, Said) else (said, {})
+        if self.lang == "en" or template not in JAPANESE:
             return said
-        return closed_up(JAPANESE[said.template].format(**{k: self.reason(v) for k, v in said.values.items()}))
+        inner = {name: self.sentence(v) if isinstance(v, Said) else v for name, v in values.items()}
+        return closed_up(JAPANESE[template].format(**inner))
 
     def value(self, value: float | None, percent: bool = False, measure: str = "") -> str:
         """3.21 %, 0.712 or 12,345, +0.0012 of a measure that is a difference; a dash where there is no number."""

@@ -38,4 +38,4 @@ def news(connection: Connection, words: DashboardWords, last: str) -> list[str]:
 def _reason(details: str, words: DashboardWords) -> str:
     """What the gate said first."""
     findings = findings_in(json.loads(details))
-    return f"{findings[0].check}: {words.reason(findings[0].reason)}" if findings else "–"
+    return f"{findings[0].check}: {words.sentence(findings[0].reason)}" if findings else "–"

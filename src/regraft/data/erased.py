@@ -15,6 +15,7 @@ from regraft.data.pseudonyms import key_file
 from regraft.errors import ConfigError
 from regraft.files import alone, durable, write_text
 from regraft.output_paths import inside
+from regraft.said import Said
 
 VARIABLE = "REGRAFT_ERASED_FILE"
 
@@ -38,14 +39,17 @@ def erased_file() -> Path:
 def erased(site: Path) -> dict[str, Erased]:
     """By uid, everybody on the list; ConfigError where it lies inside the site or cannot be read."""
     path = erased_file()
-    where = f"list of the erased '{path}'"
+    where = Said("list of the erased '{path}'", path=path)
     if inside(path, site):
-        raise ConfigError(where, f"lies inside the site '{site}'", "a file outside it", f"Set {VARIABLE} to another")
+        raise ConfigError(
+            where, "lies inside the site '{site}'", "a file outside it", "Set {variable} to another",
+            site=site, variable=VARIABLE,
+        )  # fmt: skip
     try:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return {one["uid"]: Erased(**one) for one in map(json.loads, lines)}
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ConfigError(where, f"cannot be read: {error}", "one JSON line per person") from error
+        raise ConfigError(where, "cannot be read: {reason}", "one JSON line per person", reason=error) from error
 
 
 def add(site: Path, one: Erased) -> None:

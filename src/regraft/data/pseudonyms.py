@@ -17,6 +17,7 @@ from pathlib import Path
 from regraft.errors import ConfigError
 from regraft.files import durable
 from regraft.output_paths import inside
+from regraft.said import Said
 
 VARIABLE = "REGRAFT_KEY_FILE"
 DEFAULT = Path("~/.config/regraft/vault.key")
@@ -49,9 +50,12 @@ def load_key(site: Path, make: bool = False) -> Key:
     Raises ConfigError where it is missing, is no key, or lies inside the site, where every backup would carry it.
     """
     path = key_file()
-    where = f"key file '{path}'"
+    where = Said("key file '{path}'", path=path)
     if inside(path, site):
-        raise ConfigError(where, f"lies inside the site '{site}'", "a file outside it", f"Set {VARIABLE} to another")
+        raise ConfigError(
+            where, "lies inside the site '{site}'", "a file outside it", "Set {variable} to another",
+            site=site, variable=VARIABLE,
+        )  # fmt: skip
     if make and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with durable(path), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -60,13 +64,15 @@ def load_key(site: Path, make: bool = False) -> Key:
         secret = bytes.fromhex(path.read_text().strip())
     except OSError as error:
         raise ConfigError(
-            where, f"cannot be read: {error.strerror}", "the key the site was made with",
-            f"Set {VARIABLE} to the file that holds it",
+            where, "cannot be read: {reason}", "the key the site was made with",
+            "Set {variable} to the file that holds it", reason=error.strerror, variable=VARIABLE,
         ) from error  # fmt: skip
     except ValueError as error:
-        raise ConfigError(where, "is no key", f"{2 * BYTES} hexadecimal digits") from error
+        raise ConfigError(where, "is no key", "{digits} hexadecimal digits", digits=2 * BYTES) from error
     if len(secret) != BYTES:
-        raise ConfigError(where, f"holds {len(secret)} bytes", f"{2 * BYTES} hexadecimal digits")
+        raise ConfigError(
+            where, "holds {bytes} bytes", "{digits} hexadecimal digits", bytes=len(secret), digits=2 * BYTES
+        )
     return Key(secret)
 
 

@@ -164,8 +164,9 @@ def _finished(segment: Path, wait: float) -> Iterator[None]:
             except OSError as error:
                 if time.monotonic() > until:
                     raise DataError(
-                        f"spool segment '{segment}'", "is still being written", "a server that has finished it",
+                        "spool segment '{segment}'", "is still being written", "a server that has finished it",
                         "Stop the server, or start one of this version, and run the same command again",
+                        segment=segment,
                     ) from error  # fmt: skip
                 time.sleep(0.05)
         yield

@@ -18,6 +18,7 @@ import polars as pl
 from regraft.data.interactions import TIME, by_arrival
 from regraft.errors import DataError
 from regraft.files import durable
+from regraft.said import Said
 
 _COLUMNS: dict[str, Any] = {
     "row_id": pl.Int64,  # names the row for ever
@@ -141,9 +142,9 @@ def _read(folder: Path, file: Entry, columns: list[str] | None = None) -> pl.Dat
     try:
         rows = pl.read_parquet(path, columns=columns)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise _damaged(path, f"cannot be read: {str(error).splitlines()[0]}") from error
+        raise _damaged(path, Said("cannot be read: {reason}", reason=str(error).splitlines()[0])) from error
     if len(rows) != file.rows:
-        raise _damaged(path, f"holds {len(rows):,} rows, {file.rows:,} are listed")
+        raise _damaged(path, Said("holds {n:,} rows, {listed:,} are listed", n=len(rows), listed=file.rows))
     return rows if columns is None else rows.select(columns)
 
 
@@ -188,7 +189,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _damaged(path: Path, found: str) -> DataError:
+def _damaged(path: Path, found: Said) -> DataError:
     return DataError(
-        f"data file '{path}'", found, "what was written there", "Restore the file from a backup; it is listed in SQL"
-    )
+        "data file '{path}'", found, "what was written there", "Restore the file from a backup; it is listed in SQL",
+        path=path,
+    )  # fmt: skip

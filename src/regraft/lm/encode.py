@@ -117,20 +117,21 @@ class Encoder:
         if self.apart:
             if self.template.kind != "timeline":
                 raise ModelError(
-                    f"template '{self.template.name}'",
+                    "template '{template}'",
                     "has no targets apart from their history, as adapter.adapt: targets wants them",
-                    "a timeline template, or adapter.adapt: all or top(k)",
+                    "a timeline template, or adapter.adapt: all or top(k)", template=self.template.name,
                 )  # fmt: skip
             p = replace(p, in_line=np.zeros_like(p.in_line))
         blocks = self._timeline(events, p) if self.template.kind == "timeline" else self._single(events, p)
         longest = int(blocks.position.max()) + 1 if len(blocks.position) else 0
         if self.longest and longest > self.longest:
             raise ModelError(
-                f"template '{self.template.name}'",
-                f"a block reaches {longest} positions, the base model has {self.longest}",
-                f"a smaller timeline than W = {self.shape.context}, H = {self.shape.targets}, or fewer item tokens",
+                "template '{template}'", "a block reaches {longest} positions, the base model has {most}",
+                "a smaller timeline than W = {context}, H = {targets}, or fewer item tokens",
                 "Set timeline.context, timeline.targets or item_tokens",
-            )
+                template=self.template.name, longest=longest, most=self.longest, context=self.shape.context,
+                targets=self.shape.targets,
+            )  # fmt: skip
         return blocks
 
     def _timeline(self, events: Events, p: Layout) -> Blocks:

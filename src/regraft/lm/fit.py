@@ -146,11 +146,10 @@ def _one_step(
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, options.clip))
     if not (math.isfinite(total) and math.isfinite(norm)):
         raise ModelError(
-            f"training, step {state.step + 1}",
-            f"the loss is {total:.3g} and the length of its gradient {norm:.3g}",
-            "finite numbers",
-            f"Lower the learning rate (now {state.lr:g}), or compute in fp32 (base.dtype)",
-        )
+            "training, step {step}", "the loss is {loss:.3g} and the length of its gradient {norm:.3g}",
+            "finite numbers", "Lower the learning rate (now {rate:g}), or compute in fp32 (base.dtype)",
+            step=state.step + 1, loss=total, norm=norm, rate=state.lr,
+        )  # fmt: skip
     state.optimizer.step()
     state.train_loss = total if state.step == 0 else 0.98 * state.train_loss + 0.02 * total
 

@@ -46,15 +46,15 @@ def load(
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         said = f"{type(error).__name__} {said}" if isinstance(error, KeyError) else said
         raise ModelError(
-            f"base model '{path}'", f"cannot be loaded: {said}", EXPECTED,
-            f"Look at its own code: {checked.own_code}" if checked.own_code and trust_remote_code else BUILD,
+            "base model '{path}'", "cannot be loaded: {said}", EXPECTED,
+            "Look at its own code: {code}" if checked.own_code and trust_remote_code else BUILD,
+            path=path, said=said, code=checked.own_code,
         ) from error  # fmt: skip
     if lacking := sorted(report["missing_keys"]):
         raise ModelError(
-            f"base model '{path}'",
-            f"lacks {len(lacking)} of its weights, e.g. {lacking[0]}: they would be drawn at random",
-            "a complete model",
-        )
+            "base model '{path}'", "lacks {n} of its weights, e.g. {first}: they would be drawn at random",
+            "a complete model", path=path, n=len(lacking), first=lacking[0],
+        )  # fmt: skip
     notes = [*checked.notes, *_unused(path, report), *_vocabulary(path, model, tokenizer)]
     return Loaded(model, tokenizer, notes)
 
@@ -89,13 +89,15 @@ def _vocabulary(path: str | Path, model: Any, tokenizer: Any) -> list[str]:
     readable = sorted(n for n in beyond if n not in special or n in opening_ids(tokenizer))
     if readable:
         raise ModelError(
-            f"base model '{path}'",
-            f"its tokenizer has {len(tokenizer):,} tokens and its embedding {rows:,} rows: "
-            f"{len(readable)} tokens of a text have none, e.g. {beyond[readable[0]]!r}",
+            "base model '{path}'",
+            "its tokenizer has {tokens:,} tokens and its embedding {rows:,} rows: "
+            "{n} tokens of a text have none, e.g. {first}",
             "a row for every token that a text can become",
-            "Take the tokenizer that belongs to these weights; or call model.resize_token_embeddings"
-            f"({len(tokenizer)}), train the new rows and save model and tokenizer again",
-        )
+            "Take the tokenizer that belongs to these weights; or call model.resize_token_embeddings({length}), "
+            "train the new rows and save model and tokenizer again",
+            path=path, tokens=len(tokenizer), length=len(tokenizer), rows=rows, n=len(readable),
+            first=repr(beyond[readable[0]]),
+        )  # fmt: skip
     if beyond:
         some = beyond[min(beyond)]
         return [

@@ -17,6 +17,7 @@ from huggingface_hub import constants, model_info, try_to_load_from_cache
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
 from regraft.errors import ModelError
+from regraft.said import Said
 
 HUB_SECONDS = 5.0  # until a hub that does not answer counts as unreachable
 ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
@@ -37,7 +38,7 @@ class Checked:
 
 def preflight(path: str | Path, trust_remote_code: bool = False) -> Checked:
     """Raises ModelError where this base model cannot be used, with what to do instead."""
-    where = f"base model '{path}'"
+    where = Said("base model '{path}'", path=path)
     local = must_be_there(path)
     config, adapter = (_read(path, name, local) for name in (CONFIG, ADAPTER))
     if adapter is not None and config is None:
@@ -48,9 +49,9 @@ def preflight(path: str | Path, trust_remote_code: bool = False) -> Checked:
     own_code = ", ".join(str(name) for name in (config.get("auto_map") or {}).values())
     if own_code and not trust_remote_code and not _known(config.get("model_type")):
         raise ModelError(
-            where, f"brings code of its own ({own_code}), which is not run unless it is allowed to",
+            where, "brings code of its own ({code}), which is not run unless it is allowed to",
             "a model of a family that transformers knows",
-            "Read the code; if you trust it, set base.trust_remote_code: true in the configuration",
+            "Read the code; if you trust it, set base.trust_remote_code: true in the configuration", code=own_code,
         )  # fmt: skip
     notes: tuple[str, ...] = ()
     if adapter is not None:
@@ -74,27 +75,27 @@ def must_be_there(path: str | Path) -> bool:
         return False
     if folder.is_file():
         gguf = folder.suffix.lower() == ".gguf"
-        advice = f"Make a directory of it with: regraft base import {path} DIR" if gguf else BUILD
-        raise ModelError(f"base model '{path}'", "is a file", EXPECTED, advice)
+        raise ModelError(
+            "base model '{path}'", "is a file", EXPECTED,
+            "Make a directory of it with: regraft base import {path} DIR" if gguf else BUILD, path=path,
+        )  # fmt: skip
     if not ID.fullmatch(path) or folder.is_absolute() or (folder.parent.is_dir() and folder.parent != Path(".")):
-        raise ModelError(f"base model '{path}'", f"is not there{_like(folder)}", EXPECTED, BUILD)
+        raise ModelError("base model '{path}'", "is not there{like}", EXPECTED, BUILD, path=path, like=_like(folder))
     at_hand = isinstance(try_to_load_from_cache(path, CONFIG), str)
-    why = "HF_HUB_OFFLINE is set"
+    why = Said("HF_HUB_OFFLINE is set")
     if not constants.HF_HUB_OFFLINE:
         try:
             model_info(path, timeout=HUB_SECONDS)
             return False
         except (RepositoryNotFoundError, RevisionNotFoundError):
-            why = "the hub has no such model, or keeps it from you"
+            why = Said("the hub has no such model, or keeps it from you")
         except Exception as error:  # of whatever HTTP client, proxy or certificate
-            why = f"the hub cannot be reached: {_first_line(error)}"
+            why = Said("the hub cannot be reached: {error}", error=_first_line(error))
     if not at_hand:
         raise ModelError(
-            f"base model '{path}'",
-            f"is neither a folder here{_like(folder)} nor a model at hand ({why})",
-            EXPECTED,
-            BUILD,
-        )
+            "base model '{path}'", "is neither a folder here{like} nor a model at hand ({why})", EXPECTED, BUILD,
+            path=path, like=_like(folder), why=why,
+        )  # fmt: skip
     return True
 
 
@@ -102,10 +103,10 @@ def _like(folder: Path) -> str:
     """What may have been meant."""
     parent = folder.parent
     if not parent.is_dir():
-        return f" (there is no folder '{parent}' either)" if parent != Path(".") else ""
+        return Said(" (there is no folder '{parent}' either)", parent=parent) if parent != Path(".") else ""
     names = [entry.name for entry in parent.iterdir() if entry.is_dir()]
     close = difflib.get_close_matches(folder.name, names, 1)
-    return f" (was '{parent / close[0]}' meant?)" if close else ""
+    return Said(" (was '{close}' meant?)", close=parent / close[0]) if close else ""
 
 
 def _read(path: str | Path, name: str, local: bool) -> dict[str, Any] | None:
@@ -132,11 +133,11 @@ def _first_line(error: Exception) -> str:
 
 def _is_an_adapter(path: str, base: str) -> ModelError:
     return ModelError(
-        f"base model '{path}'",
-        f"holds a PEFT adapter for the base '{base}' ({ADAPTER}), not a model",
-        f"{EXPECTED}, such as that base",
-        f"Where that base is at hand, merge the two into a new folder, here 'merged': {merging(path, base)}",
-    )
+        "base model '{path}'", "holds a PEFT adapter for the base '{base}' ({adapter}), not a model",
+        "{expected}, such as that base",
+        "Where that base is at hand, merge the two into a new folder, here 'merged': {command}",
+        path=path, base=base, adapter=ADAPTER, expected=Said(EXPECTED), command=merging(path, base),
+    )  # fmt: skip
 
 
 def merging(path: str, base: str) -> str:
@@ -157,13 +158,13 @@ def _must_not_be_quantised(path: str | Path, config: dict[str, Any], local: bool
     if not found:
         return
     method = found.get("quant_method") or ("bitsandbytes" if "load_in_4bit" in found else "an unknown method")
-    bits = found.get("bits") or found.get("w_bit") or (4 if found.get("load_in_4bit") else None)
+    if bits := found.get("bits") or found.get("w_bit") or (4 if found.get("load_in_4bit") else None):
+        method = f"{method}, {bits} bits"
     raise ModelError(
-        f"base model '{path}'",
-        f"has quantised weights ({method}{f', {bits} bits' if bits else ''}), which are not read here",
+        "base model '{path}'", "has quantised weights ({method}), which are not read here",
         "plain weights (fp32, fp16 or bf16)",
-        "Take the model it was made from, or a GGUF file of it: regraft base import FILE DIR",
-    )
+        "Take the model it was made from, or a GGUF file of it: regraft base import FILE DIR", path=path, method=method,
+    )  # fmt: skip
 
 
 def _known(model_type: object) -> bool:

@@ -61,11 +61,10 @@ def score_blocks(
                 pass
     if not np.isfinite(scores).all():
         raise ModelError(
-            "scores",
-            f"{int((~np.isfinite(scores)).sum()):,} of {len(scores):,} are not finite numbers",
-            "finite log-odds",
+            "scores", "{n:,} of {of:,} are not finite numbers", "finite log-odds",
             "Compute in fp32 (base.dtype), or train again with a lower learning rate (fit.lr)",
-        )
+            n=int((~np.isfinite(scores)).sum()), of=len(scores),
+        )  # fmt: skip
     return scores
 
 

@@ -119,8 +119,8 @@ def _prompts_differ(held: Blocks) -> bool:
 
 def _diverged(held: Blocks | None, lr: float) -> ModelError:
     return ModelError(
-        "training",
-        f"has diverged: all {len(held.label) if held else 0} held-out examples get the same score",
+        "training", "has diverged: all {n} held-out examples get the same score",
         "scores that differ from example to example",
-        f"Lower the learning rate (now {lr:g}), or compute in fp32 (base.dtype)",
-    )
+        "Lower the learning rate (now {rate:g}), or compute in fp32 (base.dtype)",
+        n=len(held.label) if held else 0, rate=lr,
+    )  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from regraft.errors import ModelError
 from regraft.lm.tokenize import Tokenizer, token_ids
 from regraft.prompts.template import Template
+from regraft.said import Said
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,15 @@ class Verbalizer:
         unknown = getattr(tokenizer, "unk_token_id", None)
         if unknown is not None and unknown in ({*yes, *no} if alike else {yes[same], no[same]}):
             raise ModelError(
-                f"template '{template.name}'",
-                f"this tokenizer does not know {template.yes!r} or {template.no!r} (unknown token {unknown})",
-                "answers the base model can write",
-                "Change the blocks 'yes' and 'no' of the template",
-            )
+                "template '{template}'", "this tokenizer does not know {yes} or {no} (unknown token {unknown})",
+                "answers the base model can write", "Change the blocks 'yes' and 'no' of the template",
+                template=template.name, yes=repr(template.yes), no=repr(template.no), unknown=unknown,
+            )  # fmt: skip
         if alike:
+            how = Said("they are the same") if yes == no else Said("one begins with the other")
             raise ModelError(
-                f"template '{template.name}'",
-                f"the answers {template.yes!r} and {template.no!r} are the tokens {yes} and {no}: "
-                + ("they are the same" if yes == no else "one begins with the other"),
-                "two answers that this tokenizer tells apart",
-                "Change the blocks 'yes' and 'no' of the template",
-            )
+                "template '{template}'", "the answers {yes} and {no} are the tokens {y} and {n}: {how}",
+                "two answers that this tokenizer tells apart", "Change the blocks 'yes' and 'no' of the template",
+                template=template.name, yes=repr(template.yes), no=repr(template.no), y=yes, n=no, how=how,
+            )  # fmt: skip
         return cls(tuple(yes[:same]), yes[same], no[same], (tuple(no[same:]), tuple(yes[same:])))

@@ -18,6 +18,7 @@ from regraft.pilot.power import Design
 from regraft.pilot.terms import PilotOptions, Terms, terms_for
 from regraft.pilot.verdict import Decision
 from regraft.release.runs import now
+from regraft.said import Said
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
 from regraft.state import lease, pilots, versions
@@ -48,8 +49,9 @@ def plan(
     chosen = treatment or next(iter(rivals), "")
     if chosen not in rivals:
         raise ConfigError(
-            f"treatment '{chosen}'", "is no challenger", f"one of {', '.join(rivals) or '(none yet)'}",
+            "treatment '{chosen}'", "is no challenger", "one of {rivals}",
             "Name contenders under `challengers` in regraft.yaml; the next update makes their first version",
+            chosen=chosen, rivals=", ".join(rivals) or Said("(none yet)"),
         )  # fmt: skip
     terms, design = terms_for(site, control, chosen, options or PilotOptions.of(site), share)
     with _changing(site) as connection:
@@ -63,8 +65,8 @@ def start(site: Site, name: str | None, share: float) -> Pilot:
         terms, begun = Terms.model_validate(pilot.plan), site.closed_cuts(connection).end
         if late := [p.name for p in pilots.listed(connection) if p.begun is not None and (p.ended or 0) >= begun]:
             raise StateError(
-                f"pilot '{late[0]}'", "has people on the day that is not closed yet", "a pilot that is over",
-                f"Close the day first: regraft update {site.folder}",
+                "pilot '{pilot}'", "has people on the day that is not closed yet", "a pilot that is over",
+                "Close the day first: regraft update {site}", pilot=late[0], site=site.folder,
             )  # fmt: skip
         newest = _newest(connection, terms.treatment)
         verify(site.versions / newest.name, newest.manifest)
@@ -104,8 +106,8 @@ def decide(site: Site, name: str | None = None, against: Decision | None = None,
     decision = against or evidence.verdict.decision
     if against and against != evidence.verdict.decision and not reason:
         raise ConfigError(
-            f"decision '{against}'", f"is not what the numbers say, which is {evidence.verdict.decision}", "a reason",
-            "Give one with --reason; it goes into the ledger",
+            "decision '{against}'", "is not what the numbers say, which is {verdict}", "a reason",
+            "Give one with --reason; it goes into the ledger", against=against, verdict=evidence.verdict.decision,
         )  # fmt: skip
     with _changing(site) as connection:
         was = _champion(connection, site).name
@@ -134,7 +136,7 @@ def _changing(site: Site) -> Iterator[Connection]:
 def _champion(connection: Connection, site: Site) -> Version:
     alias = versions.alias(connection, "champion")
     if alias is None:
-        raise versions.none_yet(f"site '{site.folder}'")
+        raise versions.none_yet(site.folder)
     return versions.version(connection, alias.version)
 
 
@@ -143,8 +145,8 @@ def _newest(connection: Connection, contender: str) -> Version:
     good = [v for v in versions.listed(connection) if v.contender == contender and v.state == versions.GOOD]
     if not good:
         raise StateError(
-            f"contender '{contender}'", "has no good version", "one that an update has made",
-            "Name it under `challengers` in regraft.yaml, and close a day with: regraft update",
+            "contender '{contender}'", "has no good version", "one that an update has made",
+            "Name it under `challengers` in regraft.yaml, and close a day with: regraft update", contender=contender,
         )  # fmt: skip
     return good[-1]
 

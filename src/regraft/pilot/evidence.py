@@ -81,8 +81,8 @@ def evidence_of(site: Site, name: str | None = None) -> Evidence:
         cut, made = site.closed_cuts(connection).end, versions.listed(connection)
     if pilot.begun is None:
         raise StateError(
-            f"pilot '{pilot.name}'", "has not been started", "one that people were served in",
-            f"Start it with: regraft pilot start {site.folder} {pilot.name}",
+            "pilot '{pilot}'", "has not been started", "one that people were served in",
+            "Start it with: regraft pilot start {site} {pilot}", pilot=pilot.name, site=site.folder,
         )  # fmt: skip
     terms, until = Terms.model_validate(pilot.plan), min(cut, pilot.ended or cut)
     rows = labelled(site.rows(pilot.begun - BEFORE, until), LabelRule(site.options.data.label))
@@ -106,8 +106,8 @@ def found(known: list[Pilot], name: str | None, site: Site) -> Pilot:
             return one
     names, which = ", ".join(one.name for one in known), f" '{name}'" if name else ""
     raise StateError(
-        f"site '{site.folder}'", f"has no pilot{which}", f"one of {names}" if names else "a plan",
-        f"Plan one with: regraft pilot plan {site.folder} NAME",
+        "site '{site}'", "has no pilot{which}", "one of {names}" if names else "a plan",
+        "Plan one with: regraft pilot plan {site} NAME", site=site.folder, which=which, names=names,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from regraft.data.pseudonyms import key_file
 from regraft.errors import ConfigError, DataError
 from regraft.files import durable
 from regraft.output_paths import inside
+from regraft.said import Said
 from regraft.state.ledger import canonical
 
 VARIABLE = "REGRAFT_SIGNING_KEY_FILE"
@@ -36,9 +37,12 @@ def signing_file() -> Path:
 def signing_key(site: Path) -> Ed25519PrivateKey:
     """The private key, made where there is none yet; ConfigError where it lies inside the site or is no key."""
     path = signing_file()
-    where = f"signing key '{path}'"
+    where = Said("signing key '{path}'", path=path)
     if inside(path, site):
-        raise ConfigError(where, f"lies inside the site '{site}'", "a file outside it", f"Set {VARIABLE} to another")
+        raise ConfigError(
+            where, "lies inside the site '{site}'", "a file outside it", "Set {variable} to another",
+            site=site, variable=VARIABLE,
+        )  # fmt: skip
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,8 +51,8 @@ def signing_key(site: Path) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text().strip()))
     except (OSError, ValueError) as error:
         raise ConfigError(
-            where, f"cannot be used: {error}", "64 hexadecimal digits, or a folder in which it can be made",
-            f"Set {VARIABLE} to another file",
+            where, "cannot be used: {reason}", "64 hexadecimal digits, or a folder in which it can be made",
+            "Set {variable} to another file", reason=error, variable=VARIABLE,
         ) from error  # fmt: skip
 
 
@@ -75,7 +79,10 @@ def check(path: Path, public_key: str | None = None) -> dict[str, Any]:
         return content
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"certificate '{path}'", f"cannot be read: {error}", "a file that regraft forget wrote"
-        ) from error
+            "certificate '{path}'", "cannot be read: {reason}", "a file that regraft forget wrote",
+            path=path, reason=error,
+        ) from error  # fmt: skip
     except InvalidSignature as error:
-        raise DataError(f"certificate '{path}'", "does not bear its signature", "the bytes that were signed") from error
+        raise DataError(
+            "certificate '{path}'", "does not bear its signature", "the bytes that were signed", path=path
+        ) from error

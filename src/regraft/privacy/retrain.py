@@ -62,8 +62,8 @@ def retrain(site: Site, version: Version, staging: Path, tell: Tell = str) -> Re
             parent = place / contender.label / CONTENDER
     if parent is None:
         raise StateError(
-            f"version '{version.name}'", "cannot be made again: all of its rows have left", "rows to learn from",
-            "Point its alias to another version with: regraft promote SITE VERSION --alias NAME",
+            "version '{version}'", "cannot be made again: all of its rows have left", "rows to learn from",
+            "Point its alias to another version with: regraft promote SITE VERSION --alias NAME", version=version.name,
         )  # fmt: skip
     return Remade(parent.parent, took)
 
@@ -86,5 +86,7 @@ def _line(site: Site, version: Version) -> list[Version]:
     with transaction(site.engine) as connection:
         line = _descent(connection, version)
     if any("closes" not in one.lineage or "settings" not in one.lineage for one in line):
-        raise StateError(f"version '{version.name}'", "does not say how it was made", "one made by this version")
+        raise StateError(
+            "version '{version}'", "does not say how it was made", "one made by this version", version=version.name
+        )
     return line

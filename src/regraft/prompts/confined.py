@@ -26,6 +26,7 @@ import regraft
 from regraft.errors import RegraftError, TemplateError
 from regraft.prompts.pieces import Piece, Slot
 from regraft.prompts.template import Template, source_of
+from regraft.said import Said
 
 START = (
     "import sys; sys.path.insert(0, sys.argv[1]); from regraft.prompts.confined_child import serve; "
@@ -52,7 +53,10 @@ class Confined(Template):
         self.source, self.name, self.limits = source, name, limits
         self.hash = hashlib.blake2b(source.encode(), digest_size=16).hexdigest()
         if (size := len(source.encode())) > limits.source:
-            raise TemplateError(f"template '{name}'", f"is {size:,} bytes long", f"at most {limits.source:,}")
+            raise TemplateError(
+                "template '{name}'", "is {size:,} bytes long", "at most {most:,}",
+                name=name, size=size, most=limits.source,
+            )  # fmt: skip
         self._lock = Lock()  # threads may share a template
         self._process = _started(limits)
         weakref.finalize(self, _end, self._process)
@@ -81,8 +85,8 @@ class Confined(Template):
             self._answer(STARTING)
         except TemplateError as error:
             raise RegraftError(
-                "process of a template", f"did not start: exit code {self._process.poll()}",
-                "one that starts within a minute", "Look for what is wrong here with: regraft doctor",
+                "process of a template", "did not start: exit code {code}", "one that starts within a minute",
+                "Look for what is wrong here with: regraft doctor", code=self._process.poll(),
             ) from error  # fmt: skip
 
     def _ask(self, question: Mapping[str, Any]) -> Any:
@@ -95,7 +99,7 @@ class Confined(Template):
                 raise self._ended() from None
             answer = self._answer(self.limits.waiting)
         if "error" in answer:
-            raise TemplateError(*answer["error"])
+            raise TemplateError.of(answer["error"])
         return answer["found"]
 
     def _answer(self, seconds: float) -> dict[str, Any]:
@@ -107,14 +111,15 @@ class Confined(Template):
             while not read.endswith(b"\n"):
                 if not ready.select(max(0.0, until - time.monotonic())):
                     _end(self._process)
-                    raise self._stopped(f"took longer than {seconds:g} seconds and was stopped")
+                    raise self._stopped(Said("took longer than {seconds:g} seconds and was stopped", seconds=seconds))
                 part = os.read(handle, 1 << 16)
                 if not part:
                     raise self._ended()
                 read += part
                 if len(read) > self.limits.answer:
                     _end(self._process)
-                    raise self._stopped(f"writes more than {self.limits.answer:,} bytes and was stopped")
+                    most = self.limits.answer
+                    raise self._stopped(Said("writes more than {most:,} bytes and was stopped", most=most))
         answer: dict[str, Any] = json.loads(read)
         return answer
 
@@ -122,15 +127,18 @@ class Confined(Template):
         """Why the process is no longer there."""
         code = self._process.wait()
         if code in (-signal.SIGXCPU, -signal.SIGKILL):
-            return self._stopped(f"took more than {self.limits.processor} seconds of processor time and was stopped")
+            most = self.limits.processor
+            return self._stopped(Said("took more than {most} seconds of processor time and was stopped", most=most))
         if code == -signal.SIGSEGV or code == 1:
-            return self._stopped(f"takes more than {self.limits.memory >> 20} MiB of memory and was stopped")
-        return self._stopped(f"was stopped: its process ended with code {code}")
+            most = self.limits.memory >> 20
+            return self._stopped(Said("takes more than {most} MiB of memory and was stopped", most=most))
+        return self._stopped(Said("was stopped: its process ended with code {code}", code=code))
 
-    def _stopped(self, found: str) -> TemplateError:
+    def _stopped(self, found: Said) -> TemplateError:
         return TemplateError(
-            f"template '{self.name}'", found, "a prompt that is written at once", "Take out loops that go on and on"
-        )
+            "template '{name}'", found, "a prompt that is written at once", "Take out loops that go on and on",
+            name=self.name,
+        )  # fmt: skip
 
 
 def _started(limits: Limits) -> subprocess.Popen[bytes]:
@@ -144,7 +152,9 @@ def _started(limits: Limits) -> subprocess.Popen[bytes]:
             start_new_session=True,
         )  # fmt: skip
     except OSError as error:
-        raise RegraftError("process of a template", f"cannot be started: {error.strerror}", "a free process") from error
+        raise RegraftError(
+            "process of a template", "cannot be started: {reason}", "a free process", reason=error.strerror
+        ) from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

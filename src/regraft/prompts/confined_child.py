@@ -18,6 +18,7 @@ from typing import Any
 from regraft.errors import RegraftError
 from regraft.prompts.pieces import Slot
 from regraft.prompts.template import Template
+from regraft.said import Said
 
 # What compiling and rendering need of Python's audited actions; any other is refused.
 ALLOWED = frozenset({"compile", "exec", "code.__new__", "sys._getframe", "object.__getattr__", "builtins.id"})
@@ -66,7 +67,7 @@ def _allow(seconds: int) -> None:
 
 
 def _answered(question: dict[str, Any], template: Template | None) -> Template | None:
-    where = f"template '{question.get('name') or (template and template.name)}'"
+    where = Said("template '{name}'", name=question.get("name") or (template and template.name))
     try:
         if template is None:
             template = Template(question["source"], question["name"])
@@ -77,11 +78,12 @@ def _answered(question: dict[str, Any], template: Template | None) -> Template |
         cause = error.__cause__
         if isinstance(cause, MemoryError | RecursionError):
             error = _too_much(where, cause)
-        _say({"error": [error.where, error.found, error.expected, error.next_step]})
+        _say({"error": error.parts})
     except (MemoryError, RecursionError) as problem:
-        _say({"error": list(_too_much(where, problem).args)})
+        _say({"error": _too_much(where, problem).parts})
     except Refused as refused:
-        _say({"error": [where, f"does what no template needs: {refused}", "text, fields and facts", ""]})
+        found = Said("does what no template needs: {action}", action=refused)
+        _say({"error": RegraftError(where, found, "text, fields and facts").parts})
     return template
 
 

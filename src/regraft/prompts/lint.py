@@ -24,6 +24,7 @@ from regraft.prompts.pieces import Piece, Slot
 from regraft.prompts.preview import Prompts
 from regraft.prompts.template import GIVEN, Template
 from regraft.prompts.timeline import Shape
+from regraft.said import Said
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -58,59 +59,65 @@ def lint(template: Template, items: pl.DataFrame, views: Sequence[Stream] = ()) 
 
 
 def _answers(template: Template) -> Iterator[Finding]:
-    where = f"template '{template.name}' blocks 'yes' and 'no'"
+    where = Said("template '{name}' blocks 'yes' and 'no'", name=template.name)
     yes, no = template.yes.strip(), template.no.strip()
     shorter, longer = sorted((template.yes, template.no), key=len)
     if "".join(yes.split()).casefold() == "".join(no.split()).casefold():
-        what = f"the answers {template.yes!r} and {template.no!r} differ in case or spaces only"
-        yield Finding("error", what, where, "Use two different words")
+        what = Said(
+            "the answers {yes} and {no} differ in case or spaces only", yes=repr(template.yes), no=repr(template.no)
+        )
+        yield Finding("error", what, where, Said("Use two different words"))
     elif longer.startswith(shorter):
-        what = f"the answer {longer!r} begins with {shorter!r}"
-        yield Finding("error", what, where, "Use two answers of which neither begins the other")
+        what = Said("the answer {longer} begins with {shorter}", longer=repr(longer), shorter=repr(shorter))
+        yield Finding("error", what, where, Said("Use two answers of which neither begins the other"))
     elif yes.startswith(no) or no.startswith(yes):
-        what = f"the answers {yes!r} and {no!r} share their first word"
-        yield Finding("warning", what, where, "Use answers that differ from the first word on")
+        what = Said("the answers {yes} and {no} share their first word", yes=repr(yes), no=repr(no))
+        yield Finding("warning", what, where, Said("Use answers that differ from the first word on"))
     if template.kind == "timeline" and not (template.yes.endswith("\n") and template.no.endswith("\n")):
-        what = "an answer does not end with a line break, so the next event runs into it"
-        yield Finding("warning", what, where, "Put the closing {% endblock %} on a line of its own")
+        what = Said("an answer does not end with a line break, so the next event runs into it")
+        advice = Said("Put the closing {code} on a line of its own", code="{% endblock %}")
+        yield Finding("warning", what, where, advice)
 
 
 def _leaks(template: Template) -> Iterator[Finding]:
     """Verbalizer among the literal text that stands before the place where the answer is read."""
     name = "event" if template.kind == "timeline" else "prompt"
-    where = f"template '{template.name}' block '{name}'"
+    where = _block(template, name)
     written = [answer for answer in (template.yes, template.no) if _word(answer).search(template.written)]
-    words = " and ".join(repr(answer.strip()) for answer in written)
     if len(written) == 1:
-        what = f"its own text says {words}, as if the answer had been given"
+        answer = repr(written[0].strip())
+        what = Said("its own text says {answer}, as if the answer had been given", answer=answer)
         level: Level = "error" if name == "event" else "warning"  # a prompt may explain one answer in words
-        yield Finding(level, what, where, "Name both answers or none, and both in 'head' where there is one")
+        advice = Said("Name both answers or none, and both in 'head' where there is one")
+        yield Finding(level, what, where, advice)
     elif written and name == "event":
-        what = f"its own text says {words} at every event"
-        yield Finding("warning", what, where, "Say once, in 'head', what the answers are")
+        yes, no = (repr(answer.strip()) for answer in written)
+        what = Said("its own text says {yes} and {no} at every event", yes=yes, no=no)
+        yield Finding("warning", what, where, Said("Say once, in 'head', what the answers are"))
 
 
 def _names(template: Template, items: pl.DataFrame) -> Iterator[Finding]:
-    where = f"template '{template.name}'"
+    where = _template(template)
     for name in template.unknown_names:
-        advice = "Use " + ", ".join(GIVEN[template.kind])
+        advice = Said("Use {names}", names=", ".join(GIVEN[template.kind]))
         if name in LABEL_NAMES:
-            advice = "Leave it out: the label cannot be reached from a template; the answer follows by itself"
-        yield Finding("error", f"the name '{name}' is not known", where, advice)
+            advice = Said("Leave it out: the label cannot be reached from a template; the answer follows by itself")
+        yield Finding("error", Said("the name '{name}' is not known", name=name), where, advice)
     for fact in template.facts:
         if fact not in FACTS:
-            yield Finding("error", f"the fact '{fact}' is not known", where, "Use some of " + ", ".join(FACTS))
+            advice = Said("Use some of {names}", names=", ".join(FACTS))
+            yield Finding("error", Said("the fact '{fact}' is not known", fact=fact), where, advice)
     for field in template.fields:
         if field not in items.columns:
-            what = f"no item has the field '{field}': it is always empty"
-            yield Finding("warning", what, where, "The items have " + ", ".join(items.columns))
+            what = Said("no item has the field '{field}': it is always empty", field=field)
+            yield Finding("warning", what, where, Said("The items have {names}", names=", ".join(items.columns)))
         if LABEL_NAMES & set(field.lower().split("_")):
-            what = f"the item field '{field}' may hold labels, or an average that knows the future"
-            yield Finding("warning", what, where, "Use a fact, e.g. {{ facts.item_rate }}: it is as of the event")
+            what = Said("the item field '{field}' may hold labels, or an average that knows the future", field=field)
+            advice = Said("Use a fact, e.g. {code}: it is as of the event", code="{{ facts.item_rate }}")
+            yield Finding("warning", what, where, advice)
 
 
 def _rendering(template: Template) -> Iterator[Finding]:
-    where = f"template '{template.name}'"
     fields = template.fields
     try:
         if template.kind == "timeline":
@@ -122,52 +129,58 @@ def _rendering(template: Template) -> Iterator[Finding]:
             pieces = template.prompt([(0, fields)], [(1, fields)], (2, fields), facts)
             yield from _lists(template, pieces, template.prompt([], [], (0, fields), facts))
     except TemplateError as error:
-        yield Finding("error", error.found, error.where, f"Use {error.expected}")
+        yield Finding("error", error.found, error.where, Said("Use {names}", names=error.expected))
         return
     if template.kind == "timeline" and not any(isinstance(p, Slot) and p.item == 0 for p in pieces):
-        what = "an event shows nothing of its item, so all items read alike"
-        yield Finding("error", what, where + " block 'event'", "Print a field: {{ item.title }}")
+        what = Said("an event shows nothing of its item, so all items read alike")
+        advice = Said("Print a field: {code}", code="{{ item.title }}")
+        yield Finding("error", what, _block(template, "event"), advice)
     yield from _seam(template, pieces)
 
 
 def _head(template: Template) -> Iterator[Finding]:
-    where = f"template '{template.name}' block 'head'"
+    where = _block(template, "head")
     if not template.head.strip():
-        what = "it is empty: a first event stands alone, with nothing that says what is asked"
-        yield Finding("warning", what, where, "Say in a line what the list is and what the answers mean")
+        what = Said("it is empty: a first event stands alone, with nothing that says what is asked")
+        yield Finding("warning", what, where, Said("Say in a line what the list is and what the answers mean"))
     elif not template.head[-1].isspace():
-        yield Finding("warning", "it runs into the first item", where, "End it with a line break")
+        yield Finding("warning", Said("it runs into the first item"), where, Said("End it with a line break"))
 
 
 def _lists(template: Template, full: list[Piece], empty: list[Piece]) -> Iterator[Finding]:
     """A single prompt with one liked, one disliked item and a target (items 0, 1, 2), and without history."""
-    where = f"template '{template.name}' block 'prompt'"
+    where = _block(template, "prompt")
     shown = {p.item for p in full if isinstance(p, Slot)}
     if 2 not in shown or not any(isinstance(p, Slot) for p in empty):
-        what = "the item to be judged is not shown" + ("" if 2 not in shown else " to a user without history")
-        yield Finding("error", what, where, "Print it outside the lists: {{ target.title }}")
+        what = Said("the item to be judged is not shown")
+        if 2 in shown:
+            what = Said("the item to be judged is not shown to a user without history")
+        advice = Said("Print it outside the lists: {code}", code="{{ target.title }}")
+        yield Finding("error", what, where, advice)
     for number, name in enumerate(("liked", "disliked")):
         if number not in shown:
-            yield Finding("warning", f"the list '{name}' is not shown", where, f"Loop over it: {{% for e in {name} %}}")
+            what = Said("the list '{name}' is not shown", name=name)
+            yield Finding("warning", what, where, Said("Loop over it: {code}", code=f"{{% for e in {name} %}}"))
     text = "".join(p if isinstance(p, str) else "x" for p in empty)
     if hollow := re.search(r"\"\"|''|\(\s*\)|\[\s*\]|「」|『』|“”", text):
-        what = f"without history it reads {hollow[0]!r} where a list would stand"
-        yield Finding("warning", what, where, "Put brackets and quotes inside the loop or inside {% if liked %}")
+        what = Said("without history it reads {text} where a list would stand", text=repr(hollow[0]))
+        advice = Said("Put brackets and quotes inside the loop or inside {code}", code="{% if liked %}")
+        yield Finding("warning", what, where, advice)
 
 
 def _seam(template: Template, pieces: list[Piece]) -> Iterator[Finding]:
     """The place where the answer follows."""
-    name = "event" if template.kind == "timeline" else "prompt"
-    where = f"template '{template.name}' block '{name}'"
+    where = _block(template, "event" if template.kind == "timeline" else "prompt")
     text = "".join(p if isinstance(p, str) else " x" if p.space else "x" for p in pieces)
     if not text.strip():
-        yield Finding("error", "it is empty", where, "Say what is asked, and print the item")
+        yield Finding("error", Said("it is empty"), where, Said("Say what is asked, and print the item"))
     elif text[-1].isspace() and template.yes[0] == " ":
-        what = f"it ends with {text[-1]!r} and the answers begin with a space"
-        yield Finding("warning", what, where, "Leave the space to the answers: most tokenizers join it to the word")
+        what = Said("it ends with {text} and the answers begin with a space", text=repr(text[-1]))
+        advice = Said("Leave the space to the answers: most tokenizers join it to the word")
+        yield Finding("warning", what, where, advice)
     elif text[-1].isalnum() and template.yes[0].isalnum():
-        what = f"the answer follows without a space: ...{text[-10:]}{template.yes.strip()}"
-        yield Finding("warning", what, where, "Begin both answers with a space")
+        what = Said("the answer follows without a space: ...{text}", text=text[-10:] + template.yes.strip())
+        yield Finding("warning", what, where, Said("Begin both answers with a space"))
 
 
 # -- the items -------------------------------------------------------------------------------------
@@ -180,22 +193,29 @@ def _texts(template: Template, items: pl.DataFrame) -> Iterator[Finding]:
             texts = [clean(text) for text in raw]
             yield from _imitations(template, field, texts)
             if hidden := int(raw.str.contains(r"\p{C}").sum()):
-                what = f"{hidden:,} of {len(raw):,} items have hidden or control characters"
-                yield Finding("note", what, f"items column '{field}'", "They are replaced by spaces; nothing to do")
+                what = Said("{n:,} of {all:,} items have hidden or control characters", n=hidden, all=len(raw))
+                yield Finding("note", what, _column(field), Said("They are replaced by spaces; nothing to do"))
             if field == "title":
                 yield from _titles(texts)
 
 
 def _titles(texts: list[str]) -> Iterator[Finding]:
-    where = "items column 'title'"
+    where = _column("title")
     if empty := texts.count(""):
-        what = f"{empty:,} of {len(texts):,} items have an empty title"
-        yield Finding("warning", what, where, "Give them a title: a prompt shows nothing in its place")
+        what = Said("{n:,} of {all:,} items have an empty title", n=empty, all=len(texts))
+        yield Finding("warning", what, where, Said("Give them a title: a prompt shows nothing in its place"))
     shared = {text: n for text, n in Counter(filter(None, texts)).items() if n > 1}
     if shared:
         often = max(shared, key=lambda text: shared[text])
-        what = f"{sum(shared.values()):,} of {len(texts):,} items share their title with another, e.g. {often!r}"
-        yield Finding("note", what, where, "A model cannot tell them apart unless the template prints another field")
+        n, example = sum(shared.values()), repr(often)
+        what = Said(
+            "{n:,} of {all:,} items share their title with another, e.g. {example}",
+            n=n,
+            all=len(texts),
+            example=example,
+        )
+        advice = Said("A model cannot tell them apart unless the template prints another field")
+        yield Finding("note", what, where, advice)
 
 
 def _imitations(template: Template, field: str, texts: list[str]) -> Iterator[Finding]:
@@ -203,10 +223,14 @@ def _imitations(template: Template, field: str, texts: list[str]) -> Iterator[Fi
     patterns = [_as_read(answer) for answer in (template.yes, template.no)]
     alike = [text for text in texts if any(p.search(text) for p in patterns)]
     if alike:
-        what = f"{len(alike):,} of {len(texts):,} items read like an answer, e.g. " + ", ".join(map(repr, alike[:3]))
+        examples = ", ".join(map(repr, alike[:3]))
+        what = Said(
+            "{n:,} of {all:,} items read like an answer, e.g. {examples}",
+            n=len(alike), all=len(texts), examples=examples,
+        )  # fmt: skip
         level: Level = "warning" if len(alike) > MANY * len(texts) else "note"
-        advice = "Item text is tokenised apart and cannot move the answer; rarer answers would still be clearer"
-        yield Finding(level, what, f"items column '{field}'", advice)
+        advice = Said("Item text is tokenised apart and cannot move the answer; rarer answers would still be clearer")
+        yield Finding(level, what, _column(field), advice)
 
 
 def _word(answer: str) -> re.Pattern[str]:
@@ -234,6 +258,24 @@ def _samples(template: Template, view: Stream) -> Iterator[Finding]:
         answered.setdefault(read.text, set()).add(read.label)
     torn = sum(len(labels) > 1 for labels in answered.values())
     if torn:
-        what = f"{torn:,} of {len(answered):,} different prompts were answered both ways (of {len(chosen):,} read)"
-        advice = "Nothing in them tells the cases apart: print facts or further fields"
-        yield Finding("note", what, f"stream '{view.name}'", advice)
+        what = Said(
+            "{n:,} of {all:,} different prompts were answered both ways (of {read:,} read)",
+            n=torn, all=len(answered), read=len(chosen),
+        )  # fmt: skip
+        advice = Said("Nothing in them tells the cases apart: print facts or further fields")
+        yield Finding("note", what, Said("stream '{name}'", name=view.name), advice)
+
+
+# -- places ----------------------------------------------------------------------------------------
+
+
+def _template(template: Template) -> Said:
+    return Said("template '{name}'", name=template.name)
+
+
+def _block(template: Template, block: str) -> Said:
+    return Said("template '{name}' block '{block}'", name=template.name, block=block)
+
+
+def _column(field: str) -> Said:
+    return Said("items column '{field}'", field=field)

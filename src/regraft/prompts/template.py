@@ -25,6 +25,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from regraft.errors import TemplateError
 from regraft.prompts.pieces import FACT, MARK, Fields, Piece, Slot, marked, pieces_of
+from regraft.said import Said
 
 SUFFIX = ".jinja"
 KINDS = {"timeline": ("head", "event", "yes", "no"), "single": ("prompt", "yes", "no")}
@@ -33,6 +34,7 @@ NAMES = {  # what a block may use
     "event": "only item.<field> and facts.<name>",
     "prompt": "only liked, disliked, target and facts.<name>",
 }
+PLAIN = "plain text without variables"  # what the other blocks hold
 LONGEST = 1_000_000  # characters of one rendered block, before item text is put in
 
 
@@ -68,10 +70,13 @@ class Template:
             self._compiled = environment.from_string(source)
         except jinja2.TemplateSyntaxError as error:
             raise TemplateError(
-                f"template '{name}' line {error.lineno}", str(error.message), "valid Jinja2 (a bracket may be missing)"
-            ) from error
+                "template '{name}' line {line}", "{message}", "valid Jinja2 (a bracket may be missing)",
+                name=name, line=error.lineno, message=error.message,
+            ) from error  # fmt: skip
         except RecursionError as error:
-            raise TemplateError(f"template '{name}'", "is nested too deeply", "a few levels of brackets") from error
+            raise TemplateError(
+                "template '{name}'", "is nested too deeply", "a few levels of brackets", name=name
+            ) from error
         self.kind: Literal["timeline", "single"] = self._kind()
         self._refuse_logic_on_items()
         self._refuse_logic_on_facts()
@@ -79,10 +84,9 @@ class Template:
         self.head = self._fixed("head") if self.kind == "timeline" else ""
         if not self.yes.strip() or not self.no.strip() or self.yes.strip() == self.no.strip():
             raise TemplateError(
-                f"template '{name}'",
-                f"the answers are {self.yes!r} and {self.no!r}",
-                "two different, non-empty answers",
-            )
+                "template '{name}'", "the answers are {yes} and {no}", "two different, non-empty answers",
+                name=name, yes=repr(self.yes), no=repr(self.no),
+            )  # fmt: skip
 
     @classmethod
     def load(cls, name: str | Path) -> Template:
@@ -154,10 +158,10 @@ class Template:
             if set(needed) <= blocks:
                 return kind  # type: ignore[return-value]
         raise TemplateError(
-            f"template '{self.name}'",
-            f"has the blocks {', '.join(sorted(blocks)) or '(none)'}",
+            "template '{name}'", "has the blocks {blocks}",
             "head, event, yes, no for a timeline, or prompt, yes, no for a single prompt",
-        )
+            name=self.name, blocks=", ".join(sorted(blocks)) or Said("(none)"),
+        )  # fmt: skip
 
     def _attributes_of(self, owner: str) -> Iterator[str]:
         for node in self._tree.find_all(nodes.Getattr):
@@ -180,18 +184,21 @@ class Template:
         for node in self._tree.find_all((nodes.Filter, nodes.Test, nodes.Compare)):
             parts: list[nodes.Node | None] = []
             if isinstance(node, nodes.Compare):
-                what, parts = "compares", [node.expr, *(operand.expr for operand in node.ops)]
-            elif isinstance(node, nodes.Filter | nodes.Test):
-                what, parts = f"applies the {type(node).__name__.lower()} '{node.name}' to", [node.node]
+                what, parts = Said("compares"), [node.expr, *(operand.expr for operand in node.ops)]
+            elif isinstance(node, nodes.Filter):
+                what, parts = Said("applies the filter '{filter}' to", filter=node.name), [node.node]
+            elif isinstance(node, nodes.Test):
+                what, parts = Said("applies the test '{test}' to", test=node.name), [node.node]
             for part in parts:
                 if isinstance(part, nodes.Getattr) and isinstance(part.node, nodes.Name) and _is_item(part.node):
                     field = f"{part.node.name}.{part.attr}"
+                    code = f"{{% if {field} %}}"
                     raise TemplateError(
-                        f"template '{self.name}' line {node.lineno}",
-                        f"{what} {field}",
+                        "template '{name}' line {line}", "{what} {field}",
                         "item text as it is: it is put in after rendering, so this would have no effect",
-                        f"Ask whether an item has the field with: {{% if {field} %}}",
-                    )
+                        "Ask whether an item has the field with: {code}",
+                        name=self.name, line=node.lineno, what=what, field=field, code=code,
+                    )  # fmt: skip
 
     def _refuse_logic_on_facts(self) -> None:
         """Facts may be printed and nothing else, so that one rendering serves every event."""
@@ -200,12 +207,12 @@ class Template:
         plain = {id(node.node) for node in reads}
         other = [n for n in self._tree.find_all(nodes.Name) if n.name == "facts" and id(n) not in plain]
         for node in (*(n for n in reads if id(n) not in printed), *other):
-            name = f"facts.{node.attr}" if isinstance(node, nodes.Getattr) else "facts"
+            fact = f"facts.{node.attr}" if isinstance(node, nodes.Getattr) else "facts"
+            code = f"{{{{ {fact if fact != 'facts' else 'facts.<name>'} }}}}"
             raise TemplateError(
-                f"template '{self.name}' line {node.lineno}",
-                f"computes with {name}",
-                f"facts to be printed as they are: {{{{ {name if name != 'facts' else 'facts.<name>'} }}}}",
-            )
+                "template '{name}' line {line}", "computes with {fact}", "facts to be printed as they are: {code}",
+                name=self.name, line=node.lineno, fact=fact, code=code,
+            )  # fmt: skip
 
     def _fixed(self, block: str) -> str:
         """A block that may not depend on any variable."""
@@ -214,26 +221,31 @@ class Template:
     def _render(
         self, block: str, values: Mapping[str, object], slots: frozenset[tuple[int, str]] = frozenset()
     ) -> list[Piece]:
-        where = f"template '{self.name}' block '{block}'"
+        where = Said("template '{name}' block '{block}'", name=self.name, block=block)
         try:
             context = self._compiled.new_context(dict(values))
             text = _joined(self._compiled.blocks[block](context), where)
         except TemplateError:
             raise
         except SecurityError as error:
-            raise TemplateError(where, str(error), "no access to internals") from error
+            raise TemplateError(where, "{reason}", "no access to internals", reason=error) from error
         except Exception as error:
             known = {name for given in GIVEN.values() for name in given}
             unknown = [name for name in self.unknown_names if name not in known]
-            names = f" (unknown names: {', '.join(unknown)})" if unknown else ""
-            expected = NAMES.get(block, "plain text without variables")
-            raise TemplateError(where, f"cannot be rendered: {error}{names}", expected) from error
+            raise TemplateError(
+                where,
+                "cannot be rendered: {reason} (unknown names: {names})" if unknown else "cannot be rendered: {reason}",
+                NAMES.get(block, PLAIN),
+                reason=error, names=", ".join(unknown),
+            ) from error  # fmt: skip
         pieces = pieces_of(text)
         for piece in pieces:
             whole = (piece.item, piece.field) in slots if isinstance(piece, Slot) else not MARK.search(piece)
             if not whole:
-                expected = "fields printed as they are: {{ item.title }}"
-                raise TemplateError(where, "computes with the text of an item", expected)
+                code = "{{ item.title }}"
+                raise TemplateError(
+                    where, "computes with the text of an item", "fields printed as they are: {code}", code=code
+                )
         return pieces
 
 
@@ -241,14 +253,16 @@ def _items(items: Sequence[tuple[int, Sequence[str]]]) -> list[tuple[int, list[s
     return [(int(number), [*present]) for number, present in items]
 
 
-def _joined(parts: Iterator[str], where: str) -> str:
+def _joined(parts: Iterator[str], where: Said) -> str:
     """The text of a block; TemplateError as soon as it is longer than any prompt."""
     found, length = [], 0
     for part in parts:
         found.append(part)
         length += len(part)
         if length > LONGEST:
-            raise TemplateError(where, f"writes more than {LONGEST:,} characters", "a prompt that a model can read")
+            raise TemplateError(
+                where, "writes more than {most:,} characters", "a prompt that a model can read", most=LONGEST
+            )
     return "".join(found)
 
 
@@ -264,12 +278,15 @@ def source_of(name: str | Path) -> tuple[str, str]:
         try:
             return path.read_text(encoding="utf-8"), path.stem
         except (OSError, UnicodeDecodeError) as error:
-            raise TemplateError(f"template '{name}'", f"cannot be read: {error}", "a UTF-8 text file") from error
+            raise TemplateError(
+                "template '{name}'", "cannot be read: {reason}", "a UTF-8 text file", name=name, reason=error
+            ) from error
     found = resources.files("regraft.prompts.library") / f"{name}{SUFFIX}"
     if not found.is_file():
         raise TemplateError(
-            f"template '{name}'", "is not in the library and not a file", "one of " + ", ".join(library())
-        )
+            "template '{name}'", "is not in the library and not a file", "one of {names}",
+            name=name, names=", ".join(library()),
+        )  # fmt: skip
     return found.read_text(encoding="utf-8"), str(name)
 
 

@@ -46,7 +46,9 @@ def known(site: Site, user: str, named: bool = False) -> tuple[str, str]:
         if uid is None and _spooled(site, pseudonym):
             uid = vault.uids(connection, [pseudonym], key.id, new_uid)[pseudonym] if named else ""
     if uid is None:
-        raise NobodyError(f"user '{user}'", "is not known to this site", "a person whose events were taken in")
+        raise NobodyError(
+            "user '{user}'", "is not known to this site", "a person whose events were taken in", user=user
+        )
     return uid, pseudonym
 
 
@@ -111,8 +113,9 @@ def demand_nobody_returned(site: Site) -> None:
     """StateError where people who were erased are here again: nothing may learn from them."""
     if people := returned(site):
         raise StateError(
-            f"site '{site.folder}'", f"{len(people)} people who were erased are here again", "a site without them",
-            f"It was restored from an older backup. Erase them again with: regraft forget {site.folder}",
+            "site '{site}'", "{n} people who were erased are here again", "a site without them",
+            "It was restored from an older backup. Erase them again with: regraft forget {site}",
+            site=site.folder, n=len(people),
         )  # fmt: skip
 
 

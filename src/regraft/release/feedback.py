@@ -66,9 +66,9 @@ def take_spool(site: Site, held: Lease, cut: int, now: int) -> Taken:
     shown = found.shown.filter(pl.col("time").is_between(cut - DAY, cut, closed="left"))
     if len(shown) and now < cut + delay:
         raise DataError(
-            f"day {date_of(cut - 1)}", "has lists that may still be answered",
-            f"a time {site.options.feedback_delay} after its end (feedback_delay)",
+            "day {day}", "has lists that may still be answered", "a time {delay} after its end (feedback_delay)",
             "Run the same command again then, or set a shorter feedback_delay in regraft.yaml",
+            day=date_of(cut - 1), delay=site.options.feedback_delay,
         )  # fmt: skip
     answers = _answers(found.events, found.shown)
     rows = pl.concat([answers.filter(pl.col("time") < cut), _unanswered(shown, answers, delay)], how="diagonal_relaxed")

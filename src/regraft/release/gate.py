@@ -19,13 +19,16 @@ def checks(settings: Mapping[str, Mapping[str, Any]], when: When) -> list[Check]
     """The checks of a stage with their settings; ConfigError for a check or a setting that does not exist."""
     known = names("checks")
     if unknown := sorted(set(settings) - set(known)):
-        raise ConfigError(f"gate, '{unknown[0]}'", "is no check", "one of " + ", ".join(known))
+        raise ConfigError("gate, '{check}'", "is no check", "one of {names}", check=unknown[0], names=", ".join(known))
     found = []
     for name in known:
         try:
             check = plugin_class("checks", name)(**settings.get(name, {}))
         except ValidationError as error:
-            raise ConfigError(f"gate, check '{name}'", *explained(error)) from error
+            wrong, expected = explained(error)
+            raise ConfigError(
+                "gate, check '{name}'", "{found}", "{expected}", name=name, found=wrong, expected=expected
+            ) from error
         if check.when == when:
             found.append(check)
     return found

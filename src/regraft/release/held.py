@@ -11,6 +11,7 @@ from regraft.release import aggregates
 from regraft.release.arrivals import batches_of_day
 from regraft.release.evidence import Day, Finding
 from regraft.release.runs import Outcome, Run, date_of, finish, now, outcome_of, waiting
+from regraft.said import Said
 from regraft.setup.site import DAY, Site
 from regraft.state import files, lease, ledger
 from regraft.state.database import transaction
@@ -41,16 +42,17 @@ def resolve(connection: Connection, site: Site, run: Run, accept: int | None) ->
     held = waiting(connection)
     if accept is not None and accept != run.id:
         raise StateError(
-            f"run {accept}", "is not held, or its day has other rows by now",
-            f"the number of a run that is held: {held if held == run.id else 'there is none'}",
-            f"Look at the day again with: regraft update {site.folder} --dry-run",
+            "run {accept}", "is not held, or its day has other rows by now",
+            "the number of a run that is held: {number}",
+            "Look at the day again with: regraft update {site} --dry-run",
+            accept=accept, number=held if held == run.id else Said("there is none"), site=site.folder,
         )  # fmt: skip
     if held is None:
         return
     if held == run.id and accept is None:
         raise StateError(
-            f"run {held}", "is held by the gate and waits for a person", "a decision, or more rows of the day",
-            f"regraft update {site.folder} --accept {held}, or --skip {held}",
+            "run {held}", "is held by the gate and waits for a person", "a decision, or more rows of the day",
+            "regraft update {site} --accept {held}, or --skip {held}", held=held, site=site.folder,
         )  # fmt: skip
     if held != run.id:
         connection.execute(update(runs).where(runs.c.id == held).values(state="superseded"))
@@ -69,7 +71,7 @@ def _skip(connection: Connection, site: Site, number: int) -> Outcome:
     row = connection.execute(select(runs).where(runs.c.id == number, runs.c.state == "held")).first()
     cuts = site.cuts(connection)
     if row is None or cuts is None:
-        raise StateError(f"run {number}", "is not held", "the number of a run that the gate holds")
+        raise StateError("run {number}", "is not held", "the number of a run that the gate holds", number=number)
     gone = batches_of_day(site, connection, cuts.end)
     files.set_state(connection, gone, files.SKIPPED)
     done = replace(outcome_of(row), state="skipped")

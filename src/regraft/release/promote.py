@@ -15,6 +15,7 @@ from regraft.release import gate
 from regraft.release.comparison import compared
 from regraft.release.evidence import Finding
 from regraft.release.runs import Outcome, date_of, now
+from regraft.said import Said
 from regraft.setup.manifest import verify
 from regraft.setup.site import DAY, Site
 from regraft.state import lease, ledger, pilots, versions
@@ -37,7 +38,9 @@ def promote(site: Site, name: str, alias: str = "champion", accept: str = "") ->
     since the last close and no reason is given; ModelError where its files are damaged.
     """
     if alias not in MOVABLE:
-        raise StateError(f"alias '{alias}'", "moves at every close", "one of " + ", ".join(MOVABLE))
+        raise StateError(
+            "alias '{alias}'", "moves at every close", "one of {names}", alias=alias, names=", ".join(MOVABLE)
+        )
     with lease.holding(site.engine, site.lease_name) as held:
         with transaction(site.engine) as connection:
             version, before = versions.version(connection, name), versions.alias(connection, alias)
@@ -66,30 +69,32 @@ def _demand_fit(
 ) -> None:  # fmt: skip
     cuts = site.cuts(connection)
     if cuts is None:
-        raise versions.none_yet(f"site '{site.folder}'")
+        raise versions.none_yet(site.folder)
     if before and before.version == version.name:
         raise StateError(
-            f"alias '{alias}'", f"points to {version.name} already: nothing would change", "another version"
-        )
+            "alias '{alias}'", "points to {version} already: nothing would change", "another version",
+            alias=alias, version=version.name,
+        )  # fmt: skip
     pilot = pilots.running(connection)
     if pilot and alias == "champion" and version.contender != pilot.plan["control"]:
         raise StateError(
-            f"pilot '{pilot.name}'", f"compares {pilot.plan['treatment']} with {pilot.plan['control']}, now champion",
-            f"a version of {pilot.plan['control']} while it runs",
-            f"End it first: regraft pilot decide {site.folder}, or stop",
+            "pilot '{pilot}'", "compares {treatment} with {control}, now champion",
+            "a version of {control} while it runs", "End it first: regraft pilot decide {site}, or stop",
+            pilot=pilot.name, treatment=pilot.plan["treatment"], control=pilot.plan["control"], site=site.folder,
         )  # fmt: skip
     if version.state != "good" and not (version.state == "rejected" and accept):
         raise StateError(
-            f"version '{version.name}'", f"is {version.state}", "a good version, or a reason for a rejected one",
-            f"regraft promote {site.folder} {version.name} --accept 'REASON'" if version.state == "rejected" else "",
+            "version '{version}'", "is {state}", "a good version, or a reason for a rejected one",
+            "regraft promote {site} {version} --accept 'REASON'" if version.state == "rejected" else "",
+            version=version.name, state=Said(version.state), site=site.folder,
         )  # fmt: skip
     day = date_of(cuts.end - DAY)
     today = [e for e in ledger.entries(connection) if e.kind == BY_HAND and e.details["date"] == day]
     if alias == "champion" and not accept and any(e.details["alias"] == alias for e in today):
         raise StateError(
-            f"site '{site.folder}'", f"a version was promoted by hand since {day} was closed",
-            "one promotion by hand a day",
-            f"Close the next day, go back with: regraft rollback {site.folder}, or give a reason with --accept",
+            "site '{site}'", "a version was promoted by hand since {day} was closed", "one promotion by hand a day",
+            "Close the next day, go back with: regraft rollback {site}, or give a reason with --accept",
+            site=site.folder, day=day,
         )  # fmt: skip
 
 

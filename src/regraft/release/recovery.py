@@ -134,10 +134,9 @@ def demand_whole(site: Site) -> None:
     if champion and state[champion.version] == versions.DAMAGED:
         good = [name for name, one in state.items() if one == versions.GOOD]
         raise ModelError(
-            f"version '{champion.version}'", "is in service and its files are damaged",
-            "the files as they were published",
-            "Restore them from a backup, or go back to another version with: "
-            f"regraft rollback {site.folder} {good[-1] if good else 'VERSION'}",
+            "version '{version}'", "is in service and its files are damaged", "the files as they were published",
+            "Restore them from a backup, or go back to another version with: regraft rollback {site} {good}",
+            version=champion.version, site=site.folder, good=good[-1] if good else "VERSION",
         )  # fmt: skip
 
 

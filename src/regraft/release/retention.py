@@ -117,7 +117,8 @@ def _demand_no_base_of_rows(site: Site) -> None:
     if site.options.base.path is None and any(one.kind == "strategy" for one in site.options.contenders):
         raise ConfigError(
             "retention.rows", "would let go of rows that the base model was built from",
-            "a base model that has not seen the rows of the site", "Name one in regraft.yaml with base: {path: ...}",
+            "a base model that has not seen the rows of the site", "Name one in regraft.yaml with base: {code}",
+            code="{path: ...}",
         )  # fmt: skip
 
 
@@ -197,7 +198,7 @@ def demand_rows_left(site: Site, as_of: int) -> None:
     policy = site.options.retention.rows
     if days and policy.action == "delete" and max(days) < _day(policy.age, as_of):
         raise DataError(
-            f"site '{site.folder}'", f"has no row younger than {policy.keep} on {date_of(as_of)}: all would go",
-            "rows that may be kept",
-            f"Let go of all with: regraft retention apply {site.folder} --as-of {date_of(as_of)}",
+            "site '{site}'", "has no row younger than {keep} on {date}: all would go", "rows that may be kept",
+            "Let go of all with: regraft retention apply {site} --as-of {date}",
+            site=site.folder, keep=policy.keep, date=date_of(as_of),
         )  # fmt: skip

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from regraft.errors import StateError
 from regraft.release.arrivals import batches_since
 from regraft.release.runs import now
+from regraft.said import Said
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
 from regraft.state import compactions, files, lease, versions
@@ -27,7 +28,10 @@ def rollback(site: Site, to: str | None = None, batch: bool = False, alias: str 
         now_at = versions.alias(connection, alias)
         target = versions.version(connection, to) if to else _before(connection, site, now_at)
         if target.state != "good":
-            raise StateError(f"version '{target.name}'", f"is {target.state}", "a version that is good")
+            raise StateError(
+                "version '{version}'", "is {state}", "a version that is good",
+                version=target.name, state=Said(target.state),
+            )  # fmt: skip
         verify(site.versions / target.name, target.manifest)
         gone = batches_since(site, connection, target.cut) if batch else []
         compactions.demand_apart(connection, gone)
@@ -43,7 +47,7 @@ def _before(connection: Connection, site: Site, now_at: Alias | None) -> version
         earlier.pop()
     if not earlier:
         raise StateError(
-            f"site '{site.folder}'", "there is no earlier version to go back to", "an alias that was moved before",
-            f"See what there is with: regraft versions {site.folder}",
+            "site '{site}'", "there is no earlier version to go back to", "an alias that was moved before",
+            "See what there is with: regraft versions {site}", site=site.folder,
         )  # fmt: skip
     return versions.version(connection, earlier[-1])

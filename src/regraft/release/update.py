@@ -244,15 +244,16 @@ def _service(connection: Connection, site: Site) -> tuple[Cuts, Version]:
     """The site's cuts and the version in service."""
     cuts, champion = site.cuts(connection), versions.alias(connection, "champion")
     if cuts is None or champion is None:
-        raise versions.none_yet(f"site '{site.folder}'")
+        raise versions.none_yet(site.folder)
     return cuts, versions.version(connection, champion.version)
 
 
 def _demand_next(site: Site, day: str | None, cuts: Cuts) -> None:
     if day and _checked(day) != date_of(cuts.end):
         raise DataError(
-            f"date {day}", f"is not the next day to close, which is {date_of(cuts.end)}", date_of(cuts.end),
-            f"Close the days between one by one: regraft update {site.folder} --date {day} --catch-up",
+            "date {day}", "is not the next day to close, which is {next}", "{next}",
+            "Close the days between one by one: regraft update {site} --date {day} --catch-up",
+            day=day, next=date_of(cuts.end), site=site.folder,
         )  # fmt: skip
 
 
@@ -294,4 +295,4 @@ def _checked(day: str) -> str:
     try:
         return date.fromisoformat(day).isoformat()
     except ValueError as error:
-        raise DataError(f"date '{day}'", "is no date", "a day such as 2025-01-06") from error
+        raise DataError("date '{day}'", "is no date", "a day such as 2025-01-06", day=day) from error

@@ -6,12 +6,15 @@ never work at once; a job that another process has begun is left to it.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from regraft.errors import ERROR_FILE
 from regraft.setup.site import Site
 from regraft.state import jobs
 from regraft.state.database import transaction
@@ -51,22 +54,26 @@ def work(site: Site, number: int) -> int:
         if not jobs.claim(connection, number, progress):
             return 0
         job = jobs.found(connection, number)
-    child = subprocess.Popen(
-        [sys.executable, "-m", "regraft", *job.arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace",
-    )  # fmt: skip
-    assert child.stdout is not None
-    lines: list[str] = []
-    noted = 0.0
-    for line in child.stdout:
-        lines = [*lines, line.rstrip()][-LINES:]
-        if time.monotonic() - noted > EVERY:
-            noted = time.monotonic()
-            with transaction(site.engine) as connection:
-                jobs.put(connection, number, jobs.RUNNING, {**progress, "lines": lines})
-    code = child.wait()
+    with TemporaryDirectory() as folder:
+        error = Path(folder) / "error.json"
+        child = subprocess.Popen(
+            [sys.executable, "-m", "regraft", *job.arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", env={**os.environ, ERROR_FILE: str(error)},
+        )  # fmt: skip
+        assert child.stdout is not None
+        lines: list[str] = []
+        noted = 0.0
+        for line in child.stdout:
+            lines = [*lines, line.rstrip()][-LINES:]
+            if time.monotonic() - noted > EVERY:
+                noted = time.monotonic()
+                with transaction(site.engine) as connection:
+                    jobs.put(connection, number, jobs.RUNNING, {**progress, "lines": lines})
+        code = child.wait()
+        told = {"error": json.loads(error.read_text(encoding="utf-8"))} if error.is_file() else {}
+    done = {"lines": lines, "code": code, **told}
     with transaction(site.engine) as connection:
-        jobs.put(connection, number, jobs.DONE if code in RIGHT else jobs.FAILED, {"lines": lines, "code": code})
+        jobs.put(connection, number, jobs.DONE if code in RIGHT else jobs.FAILED, done)
     return code
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from regraft.errors import ConfigError, ModelError
 from regraft.prompts.lint import LEVELS, Finding, lint
 from regraft.prompts.template import Template
+from regraft.said import Said
 from regraft.setup.prompting import Desk, opened
 
 if TYPE_CHECKING:
@@ -50,18 +51,26 @@ def lint_at(desk: Desk, base: Path | None = None) -> Linted:
             lengths = measure(shop.encoder, desk.stream)
             found += _too_long(desk.template, lengths, shop.base.longest, desk.config.item_tokens)
         except ModelError as error:  # answers that look alike, or a block that does not fit
-            found.append(Finding("error", error.found, error.where, error.next_step or f"Expected {error.expected}"))
+            advice = error.next_step or Said("Expected {what}", what=error.expected)
+            found.append(Finding("error", error.found, error.where, advice))
     return Linted(tuple(sorted(found, key=lambda f: LEVELS.index(f.level))), tuple(lengths))
 
 
 def _too_long(template: Template, lengths: list[Length], positions: int | None, cap: int) -> list[Finding]:
     found = []
-    where = f"template '{template.name}'"
+    where = Said("template '{name}'", name=template.name)
     for one in lengths:
         if one.part == "any block" and positions and one.longest > positions:
-            what = f"a block of the longest events would take {one.longest:,} of {positions:,} positions"
-            found.append(Finding("warning", what, where, "Lower timeline.context, timeline.targets or item_tokens"))
+            what = Said(
+                "a block of the longest events would take {longest:,} of {positions:,} positions",
+                longest=one.longest, positions=positions,
+            )  # fmt: skip
+            advice = Said("Lower timeline.context, timeline.targets or item_tokens")
+            found.append(Finding("warning", what, where, advice))
         if one.part.startswith("item.") and one.longest > cap:
-            what = f"{one.part} takes up to {one.longest} tokens and is cut at item_tokens = {cap}: {one.example!r}"
-            found.append(Finding("note", what, where, "Raise item_tokens where what is cut off matters"))
+            what = Said(
+                "{part} takes up to {longest} tokens and is cut at item_tokens = {cap}: {example}",
+                part=one.part, longest=one.longest, cap=cap, example=repr(one.example),
+            )  # fmt: skip
+            found.append(Finding("note", what, where, Said("Raise item_tokens where what is cut off matters")))
     return found

@@ -11,6 +11,7 @@ from typing import Any
 from regraft.data.store import sha256
 from regraft.errors import ModelError
 from regraft.files import durable, remove
+from regraft.said import Said
 
 MANIFEST = "manifest.json"
 
@@ -40,18 +41,18 @@ def verify(folder: Path, manifest: str) -> None:
     """ModelError where a version's folder is not, to the byte, what was published under this manifest."""
     path = folder / MANIFEST
     if not path.is_file() or sha256(path) != manifest:
-        raise _damaged(folder, f"{MANIFEST} is missing or was changed")
+        raise _damaged(folder, Said("{file} is missing or was changed", file=MANIFEST))
     files = json.loads(path.read_text(encoding="utf-8"))["files"]
     for name, digest in files.items():
         if not (folder / name).is_file() or sha256(folder / name) != digest:
-            raise _damaged(folder, f"{name} is missing or was changed")
+            raise _damaged(folder, Said("{file} is missing or was changed", file=name))
     there = {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()} - {MANIFEST}
     if extra := sorted(there - set(files)):
-        raise _damaged(folder, f"{extra[0]} was added")
+        raise _damaged(folder, Said("{file} was added", file=extra[0]))
 
 
 def _damaged(folder: Path, found: str) -> ModelError:
     return ModelError(
-        f"version '{folder.name}'", found, "the files as they were published",
-        "Go back to another version with: regraft rollback SITE VERSION",
+        "version '{version}'", found, "the files as they were published",
+        "Go back to another version with: regraft rollback SITE VERSION", version=folder.name,
     )  # fmt: skip

@@ -107,7 +107,9 @@ class Desk:
             output(out.parent / INFO, [*reads, out], force=True)  # its other entries stay
         n = self.stream.n_periods
         if period is not None and not 1 <= period <= n:
-            raise DataError(f"stream '{self.stream.name}'", f"has no period {period}", f"1 to {n}")
+            raise DataError(
+                "stream '{stream}'", "has no period {period}", "1 to {n}", stream=self.stream.name, period=period, n=n
+            )
         view = self.stream if period is None else self.stream.cases(period)
         shape = self.config.timeline.shape
         return export(view, self.template, self.regime, shape, format, out, self.config.refresh, self.config.similarity)
@@ -117,14 +119,13 @@ class Desk:
         known = (self.stream.user_ids == user).arg_max()
         if known is None or self.stream.user_ids[known] != user:
             raise DataError(
-                f"user '{user}'",
-                f"is not in the stream {self.stream.name}",
-                f"a user id, e.g. {self.stream.user_ids[0]}",
-            )
+                "user '{user}'", "is not in the stream {stream}", "a user id, e.g. {first}",
+                user=user, stream=self.stream.name, first=self.stream.user_ids[0],
+            )  # fmt: skip
         own = np.flatnonzero(self.stream.users == known)
         if not len(own):
             raise DataError(
-                f"user '{user}'", "has no examples, only history", "a user with examples", "Use --example N"
+                "user '{user}'", "has no examples, only history", "a user with examples", "Use --example N", user=user
             )
         return int(own[-1])
 

@@ -97,8 +97,9 @@ class Site:
             return Template.load(place if place.is_file() else name)
         if place.is_file() and place.read_bytes() != saved.source.encode():
             raise StateError(
-                f"file '{place}'", f"is not the text that was saved as {saved}", "a file that nobody edits",
-                f"Save what it holds as a new draft: regraft prompt save {self.folder} {place}",
+                "file '{place}'", "is not the text that was saved as {saved}", "a file that nobody edits",
+                "Save what it holds as a new draft: regraft prompt save {site} {place}",
+                place=place, saved=saved.said, site=self.folder,
             )  # fmt: skip
         return Template(saved.source, saved.name)
 
@@ -112,7 +113,7 @@ class Site:
     def closed_cuts(self, connection: Connection) -> Cuts:
         """As `cuts`; StateError before the first close."""
         if (found := self.cuts(connection)) is None:
-            raise none_yet(f"site '{self.folder}'")
+            raise none_yet(self.folder)
         return found
 
     def stream(

@@ -104,10 +104,12 @@ class SiteOptions(ModelOptions):
             return cls.model_validate(raw)
         except OSError as error:
             raise ConfigError(
-                f"site '{path.parent}'", f"has no {FILE}", "a folder made by regraft init",
-                f"Make one with: regraft init {path.parent} --from LOG",
+                "site '{site}'", "has no {file}", "a folder made by regraft init",
+                "Make one with: regraft init {site} --from LOG", site=path.parent, file=FILE,
             ) from error  # fmt: skip
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"configuration '{path}'", f"is not YAML: {error}", "a YAML file") from error
+            raise ConfigError(
+                "configuration '{path}'", "is not YAML: {reason}", "a YAML file", path=path, reason=error
+            ) from error
         except ValidationError as error:
             raise ConfigError(str(path), *explained(error, "regraft schema")) from error

@@ -55,7 +55,7 @@ def demand_apart(connection: Connection, numbers: Iterable[int]) -> None:
     together = {one for batch, parts in sources(connection).items() for one in (batch, *(p.source for p in parts))}
     if found := sorted(together & set(numbers)):
         raise StateError(
-            f"batches {', '.join(map(str, found))}", "were compacted: their rows lie in files of several batches",
+            "batches {batches}", "were compacted: their rows lie in files of several batches",
             "batches that came in since the last compaction",
-            "Go back without --batch, or to a version that has seen these rows",
+            "Go back without --batch, or to a version that has seen these rows", batches=", ".join(map(str, found)),
         )  # fmt: skip

@@ -34,7 +34,10 @@ def open_database(url: str) -> Engine:
         with transaction(engine) as connection:
             _migrate(connection, url)
     except (SQLAlchemyError, OSError) as error:
-        raise StateError(f"database '{_shown(url)}'", _reason(error), "a database that can be opened") from error
+        raise StateError(
+            "database '{url}'", "cannot be opened: {reason}", "a database that can be opened",
+            url=_shown(url), reason=_reason(error),
+        ) from error  # fmt: skip
     return engine
 
 
@@ -100,8 +103,8 @@ def _migrate(connection: Connection, url: str) -> None:
         command.upgrade(config, "head")
     except CommandError as error:  # it names a migration that this version does not have
         raise StateError(
-            f"database '{_shown(url)}'", "was written by a later version of regraft", "this version or an earlier one",
-            "Install the version that wrote it, or a later one",
+            "database '{url}'", "was written by a later version of regraft", "this version or an earlier one",
+            "Install the version that wrote it, or a later one", url=_shown(url),
         ) from error  # fmt: skip
 
 
@@ -112,4 +115,4 @@ def _shown(url: str) -> str:
 
 def _reason(error: Exception) -> str:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    return f"cannot be opened: {str(cause).strip().splitlines()[0]}"
+    return str(cause).strip().splitlines()[0]

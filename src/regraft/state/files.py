@@ -47,7 +47,9 @@ def next_number(connection: Connection, name: str) -> int:
 def take_numbers(connection: Connection, name: str, first: int, n: int) -> None:
     """Gives out the numbers first to first + n - 1; StateError where another process was faster."""
     if next_number(connection, name) != first:
-        raise StateError(f"numbers of {name}", f"{first} was given out meanwhile", "no other process at work")
+        raise StateError(
+            "numbers of {name}", "{first} was given out meanwhile", "no other process at work", name=name, first=first
+        )
     if first == 0 and not connection.execute(select(counters).where(counters.c.name == name)).first():
         connection.execute(insert(counters).values(name=name, value=n))
         return

@@ -17,7 +17,7 @@ WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 
 @dataclass(frozen=True)
 class Job:
-    """`arguments` is the command line that the job runs; `progress` its last lines, exit code and process."""
+    """`arguments` is the command line that the job runs; `progress` its last lines, exit code, process and error."""
 
     id: int
     kind: str
@@ -47,7 +47,7 @@ def found(connection: Connection, number: int) -> Job:
     """The job of this number; StateError where there is none."""
     row = connection.execute(select(jobs).where(jobs.c.id == number)).first()
     if row is None:
-        raise StateError(f"job {number}", "does not exist", "a number that the page of updates shows")
+        raise StateError("job {number}", "does not exist", "a number that the page of updates shows", number=number)
     return _job(row)
 
 

@@ -42,8 +42,9 @@ def take(engine: Engine, name: str, seconds: float = SECONDS, now: float | None 
         held = connection.execute(select(leases).where(leases.c.name == name).with_for_update()).first()
         if held and held.expires > at and not _gone(held.holder):
             raise StateError(
-                f"site, lease '{name}'", f"is held by {held.holder} for {(held.expires - at) / 1000:.0f} s more",
-                "no other process at work", "Wait for it, or stop it, and run the same command again",
+                "site, lease '{name}'", "is held by {holder} for {seconds:.0f} s more", "no other process at work",
+                "Wait for it, or stop it, and run the same command again",
+                name=name, holder=held.holder, seconds=(held.expires - at) / 1000,
             )  # fmt: skip
         values = {"holder": holder, "fence": held.fence + 1 if held else 1, "expires": at + round(seconds * 1000)}
         if held:
@@ -112,8 +113,8 @@ def demand(connection: Connection, lease: Lease) -> None:
     fence = connection.execute(select(leases.c.fence).where(leases.c.name == lease.name).with_for_update()).scalar()
     if fence != lease.fence:
         raise StateError(
-            f"site, lease '{lease.name}'", f"was taken by another process (fence {fence}, ours is {lease.fence})",
-            "the newest fence", "Run the same command again: finished steps are kept",
+            "site, lease '{lease}'", "was taken by another process (fence {fence}, ours is {ours})", "the newest fence",
+            "Run the same command again: finished steps are kept", lease=lease.name, fence=fence, ours=lease.fence,
         )  # fmt: skip
 
 

@@ -69,8 +69,8 @@ def _entry(row: Any, number: int, previous: str) -> Entry:
     right = (number, previous, _hash(previous, number, row.at, row.kind, row.details))
     if (row.id, row.previous, row.hash) != right:
         raise StateError(
-            f"ledger, entry {number}", "was changed, dropped or moved", "the chain of hashes as it was written",
-            "Restore the database from a backup whose newest hash you trust",
+            "ledger, entry {number}", "was changed, dropped or moved", "the chain of hashes as it was written",
+            "Restore the database from a backup whose newest hash you trust", number=number,
         )  # fmt: skip
     return Entry(row.id, row.at, row.kind, json.loads(row.details), row.hash)
 

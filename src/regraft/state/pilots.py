@@ -9,11 +9,13 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from regraft.errors import StateError
+from regraft.said import Said
 from regraft.state import ledger
 from regraft.state.tables import pilots
 
@@ -37,7 +39,7 @@ class Pilot:
 def add(connection: Connection, name: str, plan: Mapping[str, Any], at: int) -> Pilot:
     """Writes a plan down, with a salt of its own; StateError where the name was used."""
     if connection.execute(select(pilots.c.id).where(pilots.c.name == name)).first():
-        raise StateError(f"pilot '{name}'", "exists already", "a name that no pilot had")
+        raise StateError("pilot '{name}'", "exists already", "a name that no pilot had", name=name)
     values = {"name": name, "salt": secrets.token_hex(16), "state": PLANNED, "share": 0.0}
     connection.execute(insert(pilots).values(**values, plan=ledger.canonical(plan)))
     ledger.append(connection, "pilot planned", {"pilot": name, "plan": plan}, at)
@@ -54,7 +56,10 @@ def named(connection: Connection, name: str) -> Pilot:
     row = connection.execute(select(pilots).where(pilots.c.name == name)).first()
     if row is None:
         known = [one.name for one in listed(connection)]
-        raise StateError(f"pilot '{name}'", "does not exist", f"one of {', '.join(known) or '(none yet)'}")
+        raise StateError(
+            "pilot '{name}'", "does not exist", "one of {known}",
+            name=name, known=", ".join(known) or Said("(none yet)"),
+        )  # fmt: skip
     return _pilot(row)
 
 
@@ -67,7 +72,7 @@ def running(connection: Connection) -> Pilot | None:
 def start(connection: Connection, name: str, share: float, begun: int, at: int) -> Pilot:
     """Enrols a share of the people; lists count from `begun` on. StateError where a pilot runs: nobody is in two."""
     if other := running(connection):
-        raise StateError(f"pilot '{other.name}'", "is running", "one pilot at a time: nobody is in two")
+        raise StateError("pilot '{pilot}'", "is running", "one pilot at a time: nobody is in two", pilot=other.name)
     _demand(named(connection, name), PLANNED)
     return _changed(connection, name, "pilot started", {"state": RUNNING, "share": share, "begun": begun}, at)
 
@@ -78,8 +83,9 @@ def ramp(connection: Connection, name: str, share: float, at: int) -> Pilot:
     _demand(found, RUNNING)
     if share <= found.share:
         raise StateError(
-            f"pilot '{name}'", f"has {found.share:.0%} of the people already", "a larger share",
+            "pilot '{name}'", "has {share:.0%} of the people already", "a larger share",
             "People who saw the new lists cannot unsee them; to end the pilot: regraft pilot stop",
+            name=name, share=found.share,
         )  # fmt: skip
     return _changed(connection, name, "pilot ramped", {"share": share}, at)
 
@@ -113,7 +119,14 @@ def _changed(
 
 def _demand(found: Pilot, *states: str) -> None:
     if found.state not in states:
-        raise StateError(f"pilot '{found.name}'", f"is {found.state}", f"one that is {' or '.join(states)}")
+        raise StateError(
+            "pilot '{pilot}'", "is {state}", "one that is {states}",
+            pilot=found.name, state=Said(found.state), states=reduce(_either, map(Said, states)),
+        )  # fmt: skip
+
+
+def _either(first: Said, then: Said) -> Said:
+    return Said("{first} or {then}", first=first, then=then)
 
 
 def _pilot(row: Any) -> Pilot:

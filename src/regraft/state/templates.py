@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from regraft.errors import StateError
+from regraft.said import Said
 from regraft.state import ledger
 from regraft.state.tables import templates
 
@@ -43,13 +44,20 @@ class Saved:
         return f"{FOLDER}/{self.name}-{self.id:04d}.jinja"
 
     def __str__(self) -> str:
-        return f"template {self.id} '{self.name}'"
+        return self.said
+
+    @property
+    def said(self) -> Said:
+        """What it is called in a message."""
+        return Said("template {number} '{name}'", number=self.id, name=self.name)
 
 
 def save(connection: Connection, name: str, hash: str, source: str, author: str, at: int) -> Saved:
     """A new draft; a text that was saved under this name before is given back as it is."""
     if not NAME.fullmatch(name):
-        raise StateError(f"template '{name}'", "has no usable name", "letters, digits, '_', '.' and '-', at most 63")
+        raise StateError(
+            "template '{name}'", "has no usable name", "letters, digits, '_', '.' and '-', at most 63", name=name
+        )
     _demand_person(author)
     known = select(templates).where(templates.c.name == name, templates.c.hash == hash)
     if row := connection.execute(known).first():
@@ -65,7 +73,7 @@ def approve(connection: Connection, number: int, by: str, at: int) -> Saved:
     """A draft that may go live from now on. StateError where it is none."""
     found = template(connection, number)
     if found.state != DRAFT:
-        raise StateError(str(found), f"is {found.state}", "a draft")
+        raise StateError(found.said, "is {state}", "a draft", state=Said(found.state))
     return _moved(connection, found, APPROVED, WAS_APPROVED, by, at)
 
 
@@ -74,10 +82,11 @@ def put_live(connection: Connection, number: int, by: str, at: int) -> Saved:
     found, before = template(connection, number), live(connection)
     if found.state == DRAFT:
         raise StateError(
-            str(found), "is a draft", "an approved template", f"Approve it with: regraft prompt approve SITE {number}"
-        )
+            found.said, "is a draft", "an approved template", "Approve it with: regraft prompt approve SITE {number}",
+            number=number,
+        )  # fmt: skip
     if found.state == LIVE:
-        raise StateError(str(found), "is live already", "another template")
+        raise StateError(found.said, "is live already", "another template")
     if before:
         _set(connection, before, RETIRED)
     return _moved(connection, found, LIVE, WENT_LIVE, by, at, before=before.id if before else None)
@@ -92,9 +101,11 @@ def template(connection: Connection, number: int) -> Saved:
     """One by its number; StateError where there is none."""
     row = connection.execute(select(templates).where(templates.c.id == number)).first()
     if row is None:
-        known = [one.id for one in listed(connection)]
-        expected = f"one of {', '.join(map(str, known))}" if known else "one saved with: regraft prompt save SITE FILE"
-        raise StateError(f"template {number}", "is not known", expected)
+        known = ", ".join(str(one.id) for one in listed(connection))
+        raise StateError(
+            "template {number}", "is not known",
+            "one of {known}" if known else "one saved with: regraft prompt save SITE FILE", number=number, known=known,
+        )  # fmt: skip
     return Saved(**row._mapping)
 
 
@@ -141,4 +152,6 @@ def _note(connection: Connection, kind: str, saved: Saved, by: str, at: int, **m
 
 def _demand_person(name: str) -> None:
     if not name.strip() or len(name) > LONGEST_PERSON:
-        raise StateError("name of a person", f"is {name!r}", f"1 to {LONGEST_PERSON} characters")
+        raise StateError(
+            "name of a person", "is {name}", "1 to {most} characters", name=repr(name), most=LONGEST_PERSON
+        )

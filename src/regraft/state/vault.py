@@ -21,7 +21,10 @@ def uids(
     """
     other = connection.execute(select(vault.c.key_id).where(vault.c.key_id != key_id).limit(1)).scalar()
     if other:
-        raise StateError("id vault", f"holds pseudonyms of the key {other}", f"the key {key_id}, which is in use")
+        raise StateError(
+            "id vault", "holds pseudonyms of the key {other}", "the key {key_id}, which is in use",
+            other=other, key_id=key_id,
+        )  # fmt: skip
     found: dict[str, str] = {}
     wanted = list(dict.fromkeys(pseudonyms))
     for first in range(0, len(wanted), AT_ONCE):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from regraft.errors import StateError
+from regraft.said import Said
 from regraft.state import ledger
 from regraft.state.tables import alias_history, aliases, versions
 
@@ -42,9 +44,10 @@ class Alias:
     epoch: int
 
 
-def none_yet(site: str = "site") -> StateError:
-    """The error of a site that has closed nothing, so that it has no version; `site` says which."""
-    return StateError(site, "has no version yet", "a site made by regraft init")
+def none_yet(site: Path | None = None) -> StateError:
+    """The error of a site that has closed nothing, so that it has no version; `site` is its folder."""
+    where = Said("site '{site}'", site=site) if site else Said("site")
+    return StateError(where, "has no version yet", "a site made by regraft init")
 
 
 def next_number(connection: Connection) -> int:
@@ -73,7 +76,10 @@ def version(connection: Connection, name: str) -> Version:
     row = connection.execute(select(versions).where(versions.c.name == name)).first()
     if row is None:
         known = [v.name for v in listed(connection)[-5:]]
-        raise StateError(f"version '{name}'", "does not exist", f"a version such as {', '.join(known) or '(none yet)'}")
+        raise StateError(
+            "version '{name}'", "does not exist", "a version such as {known}",
+            name=name, known=", ".join(known) or Said("(none yet)"),
+        )  # fmt: skip
     return _version(row)
 
 
@@ -100,9 +106,14 @@ def move(
     found = alias(connection, name)
     now = found.version if found else None
     if now != expected:
-        raise StateError(f"alias '{name}'", f"points to {now}", f"{expected}, as when this was decided")
+        raise StateError(
+            "alias '{name}'", "points to {now}", "{expected}, as when this was decided",
+            name=name, now=now, expected=expected,
+        )  # fmt: skip
     if now == to:
-        raise StateError(f"alias '{name}'", f"points to {to} already: nothing would change", "another version")
+        raise StateError(
+            "alias '{name}'", "points to {to} already: nothing would change", "another version", name=name, to=to
+        )
     entry = ledger.append(connection, kind, {**details, "alias": name, "from": now, "to": to}, at)
     epoch = found.epoch + 1 if found else 1
     if found:
@@ -112,7 +123,7 @@ def move(
             .values(version=to, epoch=epoch)
         )
         if moved.rowcount != 1:
-            raise StateError(f"alias '{name}'", "was moved by another process", "nobody else at work on it")
+            raise StateError("alias '{name}'", "was moved by another process", "nobody else at work on it", name=name)
     else:
         connection.execute(insert(aliases).values(name=name, version=to, epoch=epoch))
     connection.execute(insert(alias_history).values(alias=name, version=to, epoch=epoch, entry=entry.id))

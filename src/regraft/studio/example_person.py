@@ -29,7 +29,10 @@ def example_desk(desk: Desk, label: str) -> Desk:
     """The desk with the log of the made-up person in the place of the site's; `label` is the site's rule."""
     items = desk.stream.items
     if len(items) < 2:
-        raise DataError(f"stream '{desk.stream.name}'", f"has {len(items)} items", "2 or more to make an example of")
+        raise DataError(
+            "stream '{stream}'", "has {n} items", "2 or more to make an example of",
+            stream=desk.stream.name, n=len(items),
+        )  # fmt: skip
     chosen = np.unique(np.linspace(0, len(items) - 1, min(MOST, len(items))).round().astype(int))
     days = range(len(chosen))
     rows = pl.DataFrame(

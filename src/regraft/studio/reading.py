@@ -99,7 +99,7 @@ def people(desk: Desk, most: int = 20) -> list[str]:
 def _newest(desk: Desk) -> int:
     stream = desk.stream
     if not len(stream):
-        raise DataError(f"stream '{stream.name}'", "has no examples", "a site that has closed a day")
+        raise DataError("stream '{stream}'", "has no examples", "a site that has closed a day", stream=stream.name)
     for number in range(len(stream) - 1, max(-1, len(stream) - 200), -1):
         if stream.order.index[stream.targets[number]] >= 3:
             return number

@@ -15,6 +15,7 @@ from regraft.prompts.confined import Confined
 from regraft.prompts.lint import Finding
 from regraft.prompts.template import Template, source_of
 from regraft.release.runs import now
+from regraft.said import Said
 from regraft.setup.lint import Linted, lint_at
 from regraft.setup.prompting import Desk, confined
 from regraft.setup.site import Site
@@ -131,5 +132,5 @@ def _rendered(template: Template) -> None:
 
 def _in_the_way(found: Saved, errors: list[Finding]) -> TemplateError:
     first = errors[0]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return TemplateError(str(found), f"{first.what}{more}", "a template without errors", first.advice)
+    what = Said("{what} (and {n} more)", what=first.what, n=len(errors) - 1) if len(errors) > 1 else first.what
+    return TemplateError(found.said, what, "a template without errors", first.advice)

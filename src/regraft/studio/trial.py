@@ -100,7 +100,9 @@ def trial(
     """
     texts = confined(site, draft), confined(site, against)
     if texts[0].hash == texts[1].hash:
-        raise ConfigError(f"template '{draft}'", f"is the text of {texts[1].name}", "two different templates")
+        raise ConfigError(
+            "template '{draft}'", "is the text of {other}", "two different templates", draft=draft, other=texts[1].name
+        )
     with transaction(site.engine) as connection:
         cuts = site.closed_cuts(connection)
     bench = Workbench(site, site.stream(cuts))
@@ -148,8 +150,9 @@ def _split(stream: Stream, examples: int) -> tuple[Stream, list[Stream]]:
     labels = np.concatenate([view.labels for view in cases]) if cases else np.zeros(0)
     if not len(past) or len(np.unique(labels)) < 2:
         raise DataError(
-            f"stream '{stream.name}'", f"has {len(labels):,} examples to foresee and {len(past):,} to learn from",
+            "stream '{stream}'", "has {examples:,} examples to foresee and {past:,} to learn from",
             "both answers among them", "Close more days with: regraft update",
+            stream=stream.name, examples=len(labels), past=len(past),
         )  # fmt: skip
     return past.only(slice(-LEARN, None)), cases
 
@@ -159,8 +162,11 @@ def _contender(site: Site, use: str | None) -> ContenderOptions:
         return QUICK
     known = {one.label: one for one in site.options.contenders if one.kind == "strategy"}
     if use not in known:
-        expected = "one of " + ", ".join(known) if known else "a strategy in regraft.yaml"
-        raise ConfigError(f"contender '{use}'", "reads no prompts, or is not in regraft.yaml", expected)
+        names = ", ".join(known)
+        raise ConfigError(
+            "contender '{use}'", "reads no prompts, or is not in regraft.yaml",
+            "one of {names}" if known else "a strategy in regraft.yaml", use=use, names=names,
+        )  # fmt: skip
     return known[use]
 
 

@@ -29,7 +29,9 @@ def content(
     """`known`: who looks holds a key that may write templates; anybody else is shown a made-up person."""
     one = next((one for one in shelf(site) if str(one.saved.id) == number), None)
     if one is None:
-        raise StateError(f"template '{number[:40]}'", "is not known", "a number that the page Prompts lists")
+        raise StateError(
+            "template '{number}'", "is not known", "a number that the page Prompts lists", number=number[:40]
+        )
     saved = one.saved
     found: dict[str, Any] = {
         "one": listed(one), "source": saved.source, "name": saved.name, "chips": fields(site, now, view.lang),

@@ -36,19 +36,20 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing) -> dic
     ]  # fmt: skip
     return {
         "versions": rows, "aliases": aliases, "n_versions": total, "n_entries": len(entries),
-        "entries": [_entry(entry) for entry in entries[::-1][:MOST]], "head": entries[-1].hash if entries else "",
+        "entries": [_entry(entry, words) for entry in entries[::-1][:MOST]],
+        "head": entries[-1].hash if entries else "",
     }  # fmt: skip
 
 
-def _entry(entry: ledger.Entry) -> dict[str, Any]:
-    return {"id": entry.id, "day": date_of(entry.at), "kind": entry.kind, "about": _about(entry.details)}
+def _entry(entry: ledger.Entry, words: DashboardWords) -> dict[str, Any]:
+    return {"id": entry.id, "day": date_of(entry.at), "kind": entry.kind, "about": _about(entry.details, words)}
 
 
-def _about(details: Any) -> str:
+def _about(details: Any, words: DashboardWords) -> str:
     """The facts of an entry that fit on a line."""
     if command := details.get("command"):
         return f"{details.get('by', '')}: {' '.join(command)}"
     if "to" in details:
-        return f"{details.get('alias', '')}: {details.get('from') or '–'} → {details['to']}"
+        return f"{words.said(details.get('alias', ''))}: {details.get('from') or '–'} → {details['to']}"
     plain = {k: v for k, v in details.items() if isinstance(v, str | float) and v != "" and k != "salt"}
-    return ", ".join(f"{key} {value}" for key, value in list(plain.items())[:4])
+    return words("comma").join(words.fact(key, value) for key, value in list(plain.items())[:4])

@@ -67,7 +67,7 @@ WORDS = {
     "code 10": ("Done; the old version stays, the gate did not let the new one pass.", "完了しました。ゲートを通らなかったため、旧版のままです。"),
     "code 20": ("Stopped: a problem with the data.", "データに問題があり中止しました。"),
     "code 30": ("Done; the day waits for a person.", "完了しました。この日は人の判断を待っています。"),
-    "code other": ("Could not be done; the last lines say why.", "実行できませんでした。理由は最後の行にあります。"),
+    "code other": ("Could not be done; the last lines say why.", "実行できませんでした。理由は次のとおりです。"),
     "output": ("What it said", "出力"),
     "act update": ("Close the next day", "次の日を締める"),
     "act accept": ("Accept this day", "この日を受け入れる"),

@@ -123,5 +123,5 @@ WORDS = {
     "refused other": ("The request could not be taken ({status}).", "要求を受け付けられませんでした（{status}）。"),
     "broken note": ("Please report it: {kind}. The other pages still work.", "報告してください：{kind}。ほかのページは使えます。"),
     "expected": ("Expected: {what}", "必要なもの：{what}"),
-    "cause": ("Cause", "原因"),
+    "cause": ("Cause: {where}: {found}", "原因：{where}：{found}"),
 }  # fmt: skip

@@ -42,6 +42,7 @@ WORDS = {
     "lengths wait": ("The tokens are being counted; the page looks again by itself.", "トークン数を数えています。ページは自動で更新されます。"),
     "prompts of": ("Prompts", "プロンプト数"), "tokens of": ("Tokens", "トークン数"),
     "lint title": ("What is wrong with it", "問題点"),
+    "lint said": ("{where}: {what}. {advice}", "{where}：{what}。{advice}。"),
     "lint fine": ("Nothing was found.", "問題は見つかりませんでした。"),
     "error": ("error", "エラー"), "warning": ("warning", "警告"), "note": ("note", "注意"),
     "diff title": ("Against the one in use", "使用中のものとの差"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 WORDS = {
-    "aliases title": ("In service", "公開中"),
+    "aliases title": ("In service", "現在の役割"),
     "versions title": ("Versions", "バージョン一覧"),
     "versions note": ("{n} in all, the newest first. “Saw nothing from”: no row known on or after that day.", "全 {n} 件、新しい順。「学習範囲」の日以降のデータは見ていません。"),
     "contender": ("Contender", "候補"),
@@ -24,6 +24,12 @@ WORDS = {
     "entry": ("Entry", "記録"),
     "kind": ("Kind", "種類"),
     "about": ("About", "内容"),
+    "fact": ("{name} {value}", "{name}：{value}"), "comma": (", ", "、"),
+    "about date": ("date", "日付"), "about reason": ("reason", "理由"), "about champion": ("champion", "公開中"),
+    "about version": ("version", "バージョン"), "about pilot": ("pilot", "試験"), "about state": ("state", "状態"),
+    "about share": ("share", "参加割合"), "about name": ("name", "名前"), "about hash": ("hash", "ハッシュ"), "about by": ("by", "実行者"),
+    "about instead_of": ("instead_of", "元のバージョン"), "about signature": ("signature", "署名"),
+    "about decision": ("decision", "決定"), "about as_of": ("as_of", "基準日"),
     "entry asked": ("asked", "依頼"),
     "entry promoted": ("promoted", "公開"),
     "entry kept": ("kept", "旧版を維持"),
