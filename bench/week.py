@@ -132,9 +132,9 @@ def _followed(story: Story, server: Server, outcome: dict[str, Any]) -> str:
     champion = story.champion()
     assert champion == outcome["champion"]
     seconds = server.waits_for(champion)
-    judged = next(iter(outcome["judged"].values()), {"auc": float("nan")})
+    foresaw = ", ".join(f"{name} {seen['auc']:.3f}" for name, seen in outcome["judged"].items()) or "nobody"
     story.tell(
-        f"  The night: {outcome['state']}; {champion} serves {seconds:.1f} s later. It foresaw the day with AUC {judged['auc']:.3f}."
+        f"  The night: {outcome['state']}; {champion} serves {seconds:.1f} s later. Who foresaw the day, AUC: {foresaw}."
     )
     return champion
 
