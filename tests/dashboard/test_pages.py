@@ -14,6 +14,7 @@ from regraft.dashboard.app import make_app
 from regraft.dashboard.dashboard_words import FILES, WORDS
 from regraft.dashboard.pages import PAGES
 from regraft.release.cost import CURVE
+from regraft.release.runs import APPROVED
 from regraft.state import files, ledger
 from regraft.state.aggregates import Aggregate, write
 from regraft.state.database import transaction
@@ -163,6 +164,12 @@ def test_aliases_and_kinds_of_entries_are_told_in_the_language_of_the_page(board
     assert "<td>champion</td>" in board.text("/versions") and "<td>promoted by hand</td>" in board.text("/versions")
     text = board.text("/versions?lang=ja")
     assert "<td>公開中</td>" in text and "<td>手動で公開</td>" in text and "<td>what a later version does</td>" in text
+
+
+def test_days_that_were_approved_are_told_from_the_first_to_the_last(board: Board) -> None:
+    with transaction(board.world.site.engine) as connection:
+        ledger.append(connection, APPROVED, {"from": "2025-01-03", "to": "2025-01-09", "days": []}, 1)
+    assert "<td>2025-01-03 → 2025-01-09</td>" in board.text("/versions")
 
 
 def test_a_site_that_has_closed_no_day_says_what_to_do(world: SiteWorld) -> None:

@@ -50,6 +50,7 @@ def _about(details: Any, words: DashboardWords) -> str:
     if command := details.get("command"):
         return f"{details.get('by', '')}: {' '.join(command)}"
     if "to" in details:
-        return f"{words.said(details.get('alias', ''))}: {details.get('from') or '–'} → {details['to']}"
+        moved = f"{details.get('from') or '–'} → {details['to']}"
+        return f"{words.said(details['alias'])}: {moved}" if details.get("alias") else moved
     plain = {k: v for k, v in details.items() if isinstance(v, str | float) and v != "" and k != "salt"}
     return words("comma").join(words.fact(key, value) for key, value in list(plain.items())[:4])
