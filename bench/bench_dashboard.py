@@ -32,6 +32,7 @@ from regraft.data.pseudonyms import VARIABLE
 from regraft.files import write_text
 from regraft.metrics.measures import MEASURES
 from regraft.release.init import init
+from regraft.release.long_term import CURVES, GAIN, STAYING
 from regraft.release.runs import date_of
 from regraft.setup.site import DAY, Site
 from regraft.state import ledger
@@ -128,7 +129,7 @@ def _numbers(dates: list[str]) -> Iterator[dict]:
     rng = np.random.default_rng(0)
     where = [(arm, "") for arm in ARMS] + [("", segment) for segment in SEGMENTS]
     for measure in MEASURES:
-        if measure.name in ("staying", "cohort_return"):
+        if measure.name in (*CURVES, "cohort_return"):
             continue
         for arm, segment in where:
             walk = 0.4 * np.exp(np.cumsum(rng.normal(0, 0.02, len(dates))))
@@ -136,7 +137,9 @@ def _numbers(dates: list[str]) -> Iterator[dict]:
                 yield _row(day, measure.name, value, arm, segment)
     for arm in ARMS:
         for after in range(29):
-            yield _row(dates[-1], "staying", 0.97**after, arm, f"after={after:02d}")
+            yield _row(dates[-1], STAYING, 0.97**after, arm, f"after={after:02d}")
+    for after in range(29):
+        yield _row(dates[-1], GAIN, 0.01 * after, "", f"after={after:02d}")
     for day in dates[::7]:
         for after in range(1, 13):
             yield _row(day, "cohort_return", 0.5 / after, "", f"after={after:02d}")
