@@ -74,9 +74,9 @@ def test_init_writes_a_configuration_that_runs_and_says_why(begun: tuple[Heard, 
 
 def test_init_gives_a_base_model_as_many_epochs_as_the_time_allows(begun: tuple[Heard, Path], tmp_path: Path) -> None:
     assert fewer_epochs(build=600.0, epochs=3, seconds=900.0) == 1
-    assert fewer_epochs(build=400.0, epochs=3, seconds=900.0) == 2
+    assert fewer_epochs(build=200.0, epochs=3, seconds=900.0) == 2
     assert fewer_epochs(build=9000.0, epochs=3, seconds=900.0) == 1
-    assert fewer_epochs(build=300.0, epochs=3, seconds=900.0) is None
+    assert fewer_epochs(build=150.0, epochs=3, seconds=900.0) is None
     assert fewer_epochs(build=9000.0, epochs=1, seconds=900.0) is None
     log = begun[1] / "log" / "interactions.parquet"
     draft = Draft.of(tmp_path / "arena.yaml", ingest(log), log)

@@ -30,7 +30,7 @@ from regraft.setup.config import ArenaConfig
 
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 LEAST_ROWS = 300  # examples per period below which a smaller share tells nothing
-BUILD_SHARE = 1 / 3  # of the time: building the base model takes no more, or is given fewer epochs
+BUILD_SHARE = 1 / 6  # of the time: building the base model takes no more, or is given fewer epochs
 
 
 @dataclass(frozen=True)
