@@ -19,6 +19,7 @@ from regraft.state import lease
 from regraft.state.files import Counts
 
 FIRST = 12  # days in the log that the site is made from
+KEY = "vault.key"
 
 
 @dataclass
@@ -44,6 +45,13 @@ class SiteWorld:
         self.items.write_csv(folder / "items.csv")
         return folder / "interactions.csv"
 
+    def copied(self, folder: Path, patch: pytest.MonkeyPatch | None = None) -> SiteWorld:
+        """The same site in another folder; with `patch`, the key of that folder is the one in force from here on."""
+        shutil.copytree(self.folder, folder)
+        if patch:
+            patch.setenv(VARIABLE, str(folder / KEY))
+        return SiteWorld(folder, self.rows, self.items)
+
     @property
     def site(self) -> Site:
         return Site.open(self.folder / "shop")
@@ -63,7 +71,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SiteWorld:
     def make(folder: Path) -> None:
         world = SiteWorld(folder, simulated.interactions, simulated.items)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(VARIABLE, str(folder / "vault.key"))
+            patch.setenv(VARIABLE, str(folder / KEY))
             init(folder / "shop", world.write("log", world.of(*world.days[:FIRST])))
 
     return SiteWorld(once(tmp_path_factory, "site", make), simulated.interactions, simulated.items)
@@ -72,6 +80,4 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SiteWorld:
 @pytest.fixture
 def world(made: SiteWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SiteWorld:
     """A copy of its own for every test."""
-    shutil.copytree(made.folder, tmp_path / "w")
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "w" / "vault.key"))
-    return SiteWorld(tmp_path / "w", made.rows, made.items)
+    return made.copied(tmp_path / "w", monkeypatch)

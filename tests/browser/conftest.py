@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -18,9 +17,7 @@ from site_world import SiteWorld
 @pytest.fixture(scope="session")
 def counted(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> SiteWorld:
     """A site with nine weeks of numbers, of three arms and a segment, a draft, a job; nothing is changed in it."""
-    folder = tmp_path_factory.mktemp("counted") / "w"
-    shutil.copytree(made.folder, folder)
-    world, arms = SiteWorld(folder, made.rows, made.items), ("", "control", "treatment")
+    world, arms = made.copied(tmp_path_factory.mktemp("counted") / "w"), ("", "control", "treatment")
     site = world.site
     fill(site, made_up(63, arms), made_up(28, ("",), ("people=new",)), staying(arms), cohorts())
     save_text(site, source_of("judge-brief")[0], "Mia", "mine")

@@ -2,7 +2,6 @@
 
 import html
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from typer.testing import CliRunner
 
 from regraft.cli.main import app
 from regraft.dashboard.app import make_app
-from regraft.data.pseudonyms import VARIABLE
 from regraft.data.sides import Side
 from regraft.errors import ConfigError, DataError, StateError
 from regraft.pilot.conduct import decide, extend, plan, ramp, start, stop
@@ -43,11 +41,8 @@ TERMS = Terms(
 @pytest.fixture(scope="module")
 def lived(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteWorld]:
     """The site after a day without a pilot, and two days of a pilot of everybody: the treatment clicks alone."""
-    folder = tmp_path_factory.mktemp("piloted") / "w"
-    shutil.copytree(made.folder, folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(folder / "vault.key"))
-        shop = SiteWorld(folder, made.rows, made.items)
+        shop = made.copied(tmp_path_factory.mktemp("piloted") / "w", patch)
         path = shop.site.folder / FILE
         path.write_text(path.read_text().replace("challengers: []", "challengers: [{use: rates}]") + "repeat: true\n")
         close(shop, FIRST)
@@ -70,9 +65,7 @@ def lived(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 def shop(lived: SiteWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SiteWorld:
     """A copy of it."""
-    shutil.copytree(lived.folder, tmp_path / "w")
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "w" / "vault.key"))
-    return SiteWorld(tmp_path / "w", lived.rows, lived.items)
+    return lived.copied(tmp_path / "w", monkeypatch)
 
 
 def ms(day: str) -> int:

@@ -55,8 +55,7 @@ def test_a_person_is_gone_from_every_file_and_the_model_is_that_of_a_world_witho
     people = by_rows(world)
     user = people[round(place * (len(people) - 1))]
     uid = uid_of(world.site, user)
-    twin = SiteWorld(tmp_path / "twin", world.rows, world.items)
-    shutil.copytree(world.folder, twin.folder)
+    twin = world.copied(tmp_path / "twin")
     for one in (world, twin):
         one.ingest(one.of(one.days[FIRST]))
         if one is twin:
@@ -110,8 +109,7 @@ def test_an_erasure_killed_at_a_step_ends_where_an_unbroken_one_ends(
     world: SiteWorld, tmp_path: Path, step: str
 ) -> None:
     user = by_rows(world)[3]
-    twin = SiteWorld(tmp_path / "twin", world.rows, world.items)
-    shutil.copytree(world.folder, twin.folder)
+    twin = world.copied(tmp_path / "twin")
     command = [sys.executable, "-m", "regraft", "forget", str(world.folder / "shop"), user]
     killed = subprocess.run(command, env={**os.environ, "REGRAFT_CRASH_AFTER": step}, capture_output=True, timeout=120)
     assert killed.returncode == -9, killed.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +42,7 @@ def busy(world: SiteWorld) -> str:
 @pytest.fixture
 def twin(world: SiteWorld, tmp_path: Path) -> SiteWorld:
     """The same site, from which all rows of the busiest person were taken before the next close."""
-    twin = SiteWorld(tmp_path / "twin", world.rows, world.items)
-    shutil.copytree(world.folder, twin.folder)
+    twin = world.copied(tmp_path / "twin")
     for one in (world, twin):
         one.ingest(one.of(one.days[FIRST]))
     uid, site = uid_of(twin.site, busy(world)), twin.site

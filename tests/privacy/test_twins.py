@@ -1,6 +1,5 @@
 """Erasure of contenders with a language model: what is remade is, byte for byte, what a site without the person has."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -72,8 +71,7 @@ def twins(folder: Path, challengers: tuple[str, ...], users: int, place: float) 
     user = people[round(place * (len(people) - 1))]
     uid = uid_of(world.site, user)
     world.ingest(world.of(world.days[-1]))
-    twin = SiteWorld(folder / "two", world.rows, world.items)
-    shutil.copytree(world.folder, twin.folder)  # with the same row ids and uids
+    twin = world.copied(folder / "two")  # with the same row ids and uids
     never_there(twin.site, uid)
     for one in (world, twin):
         update(one.site)

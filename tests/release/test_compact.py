@@ -1,5 +1,4 @@
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,6 @@ import polars as pl
 import pytest
 
 from regraft.data import store
-from regraft.data.pseudonyms import VARIABLE
 from regraft.errors import StateError
 from regraft.release.compact import compact
 from regraft.release.recovery import working
@@ -27,11 +25,8 @@ PARTS = 3  # in which a day came
 @pytest.fixture(scope="module")
 def busy_made(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> SiteWorld:
     """Two closed days that came in parts; a third one is still open."""
-    folder = tmp_path_factory.mktemp("busy") / "w"
-    shutil.copytree(made.folder, folder)
-    world = SiteWorld(folder, made.rows, made.items)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(folder / "vault.key"))
+        world = made.copied(tmp_path_factory.mktemp("busy") / "w", patch)
         for day in world.days[FIRST : FIRST + 2]:
             for part in range(PARTS):
                 world.ingest(world.of(day)[part::PARTS], f"{day}-{part}")
@@ -44,9 +39,7 @@ def busy_made(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> Site
 @pytest.fixture
 def busy(busy_made: SiteWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SiteWorld:
     """A copy of its own for every test."""
-    shutil.copytree(busy_made.folder, tmp_path / "w")
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "w" / "vault.key"))
-    return SiteWorld(tmp_path / "w", busy_made.rows, busy_made.items)
+    return busy_made.copied(tmp_path / "w", monkeypatch)
 
 
 def listed(site: Site) -> list[files.Listed]:

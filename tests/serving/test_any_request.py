@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regraft.data.pseudonyms import VARIABLE
 from served import Server, serving
 from site_world import SiteWorld
 
@@ -24,11 +22,9 @@ SECONDS = 10  # in which a head, and a body, must have arrived
 
 @pytest.fixture(scope="module")
 def server(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("served") / "w"
-    shutil.copytree(made.folder, folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(folder / "vault.key"))
-        with serving(folder / "shop", folder / "serve.log") as server:
+        world = made.copied(tmp_path_factory.mktemp("served") / "w", patch)
+        with serving(world.folder / "shop", world.folder / "serve.log") as server:
             yield server
 
 

@@ -1,6 +1,5 @@
 """Two arms and a holdout on one server: everybody keeps their arm, and every list says what really served it."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from fastapi.testclient import TestClient
 
 from regraft.data import spool
 from regraft.data.assign import COMPARED, Split
-from regraft.data.pseudonyms import VARIABLE
 from regraft.release.promote import promote
 from regraft.release.update import update
 from regraft.serving import batch
@@ -28,14 +26,11 @@ PEOPLE = [f"u{k:03d}" for k in range(1, 61)]
 @pytest.fixture(scope="module")
 def renewed(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> SiteWorld:
     """The site after a day that made the versions 2 (the champion, a stack) and 3 (the challenger, rates)."""
-    folder = tmp_path_factory.mktemp("renewed") / "w"
-    shutil.copytree(made.folder, folder)
-    world = SiteWorld(folder, made.rows, made.items)
-    path = folder / "shop" / FILE
-    text = path.read_text().replace("challengers: []", "challengers: [{use: rates}]")
-    path.write_text(text.replace("holdout: 0.0", "holdout: 0.2"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(folder / "vault.key"))
+        world = made.copied(tmp_path_factory.mktemp("renewed") / "w", patch)
+        path = world.folder / "shop" / FILE
+        text = path.read_text().replace("challengers: []", "challengers: [{use: rates}]")
+        path.write_text(text.replace("holdout: 0.0", "holdout: 0.2"))
         world.ingest(world.of(world.days[FIRST]))
         update(world.site)
     return world
@@ -44,9 +39,7 @@ def renewed(made: SiteWorld, tmp_path_factory: pytest.TempPathFactory) -> SiteWo
 @pytest.fixture
 def rival(renewed: SiteWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SiteWorld:
     """A copy of it for every test."""
-    shutil.copytree(renewed.folder, tmp_path / "w")
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "w" / "vault.key"))
-    return SiteWorld(tmp_path / "w", renewed.rows, renewed.items)
+    return renewed.copied(tmp_path / "w", monkeypatch)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,10 +61,7 @@ def made_studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 @pytest.fixture
 def studio(made_studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     """A copy of its own for every test."""
-    shutil.copytree(made_studio.world.folder, tmp_path / "w")
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "w" / "vault.key"))
-    world = SiteWorld(tmp_path / "w", made_studio.world.rows, made_studio.world.items)
-    return Studio(world, made_studio.next_day)
+    return Studio(made_studio.world.copied(tmp_path / "w", monkeypatch), made_studio.next_day)
 
 
 DRAFT = """\
