@@ -26,7 +26,8 @@ from leash import leash
 ROOT = Path(__file__).parents[1]
 GUIDES = [*sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "privacy.md"]
 TAKES_A_WHILE = (pytest.mark.slow, pytest.mark.timeout(1800))
-LONG = dict.fromkeys(("operate", "pilot", "privacy", "templates-for-staff"), TAKES_A_WHILE)  # days of a site take time
+# Days of a site take time, and so does a model whose every cost is looked at before.
+LONG = dict.fromkeys(("operate", "pilot", "privacy", "templates-for-staff", "your-own-llm"), TAKES_A_WHILE)
 PORT = "8321"
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
