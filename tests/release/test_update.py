@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from regraft.dashboard.app import make_app
 from regraft.data import store
 from regraft.errors import DataError, ModelError, StateError
 from regraft.release.held import skip
@@ -17,6 +19,7 @@ from regraft.release.update import catch_up, look, update
 from regraft.release.why import why
 from regraft.setup.manifest import verify
 from regraft.setup.site import Site
+from regraft.setup.site_options import FILE
 from regraft.state import files, lease, ledger, versions
 from regraft.state.database import transaction
 from regraft.state.tables import periods
@@ -189,6 +192,19 @@ def test_why_names_batches_cut_parent_and_verdict(world: SiteWorld) -> None:
     assert found["saw_nothing_from"] == world.days[FIRST + 1]
     assert [b["batch"] for b in found["batches"]] == [1, 2]
     assert any("effect" in line for line in found["findings"])
+    assert "findings_are_of" not in found
+
+
+def test_a_challenger_says_whose_findings_those_of_its_day_are(world: SiteWorld) -> None:
+    path = world.folder / "shop" / FILE
+    path.write_text(path.read_text().replace("challengers: []", "challengers: [{use: rates}]"))
+    world.ingest(world.of(world.days[FIRST]))
+    done = update(world.site)
+    compared, rival = done.versions
+    assert done.champion == compared
+    assert why(world.site, rival)["findings_are_of"] == compared
+    page = TestClient(make_app(world.site), base_url="http://127.0.0.1:8100").get(f"/versions/{rival}").text
+    assert f"and of {compared}" in page
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def content(site: Site, view: View, words: DashboardWords, now: Standing, versio
     cost = {key: words.size(v) if key in BYTES else words.value(v) for key, v in (found.get("cost") or {}).items() if v}
     return {
         "name": version, "facts": facts, "cost": cost, "proof": {key: found[key] for key in PROOF if found.get(key)},
-        "findings": findings_in(json.loads(run)),
+        "findings": findings_in(json.loads(run)), "findings_are_of": found.get("findings_are_of", ""),
         "batches": found["batches"][-MOST:], "n_batches": len(found["batches"]),
         "step": _step(found["state"], version == now.champion, was_live), "title": version,
     }  # fmt: skip

@@ -62,6 +62,7 @@ WORDS = {
     "proof code": ("code", "regraft の版"), "proof parent": ("parent", "元のバージョン"),
     "proof title": ("For whoever checks: run, hashes, parent", "検証用：実行、ハッシュ、元のバージョン"),
     "no findings": ("Nothing: the first version of a site has none before it to be compared with.", "なし。最初のバージョンには比較する相手がありません。"),
+    "findings of another": ("Said of the day, and of {name}: it is the new version that the gate compares with the one in service, not this one.", "その日のデータと {name} についての判定です。ゲートが使用中のバージョンと比べるのは {name} で、このバージョンではありません。"),
     "examples": ("Examples learnt from", "学習した例"),
     "cost wall_seconds": ("Seconds", "秒"), "cost cpu_seconds": ("CPU seconds", "CPU 秒"), "cost peak_memory": ("Memory at most", "最大メモリ"),
     "cost adapter_bytes": ("Size of its adapter", "アダプターの容量"), "cost cache_bytes": ("Kept for the next time", "次回のための保存量"),
