@@ -17,7 +17,8 @@ from regraft.state import files
 from regraft.state.database import transaction
 from site_world import FIRST, SiteWorld
 
-RECIPES = Path(__file__).parents[1] / "docs" / "recipes"
+ROOT = Path(__file__).parents[1]
+RECIPES = ROOT / "docs" / "recipes"
 UNITS = sorted((RECIPES / "systemd").iterdir())
 
 
@@ -41,6 +42,15 @@ def test_commands_and_options_of_a_recipe_exist(path: Path) -> None:
     for name, rest in re.findall(r"regraft ([a-z]+) (?=SITE|/var|--)([^`|;#\n]*)", path.read_text()):
         options = {option for parameter in known[f"regraft {name}"].params for option in parameter.opts}
         assert set(re.findall(r"--[a-z][a-z-]+", rest)) <= options, f"regraft {name} {rest}"
+
+
+def test_the_page_of_the_api_names_every_route() -> None:
+    text = (RECIPES / "http-api.md").read_text()
+    source = (ROOT / "src" / "regraft" / "serving" / "app.py").read_text()
+    routes = re.findall(r"@app\.(get|post|delete)\(\s*\"(/[a-z]+)", source)
+    assert len(routes) == 8
+    for method, path in routes:
+        assert f"`{method.upper()} {path}" in text
 
 
 def test_exit_codes_of_the_unit_are_those_of_the_command() -> None:

@@ -101,7 +101,7 @@ def _names(parameter: Any) -> list[str]:
 
 
 def _spelled(parameter: Any) -> str:
-    names = ", ".join(f"`{name}`" for name in _names(parameter))
+    names = ", ".join(f"`{name}`" for name in [*_names(parameter), *parameter.secondary_opts])
     if parameter.is_flag:
         return names
     choices = getattr(parameter.type_descriptor, "choices", None)
@@ -114,7 +114,11 @@ def _default(parameter: Any) -> str:
     if parameter.required:
         return "required"
     value = getattr(parameter.default, "value", parameter.default)
-    return "" if value is None or value is False or value == [] else f"`{value}`"
+    if value is None or value is False or value in ("", [], ()):
+        return ""
+    if parameter.secondary_opts:  # a switch that is on says its name, as does one of several values
+        return f"`{_names(parameter)[0]}`"
+    return f"`{', '.join(map(str, value))}`" if isinstance(value, list | tuple) else f"`{value}`"
 
 
 def _first(text: str) -> str:
@@ -150,8 +154,9 @@ def plugins_page() -> str:
             parts.append(f"| `{entry.name}` | {_cell(entry.summary)} |{last}")
         parts.append("")
     parts.append(
-        "A new one is one new file in its folder, named like the plug-in, or an entry point of another package in "
-        "the group `regraft.KIND`, e.g. `regraft.strategies`.\n"
+        "A new one of the first six kinds is one new file in its folder, named like the plug-in, or an entry point of "
+        "another package in the group `regraft.KIND`, e.g. `regraft.strategies`. A template is a `.jinja` file that is "
+        "named by its path; a fact is one entry in `prompts/facts.py`.\n"
     )
     return "\n".join(parts)
 
@@ -178,10 +183,12 @@ def _value(value: object) -> str:
 
 LEVELS = (
     ("",),
-    ("data", "data/readers", "prompts", "prompts/similarity", "metrics", "state"),
+    ("data", "data/readers", "metrics", "state"),
+    ("prompts", "prompts/similarity"),
     ("baselines", "lm", "lm/tasks", "lm/trunk", "lm/fast"),
     ("strategies", "setup", "report"),
-    ("arena", "pilot", "privacy", "release", "release/checks", "serving", "serving/candidates", "studio", "testing"),
+    ("release", "release/checks"),
+    ("arena", "pilot", "privacy", "serving", "serving/candidates", "studio", "testing"),
     ("dashboard", "dashboard/pages", "dashboard/words"),
     ("cli",),
 )
@@ -192,7 +199,7 @@ def files_page() -> str:
     import regraft
 
     root = Path(regraft.__file__).parent
-    parts = ["# Map of files\n", MADE, "Imports go to lower levels only.\n"]
+    parts = ["# Map of files\n", MADE, "Imports go to lower levels only; `workbench` stands between 4 and 5.\n"]
     for level, rooms in enumerate(LEVELS):
         for room in rooms:
             files = sorted(path for path in (root / room).glob("*.py") if not path.name.startswith("__"))
