@@ -1,10 +1,11 @@
 """What the demo shows: who falls at the change of taste, who recovers, and who judges items without earlier rows.
 
-python bench/demo_effects.py [demo/run-en]
+python bench/demo_effects.py [demo/run-en] [--out docs/results]
 
 Reads the folder of a finished demo (or of any run on a drift world with one period a day) and prints differences of
 AUC, paired by user: never before and after the change; renewed contenders minus never in every period from the change
-on; contenders with content or a language model minus counts, on rows whose item had no row before.
+on; contenders with content or a language model minus counts, on rows whose item had no row before. With --out it
+writes demo.md there as well.
 """
 
 from __future__ import annotations
@@ -129,14 +130,12 @@ def above(found: Drawn, periods: Sequence[int], others: Sequence[str], reference
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("demo/run-en"))
-    results = Results.load(parser.parse_args().folder)
+def effects(results: Results) -> str:
+    """All tables, as Markdown."""
     names = list(results.kinds)
     scores = results.headline.filter(pl.col("seed") == results.run["seeds"][0])
     every, change = drawn(scores, names), change_period(results)
-    print("\n".join(the_change(results, every, change)))
+    lines = the_change(results, every, change)
     counts = [n for n in names if results.uses[n] in COUNTS]
     first = scores.filter(pl.col("case").is_in(without_earlier_rows(results)))
     blind = drawn(first, names)
@@ -146,8 +145,27 @@ def main() -> None:
     ):
         for span, periods in spans(found, change).items():
             rows = sum(found.rows[found.periods.index(p)] for p in periods)
-            print(f"\n## {title}, {span}: mean over periods {periods}, {rows:,} rows\n")
-            print("\n".join(above(found, periods, [n for n in names if n not in references], references)))
+            lines += ["", f"## {title}, {span}: mean over periods {periods}, {rows:,} rows", ""]
+            lines += above(found, periods, [n for n in names if n not in references], references)
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("demo/run-en"))
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    results = Results.load(given.folder)
+    found = effects(results)
+    print(found, end="")
+    if given.out:
+        users, machine = results.headline["user"].n_unique(), results.run["machine"]
+        head = (
+            "# What the demo shows\n\n`make demo`, then `python bench/demo_effects.py demo/run-en --out docs/results`\n\n"
+            f"One seed, {users:,} users of a simulated log. Machine: {machine['cpu']}, {machine['cores']} cores. AUC is the mean over "
+            f"periods; intervals are 95 %, from {DRAWS:,} resamples of users; a star: zero lies outside.\n\n"
+        )
+        (given.out / "demo.md").write_text(head + found, encoding="utf-8")
 
 
 if __name__ == "__main__":
