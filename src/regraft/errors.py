@@ -54,6 +54,10 @@ class DataError(RegraftError):
     """A log, item file or stream that cannot be used as it is."""
 
 
+class NoRowsError(DataError):
+    """A log of which no row is there, or is there any more."""
+
+
 class ConfigError(RegraftError):
     """A setting with a wrong name, type or value."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +30,25 @@ def test_without_a_key_an_action_leads_to_the_door(board: Board) -> None:
     assert board.client.post("/act/update", data={"token": ""}).status_code == 303
     with transaction(board.world.site.engine) as connection:
         assert jobs.listed(connection) == []
+
+
+def test_the_process_of_a_job_that_dies_leaves_nothing_that_looks_as_if_it_ran(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(*_: object) -> subprocess.Popen[bytes]:
+        begun.append(subprocess.Popen([sys.executable, "-c", "pass"]))
+        return begun[-1]
+
+    monkeypatch.setattr(worker, "start", start)
+    assert board.sign_in(board.key("operate")) == 303
+    token = board.token("/act/update")
+    assert board.client.post("/act/update", data={"token": token}).status_code == 303
+    until = time.monotonic() + 30
+    while Path(f"/proc/{begun[0].pid}").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{begun[0].pid}").exists()
 
 
 def test_a_wrong_key_opens_nothing(board: Board) -> None:

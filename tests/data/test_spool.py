@@ -90,3 +90,27 @@ def test_a_disk_that_refuses_is_an_error_and_the_lines_do_not_count(tmp_path, mo
             written.append([{"n": 2}])
     written.append([{"n": 3}])
     assert [row["n"] for row in lines(tmp_path)] == [1, 3]
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_line_leaves_none_of_it(tmp_path):
+    """In a process of its own, which may write no file longer than one and a half lines."""
+    code = (
+        "import gc, resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from regraft.data.spool import Spool, read, segments\n"
+        "from regraft.errors import RegraftError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "folder = Path(sys.argv[1])\n"
+        "spool = Spool(folder)\n"
+        "spool.append([{'event_id': 'first', 'text': 'p' * 100}])\n"
+        "size = segments(folder)[0].stat().st_size\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (size * 3 // 2, resource.RLIM_INFINITY))\n"
+        "try:\n    spool.append([{'event_id': 'second', 'text': 'p' * 100}])\n"
+        "except RegraftError:\n    print('refused')\n"
+        "gc.collect()\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))\n"
+        "spool.append([{'event_id': 'third'}])\n"
+        "print([row['event_id'] for segment in segments(folder) for row in read(segment)])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "refused\n['first', 'third']\n"

@@ -27,7 +27,7 @@ from regraft.serving.service import Service
 from regraft.serving.standing import read_data
 from regraft.setup.site import DAY, Site
 from regraft.setup.site_options import FILE
-from regraft.state import aggregates, ledger, pilots, versions
+from regraft.state import aggregates, ledger, pilots, tables, versions
 from regraft.state.database import transaction
 from site_world import FIRST, SiteWorld
 
@@ -247,9 +247,13 @@ def test_the_next_pilot_waits_for_a_day_of_its_own_and_a_stopped_one_is_never_st
     stop(shop.site, None, "enough")
     with transaction(shop.site.engine) as connection:
         pilots.add(connection, "two", TERMS.model_dump(mode="json"), at=1)
-    with pytest.raises(StateError, match="the day that is not closed yet"):
+    with pytest.raises(StateError, match="may still be answered"):
         start(shop.site, "two", 0.05)
     close(shop, FIRST + 3)
+    with pytest.raises(StateError, match="may still be answered"):  # on the day after the last list
+        start(shop.site, "two", 0.05)
+    with transaction(shop.site.engine) as connection:
+        connection.execute(tables.pilots.update().values(ended=tables.pilots.c.ended - DAY))
     assert start(shop.site, "two", 0.05).state == "running"
     with pytest.raises(StateError, match="is stopped"):
         ramp(shop.site, "one", 1.0)

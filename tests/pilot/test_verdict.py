@@ -14,10 +14,14 @@ from pydantic import ValidationError
 
 from pilot.worlds import people, plan
 from regraft.pilot.analyse import Analysis, Effect, analyse
+from regraft.pilot.evidence import Evidence
 from regraft.pilot.sample_ratio import sample_ratio
 from regraft.pilot.settings import Plan
+from regraft.pilot.terms import Terms
 from regraft.pilot.verdict import check, users_needed, verdict
+from regraft.pilot.windows import DAY
 from regraft.pilot.words import PHRASES, closed_up
+from regraft.state.pilots import Pilot
 
 NAN = float("nan")
 
@@ -153,3 +157,23 @@ def test_a_plan_that_contradicts_itself_is_refused(changed: dict[str, Any], mess
 def test_a_japanese_name_leaves_no_blank_before_its_particle_and_a_latin_one_keeps_its_own():
     assert closed_up("一人あたりのクリック は 12 % 増") == "一人あたりのクリックは 12 % 増"
     assert closed_up("CTR は増えました") == "CTR は増えました"
+
+
+def evidence(entered: tuple[int, int], days: int) -> Evidence:
+    """Of a pilot in which so many entered, `days` days after it began; the treatment is better."""
+    terms = Terms(control="a", treatment="b", plan=plan(weeks=1, n=500), designed="")
+    pilot = Pilot(1, "one", "salt", "running", 1.0, {}, 0, None)
+    frame, arms = people(4000, visits=0.5), dict(zip(("control", "treatment"), entered, strict=True))
+    served = {"control": (), "treatment": ()}
+    return Evidence(pilot, terms, days * DAY, frame, frame, arms, 0, served, 0, 0.0, {})
+
+
+def test_a_split_that_is_broken_among_all_who_entered_stops_a_pilot() -> None:
+    broken = evidence((5000, 5600), 14)
+    assert broken.sample_ratio.mismatch
+    assert broken.verdict.decision == "stop"
+
+
+def test_a_pilot_of_one_week_can_be_decided_at_its_end() -> None:
+    assert evidence((2000, 2000), 13).verdict.decision == "extend"
+    assert evidence((2000, 2000), 14).verdict.decision == "roll-out"

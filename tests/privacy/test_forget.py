@@ -1,17 +1,20 @@
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from regraft.data import store
 from regraft.data.pseudonyms import load_key
+from regraft.data.spool import Spool, read, segments
 from regraft.errors import DataError
 from regraft.privacy import certificate
-from regraft.privacy.forget import foresee, forget
+from regraft.privacy.forget import _Forgetting, foresee, forget
 from regraft.privacy.rewrite import without_person
 from regraft.privacy.scan import scan
 from regraft.release.init import first_close
@@ -131,3 +134,23 @@ def test_a_certificate_that_was_changed_or_signed_by_another_is_refused(world: S
     path.write_text(text.replace('"code"', '"kode"'))
     with pytest.raises(DataError, match="does not bear its signature"):
         certificate.check(path)
+
+
+def test_what_a_server_accepts_before_it_hears_of_an_erasure_is_gone_at_its_end(
+    world: SiteWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, user = world.site, by_rows(world)[3]
+    (pseudonym,) = load_key(site.folder).pseudonyms([user])
+    late, served = Spool(site.spool / "events"), _Forgetting._serve_another
+
+    def serve_another(self: _Forgetting) -> dict[str, Any]:
+        late.append([{"event_id": "late", "pseudonym": pseudonym, "item_id": "i01", "time": 1, "event": "click"}])
+        late.finish()
+        return served(self)
+
+    monkeypatch.setattr(_Forgetting, "_serve_another", serve_another)
+    (path,) = forget(site, [user])
+    assert not [row for segment in segments(site.spool / "events") for row in read(segment)]
+    content = json.loads(path.read_text())["content"]
+    assert content["spooled_lines"] == 1
+    assert set(content["files_that_still_hold_the_person"].values()) == {0}

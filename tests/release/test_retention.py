@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +209,15 @@ def test_rows_that_a_base_model_was_built_from_do_not_leave_unsaid(world: SiteWo
     path.write_text(path.read_text().replace("use: stack", "use: fine-tune"))
     with pytest.raises(ConfigError, match="the base model was built from"):
         retention.due(Site.open(site.folder), day_ms(world.days[FIRST]))
+
+
+def test_rows_that_are_only_told_of_stay_with_their_items_and_hinder_nothing(world: SiteWorld) -> None:
+    path = world.site.folder / "regraft.yaml"
+    options = yaml.safe_load(path.read_text())
+    options["retention"] = {"rows": {"keep": "30d", "action": "tell"}, "items": {"keep": "30d"}}
+    options["challengers"] = [{"use": "fine-tune"}]  # on a base model that is built from the rows
+    path.write_text(yaml.safe_dump(options))
+    last = datetime.fromisoformat(world.days[-1]).replace(tzinfo=UTC)
+    told = applied(world.site, f"{last + timedelta(days=40):%Y-%m-%d}")
+    assert told["rows"] == len(world.of(*world.days[:FIRST]))
+    assert set(world.of(*world.days[:FIRST])["item_id"]) <= set(world.site.catalogue()["item_id"])

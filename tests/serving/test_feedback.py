@@ -22,7 +22,7 @@ from regraft.prompts.facts import fact_table
 from regraft.release.blocked import block
 from regraft.release.feedback import clear, take_spool
 from regraft.release.rollback import rollback
-from regraft.release.update import update
+from regraft.release.update import catch_up, update
 from regraft.serving.app import make_app
 from regraft.serving.service import Service
 from regraft.setup.site import DAY, Site
@@ -104,6 +104,12 @@ def test_events_carry_the_list_they_answer_and_what_was_not_clicked_is_a_label_0
     assert cuts.label[cuts.period == cuts.n_periods].sum() >= 3
     examples = cuts.targets[cuts.time[cuts.targets] == shop.noon]
     assert sorted(cuts.label[examples]) == [0] * 8 + [1] * 2
+
+
+def test_a_day_that_came_through_the_server_alone_is_caught_up_with(shop: Shop) -> None:
+    shop.click("u001", shop.lists("u001")[0]["items"][0]["item_id"], shop.noon + 60_000)
+    day = shop.world.days[FIRST]
+    assert [done.date for done in catch_up(shop.world.site, None)] == [day]
 
 
 def _cuts(site: Site):

@@ -26,6 +26,13 @@ def test_the_same_key_is_replaced_and_others_stay(engine: Engine) -> None:
     assert found.select("arm", "value").rows() == [("", 0.4), ("a", 0.3)]
 
 
+def test_a_contender_may_have_a_long_name(engine: Engine) -> None:
+    segment = "contender=" + "c" * 100
+    with transaction(engine) as connection:
+        write(connection, [ctr("2025-01-06", 0.5, segment=segment)])
+        assert read(connection, segment=segment)["value"].to_list() == [0.5]
+
+
 def test_days_are_inclusive_and_arm_and_segment_are_all_by_default(engine: Engine) -> None:
     days = ["2025-01-05", "2025-01-06", "2025-01-07", "2025-01-08"]
     with transaction(engine) as connection:

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -64,3 +65,10 @@ def test_a_lease_that_another_took_is_not_renewed(engine):
         time.sleep(0.5)
         with pytest.raises(StateError, match="taken by another process"), transaction(engine) as connection:
             lease.demand(connection, held)
+
+
+def test_a_lease_that_several_take_at_once_is_taken_one_after_the_other_and_its_name_may_be_long(engine):
+    name = "site " + "s" * 64
+    with ThreadPoolExecutor(4) as pool:  # of one process, which may take what it holds
+        found = list(pool.map(lambda _: lease.take(engine, name), range(4)))
+    assert sorted(one.fence for one in found) == [1, 2, 3, 4]

@@ -1,3 +1,6 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import delete, update
 
@@ -60,3 +63,16 @@ def test_the_newest_entry_of_a_kind_is_found_and_an_edit_of_it_shows(written):
         connection.execute(update(table).where(table.c.id == 4).values(details="{}"))
         with pytest.raises(StateError, match="entry 4"):
             ledger.newest(connection, "promoted")
+
+
+def test_two_who_write_at_once_both_get_an_entry(engine):
+    def write(who: int) -> None:
+        with transaction(engine) as connection:
+            ledger.append(connection, "promoted", {"who": who}, at=1)
+            time.sleep(0.05)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(8)))
+    with transaction(engine) as connection:
+        found = ledger.entries(connection)
+    assert sorted(entry.details["who"] for entry in found) == list(range(8))

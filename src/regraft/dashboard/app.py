@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -149,7 +150,7 @@ class _Door:
         if not self.sessions.ours(request, form.get("token", "")):
             raise HTTPException(403, "stale form")
         job = asked.ask(self.site, wanted, asked.values_of(wanted, form, who), who)
-        worker.start(self.site.folder, job)
+        Thread(target=worker.start(self.site.folder, job).wait, daemon=True).start()  # else it stays a zombie
         return RedirectResponse(View.of(dict(request.query_params)).address(f"/jobs/{job.id}"), 303)
 
     async def save(self, request: Request) -> Response:

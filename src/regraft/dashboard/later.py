@@ -21,6 +21,8 @@ def later(key: str, work: Callable[[], Found], wait: float = WAIT) -> Found | No
     with _lock:
         if len(_known) > MOST:
             _known.clear()
+        if (known := _known.get(key)) and known.done() and known.exception():
+            del _known[key]  # it may go better now
         if key not in _known:
             _known[key] = _pool.submit(work)
         found = _known[key]

@@ -14,7 +14,7 @@ from regraft.data.periods import Cuts, Periods
 from regraft.data.regimes import duration
 from regraft.data.stream import Stream, code_by_first_appearance, newest
 from regraft.data.text import clean_items
-from regraft.errors import ConfigError, DataError
+from regraft.errors import ConfigError, DataError, NoRowsError
 
 MOST_NEGATIVES = 1_024  # per positive: the ids of negatives are derived from the positive's
 LARGEST_ID = 2**52  # row ids are below, so that those of sampled negatives fit into int64
@@ -44,7 +44,7 @@ def build_stream(
     they stay, and growth adds periods.
     """
     if not len(interactions):
-        raise DataError(f"stream '{name}'", "the log has no rows", "at least one accepted interaction")
+        raise NoRowsError(f"stream '{name}'", "the log has no rows", "at least one accepted interaction")
     rule = LabelRule(label)
     rows = by_arrival(rule.apply(_named(interactions, name)))
     user, user_ids = code_by_first_appearance(rows["user_id"])

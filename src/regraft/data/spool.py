@@ -14,9 +14,10 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any
 
 from regraft.disk_errors import told
 from regraft.errors import DataError
@@ -33,7 +34,7 @@ class Spool:
     def __init__(self, folder: Path, full: int = FULL) -> None:
         self.folder, self.full = folder, full
         self._name, self._count = f"{time.time_ns():019d}-{secrets.token_hex(3)}", 0  # sorts as servers were started
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._waiting = False  # lines that the system has and the disk may not
         self._lock = Lock()
 
@@ -49,8 +50,9 @@ class Spool:
             file = self._open()
             begins = file.tell()
             try:
-                file.write(written)
-                file.flush()
+                left = memoryview(written)
+                while left:  # a disk that is nearly full takes a part
+                    left = left[file.write(left) :]
                 if wait:
                     os.fsync(file.fileno())
             except OSError:  # a failed fsync cannot be tried again: the segment is closed without these lines
@@ -86,11 +88,11 @@ class Spool:
         with self._lock:
             self.close()
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> FileIO:
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._count += 1
-            self._file = (self.folder / f"{self._name}-{self._count:06d}{SUFFIX}").open("ab")
+            self._file = (self.folder / f"{self._name}-{self._count:06d}{SUFFIX}").open("ab", buffering=0)
             fcntl.flock(self._file, fcntl.LOCK_SH)  # says that somebody writes here, until it is closed
             handle = os.open(self.folder, os.O_RDONLY)
             try:
@@ -104,7 +106,8 @@ class Spool:
         try:
             os.ftruncate(self._file.fileno(), begins)
         finally:
-            self._file = None
+            file, self._file = self._file, None
+            file.close()
 
 
 def segments(folder: Path) -> list[Path]:

@@ -69,7 +69,7 @@ class Analysis:
     plan: Plan
     effects: tuple[Effect, ...]
     sample_ratio: SampleRatio
-    days: float  # from the first user's exposure to the last one's
+    days: float  # for which people whose windows ended could enter
 
     def effect(self, metric: str, segment: str = "") -> Effect:
         """One metric of everybody, or of a segment."""
@@ -95,11 +95,14 @@ class Analysis:
         return pl.DataFrame([effect.row() for effect in self.effects])
 
 
-def analyse(people: pl.DataFrame, plan: Plan, assigned: tuple[int, int] | None = None) -> Analysis:
+def analyse(
+    people: pl.DataFrame, plan: Plan, assigned: tuple[int, int] | None = None, days: float | None = None
+) -> Analysis:  # fmt: skip
     """Every metric of the plan on everybody, then in every segment of the plan.
 
     `people`: see regraft.pilot.people. `assigned`: users of control and treatment who were ever exposed, whether their
-    window ended or not, for the check of the sample ratio; None: those of `people`.
+    window ended or not, for the check of the sample ratio; None: those of `people`. `days`: for how long those of
+    `people` could enter; None: from the first one's exposure to the last one's.
     """
     check(people, plan.metrics)
     effects = list(_effects(people, plan))
@@ -107,7 +110,8 @@ def analyse(people: pl.DataFrame, plan: Plan, assigned: tuple[int, int] | None =
     for k, adjusted in zip(family, _adjust([effects[k].p for k in family], plan.correction), strict=True):
         effects[k] = replace(effects[k], adjusted=float(adjusted))
     entered = people["entered"].to_numpy()
-    days = float(np.ptp(entered)) / DAY if len(entered) else 0.0
+    if days is None:
+        days = float(np.ptp(entered)) / DAY if len(entered) else 0.0
     arms = assigned or (effects[0].n_control, effects[0].n_treatment)
     return Analysis(plan, tuple(effects), sample_ratio(*arms), days)
 

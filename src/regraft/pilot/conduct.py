@@ -20,7 +20,7 @@ from regraft.pilot.verdict import Decision
 from regraft.release.runs import now
 from regraft.said import Said
 from regraft.setup.manifest import verify
-from regraft.setup.site import Site
+from regraft.setup.site import DAY, Site
 from regraft.state import lease, pilots, versions
 from regraft.state.database import transaction
 from regraft.state.pilots import Pilot
@@ -63,10 +63,11 @@ def start(site: Site, name: str | None, share: float) -> Pilot:
     with _changing(site) as connection:
         pilot = found(pilots.listed(connection), name, site)
         terms, begun = Terms.model_validate(pilot.plan), site.closed_cuts(connection).end
-        if late := [p.name for p in pilots.listed(connection) if p.begun is not None and (p.ended or 0) >= begun]:
+        over = begun - DAY  # lists of its last day are answered on the next one too
+        if late := [p.name for p in pilots.listed(connection) if p.begun is not None and (p.ended or 0) >= over]:
             raise StateError(
-                "pilot '{pilot}'", "has people on the day that is not closed yet", "a pilot that is over",
-                "Close the day first: regraft update {site}", pilot=late[0], site=site.folder,
+                "pilot '{pilot}'", "has lists that may still be answered", "a pilot that is over for a closed day",
+                "Close the days up to then first: regraft update {site}", pilot=late[0], site=site.folder,
             )  # fmt: skip
         newest = _newest(connection, terms.treatment)
         verify(site.versions / newest.name, newest.manifest)

@@ -45,7 +45,11 @@ class Evidence:
 
     @property
     def analysis(self) -> Analysis:
-        return analyse(self.people, self.terms.plan)
+        """Of those who were followed to the end; the split is that of everybody who entered."""
+        assert self.pilot.begun is not None
+        open_for = (self.until - self.pilot.begun) / DAY - self.terms.plan.window_days
+        arms = self.entered[CONTROL], self.entered[TREATMENT]
+        return analyse(self.people, self.terms.plan, arms, max(0.0, open_for))
 
     @property
     def verdict(self) -> Verdict:

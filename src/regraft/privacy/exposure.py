@@ -2,7 +2,8 @@
 
 Plain counts, neighbour sums, heads and adapters of everybody hold the person's rows, and so does a base model that
 was built from the warm-up: its cut is not later than that of any version on it. A version goes on from its parents,
-whose cuts are earlier still, so the rule is closed over lineage.
+whose cuts are earlier still, so the rule is closed over lineage. Where rows were kept no longer, nobody can tell any
+more whose they were: every version that is older than that counts as one that saw the person.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from regraft.data import store
+from regraft.release import retention
 from regraft.setup.site import Site
-from regraft.state import files, versions
+from regraft.state import files, ledger, versions
 from regraft.state.files import Listed
 from regraft.state.versions import Version
 
@@ -33,8 +35,19 @@ def first_known(site: Site, held: Iterable[Listed], uid: str) -> int | None:
 
 def exposed(connection: Connection, first: int | None) -> list[Version]:
     """Versions that may have seen a row known at `first` (ms) or later, oldest first."""
-    found = versions.listed(connection)
-    return [] if first is None else [v for v in found if v.cut > first and v.state != versions.DESTROYED]
+    if first is None:
+        return []
+    let_go = _let_go(connection)
+    found = [v for v in versions.listed(connection) if v.state != versions.DESTROYED]
+    return [v for v in found if v.cut > first or v.at < let_go]
+
+
+def _let_go(connection: Connection) -> int:
+    """When rows last left because of their age, ms; 0 where none ever did."""
+    found = (
+        e.at for e in ledger.entries(connection) if e.kind == retention.KIND and retention.ROWS in e.details["gone"]
+    )
+    return max(found, default=0)
 
 
 def needed(connection: Connection, among: Iterable[Version]) -> dict[str, list[str]]:

@@ -172,11 +172,7 @@ class _Forgetting:
         return {"removed": total, "seconds_data": perf_counter() - began}
 
     def _traces(self) -> dict[str, Any]:
-        pseudonym = self.erasure.pseudonym
-        lines = sum(
-            spool.drop(self.site.spool / kind, lambda row: row["pseudonym"] == pseudonym)
-            for kind in ("events", "lists")
-        )
+        lines = self._spooled()
         # Set aside are rows that nobody could read, with ids as they came; scores of arena runs carry uids.
         for folder, names in ((self.site.cache, "*"), (self.site.spool / "aside", "*"), (self.site.reports, "arena*")):
             for path in sorted(folder.glob(names)):
@@ -184,6 +180,14 @@ class _Forgetting:
         self._kept_elsewhere()
         self.tell(f"{lines:,} spooled lines, caches, set-aside rows and arena runs are gone")
         return {"lines": lines}
+
+    def _spooled(self) -> int:
+        """Takes the person's lines out of the spool; how many."""
+        pseudonym = self.erasure.pseudonym
+        return sum(
+            spool.drop(self.site.spool / kind, lambda row: row["pseudonym"] == pseudonym)
+            for kind in ("events", "lists")
+        )
 
     def _kept_elsewhere(self) -> None:
         """States in a folder that other sites or runs may share: what is the person's is taken out of it."""
@@ -220,6 +224,7 @@ class _Forgetting:
         began = perf_counter()
         place = self.site.staging / f"erasure-{self.erasure.id}"
         made = dict(self.erasure.plan.get("made", {}))
+        gone: list[str] = []  # aliases of versions that cannot be made again
         for name, aliases in self.erasure.plan["needed"].items():
             if name in made:
                 continue
@@ -227,10 +232,25 @@ class _Forgetting:
                 version = versions.version(connection, name)
             self.tell(f"{name} is made again")
             remade = retrain(self.site, version, place / name, self.tell)
+            if remade is None:
+                self.tell(f"{name} cannot be made again: all of its rows have left")
+                gone += aliases
+                continue
             note = partial(self._note, made, name)
             publish_remade(self.site, self.held, version, remade.folder, remade.took, aliases, note)
+        self._repoint(gone)
         remove(place)
         return {"made": made, "seconds_remade": perf_counter() - began}
+
+    def _repoint(self, aliases: list[str]) -> None:
+        """Lets these aliases point to the newest version that can be served."""
+        with transaction(self.site.engine) as connection:
+            lease.demand(connection, self.held)
+            to = next(v.name for v in reversed(versions.listed(connection)) if v.state == versions.GOOD)
+            for name in aliases:
+                if (alias := versions.alias(connection, name)) and alias.version != to:
+                    versions.point(connection, name, to, "fell back", {}, now())
+                    self.tell(f"{name} is {to} from now on")
 
     def _note(self, made: dict[str, str], old: str, connection: Connection, new: str) -> None:
         """Writes down, in the transaction that names it, what stands in the place of an old version."""
@@ -238,11 +258,12 @@ class _Forgetting:
         self._advance(connection, "destroyed", made=made)
 
     def _finish(self) -> None:
-        plan, uid = self.erasure.plan, self.erasure.uid
-        found = scan(self.site, [uid])
+        plan, uid, pseudonym = self.erasure.plan, self.erasure.uid, self.erasure.pseudonym
+        late = self._spooled()  # by a server that had not looked yet
+        found = scan(self.site, [uid, pseudonym])
         content = {
             "request": self.erasure.id, "asked": self.erasure.at, "finished": now(), "person": plan["commitment"],
-            "site": self.site.options.name, "removed": plan["removed"], "spooled_lines": plan["lines"],
+            "site": self.site.options.name, "removed": plan["removed"], "spooled_lines": plan["lines"] + late,
             "destroyed": plan["exposed"], "retrained": plan["made"],
             "files_that_still_hold_the_person": {name: n for name, n in found.items() if name != "state"},
             "exceptions": EXCEPTIONS, "code": __version__,
@@ -252,7 +273,7 @@ class _Forgetting:
         write_text(path, json.dumps(signed, indent=2, sort_keys=True))
         erased.add(self.site.folder, Erased(uid, plan["commitment"], self.site.options.name, now()))
         with transaction(self.site.engine) as connection:
-            vault.forget(connection, self.erasure.pseudonym)
+            vault.forget(connection, pseudonym)
             objections.withdraw(connection, uid)
             ledger.append(connection, "erased", {"request": self.erasure.id, "signature": signed["signature"]}, now())
             lease.demand(connection, self.held)

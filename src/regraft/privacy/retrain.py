@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from regraft.data.sides import Side
-from regraft.errors import StateError
+from regraft.errors import NoRowsError, StateError
 from regraft.release import close
 from regraft.release.close import SECONDS_ALL
 from regraft.setup.config import ContenderOptions
@@ -33,10 +33,11 @@ class Remade:
     took: Mapping[str, Any]
 
 
-def retrain(site: Site, version: Version, staging: Path, tell: Tell = str) -> Remade:
+def retrain(site: Site, version: Version, staging: Path, tell: Tell = str) -> Remade | None:
     """Closes all periods again that lie behind the version, from the first of its line on.
 
-    What is finished is kept in `staging`, so that a killed call goes on from it.
+    What is finished is kept in `staging`, so that a killed call goes on from it. None where all rows that it was made
+    from were kept no longer.
     """
     line = _line(site, version)
     contender = ContenderOptions.model_validate(version.lineage["contender"])
@@ -51,7 +52,10 @@ def retrain(site: Site, version: Version, staging: Path, tell: Tell = str) -> Re
         batches = frozenset(number for number, _ in link.lineage["batches"])
         then = replace(site, options=SiteOptions.model_validate(link.lineage["settings"]))
         side = Side(**link.lineage["side"]) if link.lineage.get("side") else None
-        bench = Workbench(then, then.stream(cuts, of=batches, side=side), side)
+        try:
+            bench = Workbench(then, then.stream(cuts, of=batches, side=side), side)
+        except NoRowsError:  # all of its rows were kept no longer
+            continue
         for number in numbers:
             if not len(bench.past(number)):  # its rows were kept no longer
                 continue
@@ -60,12 +64,7 @@ def retrain(site: Site, version: Version, staging: Path, tell: Tell = str) -> Re
             place = staging / f"{number}"
             took = close.renew(bench, work, number, place, tell)[contender.label]
             parent = place / contender.label / CONTENDER
-    if parent is None:
-        raise StateError(
-            "version '{version}'", "cannot be made again: all of its rows have left", "rows to learn from",
-            "Point its alias to another version with: regraft promote SITE VERSION --alias NAME", version=version.name,
-        )  # fmt: skip
-    return Remade(parent.parent, took)
+    return Remade(parent.parent, took) if parent else None
 
 
 def seconds_of(connection: Connection, version: Version) -> float:

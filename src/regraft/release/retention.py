@@ -32,7 +32,7 @@ from regraft.state.files import Listed
 from regraft.state.lease import Lease
 
 Tell = Callable[[str], object]
-KIND = "retention"  # of the ledger's entries
+KIND, ROWS = "retention", "rows: rows"  # kind of the ledger's entries; what `gone` calls rows in them
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,10 @@ def _plan(site: Site, as_of: int) -> _Plan:
         listed, cuts = files.listed(connection, states=files.STATES), site.cuts(connection)
         known, used = versions.listed(connection), versions.in_use(connection)
     rows = [f for f in listed if f.day != store.ITEMS and f.day < _day(policy.rows.age, as_of)]
-    if rows and cuts and min(f.day for f in rows) < date_of(cuts.starts[0][0]):
+    taken = rows if policy.rows.action == "delete" else []
+    if taken and cuts and min(f.day for f in taken) < date_of(cuts.starts[0][0]):
         _demand_no_base_of_rows(site)
-    left = [f for f in listed if f.day != store.ITEMS and f not in rows]
+    left = [f for f in listed if f.day != store.ITEMS and f not in taken]
     texts = _old_texts(site, [f for f in listed if f.day == store.ITEMS], left, policy.items.age, as_of)
     old = [v for v in known if v.name not in used and v.state != versions.DESTROYED]
     old = [] if policy.versions.age is None else [v for v in old if v.cut < as_of - policy.versions.age]
@@ -100,7 +101,6 @@ def _plan(site: Site, as_of: int) -> _Plan:
         Due("versions", "versions", len(old), date_of(old[0].cut) if old else ""),
         *(files_due(site, name, max(as_of, now())) for name in OF_FILES),
     ]
-    taken = rows if policy.rows.action == "delete" else []
     texts = texts if policy.items.action == "delete" else texts.clear()
     return _Plan(
         found, taken + _holding(site, listed, texts), texts, _without_rows(site, taken, left),

@@ -57,7 +57,9 @@ class ContenderOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     use: str
-    name: str = Field("", pattern=r"^([^/\\.][^/\\]*)?$", description="also a folder's name; empty: as in `use`")
+    name: str = Field(
+        "", pattern=r"^([^/\\.][^/\\]*)?$", max_length=100, description="also a folder's name; empty: as in `use`"
+    )
     calibration: Literal["none", "logistic", "stack"] = "none"
     template: str | None = Field(None, description="for strategies: another template than that of the run")
     settings: dict[str, Any] = Field(default_factory=dict)

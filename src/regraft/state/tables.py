@@ -75,7 +75,7 @@ counters = Table(
 
 leases = Table(
     "leases", metadata,
-    Column("name", String(64), primary_key=True),
+    Column("name", String(255), primary_key=True),
     Column("holder", String(255), nullable=False),
     Column("fence", BigInteger, nullable=False),  # grows with every holder
     Column("expires", BigInteger, nullable=False),
@@ -165,7 +165,7 @@ aggregates = Table(
     Column("day", String(10), primary_key=True),  # UTC
     Column("measure", String(64), primary_key=True),
     Column("arm", String(32), primary_key=True),  # empty: all
-    Column("segment", String(64), primary_key=True),  # empty: all
+    Column("segment", String(255), primary_key=True),  # empty: all
     Column("value", Float),  # null: nothing to measure
     Column("low", Float),  # of the 95 % interval
     Column("high", Float),
