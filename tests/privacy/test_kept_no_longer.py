@@ -14,7 +14,7 @@ from regraft.privacy.forget import foresee, forget, forget_waiting
 from regraft.release.rollback import rollback
 from regraft.release.update import update
 from regraft.setup.site_options import FILE
-from regraft.state import lease, versions
+from regraft.state import versions
 from regraft.state.database import transaction
 from site_world import FIRST, SiteWorld
 
@@ -25,8 +25,7 @@ def returned(world: SiteWorld) -> tuple[SiteWorld, str]:
     path = world.folder / "shop" / FILE
     path.write_text(path.read_text() + "\nretention: {rows: {keep: 2d, purpose: a test}}\nholdout: 0.1\n")
     site, user = world.site, by_rows(world)[-1]
-    with lease.holding(site.engine, site.lease_name) as held, transaction(site.engine) as connection:
-        lease.demand(connection, held)
+    with transaction(site.engine) as connection:
         versions.point(connection, "holdout", "shop-v000001", "holdout", {}, 1)
     for day in world.days[FIRST : FIRST + 4]:
         rows = world.of(day)

@@ -21,11 +21,9 @@ def later(key: str, work: Callable[[], Found], wait: float = WAIT) -> Found | No
     with _lock:
         if len(_known) > MOST:
             _known.clear()
-        if (known := _known.get(key)) and known.done() and known.exception():
-            del _known[key]  # it may go better now
-        if key not in _known:
-            _known[key] = _pool.submit(work)
-        found = _known[key]
+        found = _known.get(key)
+        if found is None or (found.done() and found.exception()):  # what failed may go better now
+            found = _known[key] = _pool.submit(work)
     try:
         return found.result(wait)
     except TimeoutError:

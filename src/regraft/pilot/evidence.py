@@ -48,8 +48,7 @@ class Evidence:
         """Of those who were followed to the end; the split is that of everybody who entered."""
         assert self.pilot.begun is not None
         open_for = (self.until - self.pilot.begun) / DAY - self.terms.plan.window_days
-        arms = self.entered[CONTROL], self.entered[TREATMENT]
-        return analyse(self.people, self.terms.plan, arms, max(0.0, open_for))
+        return analyse(self.people, self.terms.plan, self._arms, max(0.0, open_for))
 
     @property
     def verdict(self) -> Verdict:
@@ -58,7 +57,11 @@ class Evidence:
     @property
     def sample_ratio(self) -> SampleRatio:
         """Of everybody who entered, followed to the end or not."""
-        return sample_ratio(*(self.entered[arm] for arm in COMPARED))
+        return sample_ratio(*self._arms)
+
+    @property
+    def _arms(self) -> tuple[int, int]:
+        return self.entered[CONTROL], self.entered[TREATMENT]
 
     @property
     def evenly(self) -> bool:

@@ -238,7 +238,8 @@ class _Forgetting:
                 continue
             note = partial(self._note, made, name)
             publish_remade(self.site, self.held, version, remade.folder, remade.took, aliases, note)
-        self._repoint(gone)
+        if gone:
+            self._repoint(gone)
         remove(place)
         return {"made": made, "seconds_remade": perf_counter() - began}
 

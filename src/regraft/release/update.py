@@ -70,23 +70,27 @@ def update(site: Site, day: str | None = None, tell: Tell = str, accept: int | N
 
 
 def catch_up(site: Site, day: str | None, tell: Tell = str) -> list[Outcome]:
-    """Closes all days up to `day` (default: the last one that has rows, or is over and has spooled ones), one by one.
-
-    Stops at one that is held.
+    """Closes all days up to `day` (default: see `_last_day`), one by one; stops at one that is held.
 
     It ends where updates on each of these days would have ended: every day is judged on its own.
     """
     with transaction(site.engine) as connection:
         cuts = site.cuts(connection)
-        days = [f.day for f in files.listed(connection, states=files.TO_CLOSE) if f.day != store.ITEMS]
-    spooled = {date_of(row["time"]) for row in site.spooled_events(cuts.end)} if cuts else set()
-    last = _checked(day) if day else max([*days, *(one for one in spooled if one < date_of(now()))])
+    last = _checked(day) if day else _last_day(site, cuts)
     done: list[Outcome] = []
     while cuts is not None and date_of(cuts.end) <= last and (not done or done[-1].state != "held"):
         done.append(update(site, date_of(cuts.end), tell))
         with transaction(site.engine) as connection:
             cuts = site.cuts(connection)
     return done
+
+
+def _last_day(site: Site, cuts: Cuts | None) -> str:
+    """The last day that has rows in files, or is over and has events that a server spooled."""
+    with transaction(site.engine) as connection:
+        days = [f.day for f in files.listed(connection, states=files.TO_CLOSE) if f.day != store.ITEMS]
+    spooled = {date_of(row["time"]) for row in site.spooled_events(cuts.end)} if cuts else set()
+    return max([*days, *(one for one in spooled if one < date_of(now()))])
 
 
 def look(site: Site, day: str | None = None) -> Outcome:

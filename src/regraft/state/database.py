@@ -48,7 +48,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def alone(connection: Connection, table: Table) -> None:
+def lock_table(connection: Connection, table: Table) -> None:
     """Until the transaction ends nobody else writes to the table: what it reads there and then adds fits together."""
     if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
         connection.execute(text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))

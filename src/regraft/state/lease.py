@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from regraft.errors import StateError
-from regraft.state.database import alone, transaction
+from regraft.state.database import lock_table, transaction
 from regraft.state.tables import leases
 
 SECONDS = 120.0  # after which a holder that has not renewed counts as gone
@@ -39,8 +39,8 @@ def take(engine: Engine, name: str, seconds: float = SECONDS, now: float | None 
     holder = f"{platform.node()}:{os.getpid()}"
     at = round((time.time() if now is None else now) * 1000)
     with transaction(engine) as connection:
-        alone(connection, leases)
-        held = connection.execute(select(leases).where(leases.c.name == name).with_for_update()).first()
+        lock_table(connection, leases)
+        held = connection.execute(select(leases).where(leases.c.name == name)).first()
         if held and held.expires > at and not _gone(held.holder):
             raise StateError(
                 "site, lease '{name}'", "is held by {holder} for {seconds:.0f} s more", "no other process at work",

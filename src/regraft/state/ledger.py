@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from regraft.errors import StateError
-from regraft.state.database import alone
+from regraft.state.database import lock_table
 from regraft.state.tables import ledger
 
 FIRST = "0" * 64  # what the first entry is bound to
@@ -33,7 +33,7 @@ class Entry:
 
 def append(connection: Connection, kind: str, details: Mapping[str, Any], at: int) -> Entry:
     """Adds an entry inside the caller's transaction."""
-    alone(connection, ledger)
+    lock_table(connection, ledger)
     last = connection.execute(select(ledger.c.id, ledger.c.hash).order_by(ledger.c.id.desc()).limit(1)).first()
     number, previous = (last.id + 1, last.hash) if last else (1, FIRST)
     text = canonical(details)
